@@ -1,0 +1,321 @@
+// The names that User-Agent headers use, and what people call them. Only user_agent.cpp reads them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace session_service::core::user_agent_names {
+
+// --- Products --------------------------------------------------------------------------------
+
+enum class Kind : std::uint8_t {
+    bot,
+    app,    // a program that is no browser, though it may be built on one
+    in_app, // the browser inside an app, called by the app's name
+    browser,
+    nothing, // a token that many clients carry and that names none of them
+};
+
+struct KnownProduct {
+    std::string_view token; // as headers have it, in any case; a final * stands for any ending
+    std::string_view name;  // as people know it
+    Kind kind = Kind::browser;
+};
+
+/// In order of precedence: of all products in a header, the one that comes first here is the
+/// client. A brand's several browsers (for phones, for gamers, a beta) are one family under the
+/// brand's name.
+inline constexpr auto known_products = std::to_array<KnownProduct>({
+    // Fetchers whose names do not say so (those with "bot", "spider" or "crawler" need no entry).
+    {"APIs-Google", "APIs-Google", Kind::bot},
+    {"BingPreview", "BingPreview", Kind::bot},
+    {"ChatGPT-User", "ChatGPT-User", Kind::bot},
+    {"Chrome-Lighthouse", "Lighthouse", Kind::bot},
+    {"Claude-User", "Claude-User", Kind::bot},
+    {"facebookcatalog", "facebookcatalog", Kind::bot},
+    {"facebookexternalhit", "facebookexternalhit", Kind::bot},
+    {"FeedFetcher-Google", "FeedFetcher-Google", Kind::bot},
+    {"Google-InspectionTool", "Google-InspectionTool", Kind::bot},
+    {"Google-Read-Aloud", "Google-Read-Aloud", Kind::bot},
+    {"GoogleOther*", "GoogleOther", Kind::bot},
+    {"ia_archiver", "ia_archiver", Kind::bot},
+    {"Mediapartners-Google", "Mediapartners-Google", Kind::bot},
+    {"meta-externalagent", "meta-externalagent", Kind::bot},
+    {"meta-externalfetcher", "meta-externalfetcher", Kind::bot},
+    {"Perplexity-User", "Perplexity-User", Kind::bot},
+    {"SkypeUriPreview", "SkypeUriPreview", Kind::bot},
+    {"Yahoo! Slurp", "Yahoo! Slurp", Kind::bot},
+
+    // Apps, most of them built on a browser's engine. Electron stands for those not listed.
+    {"aiohttp", "aiohttp", Kind::app},
+    {"discord", "Discord", Kind::app},
+    {"JellyfinDesktop", "Jellyfin Desktop", Kind::app},
+    {"JellyfinMediaPlayer", "Jellyfin Media Player", Kind::app},
+    {"Postman", "Postman", Kind::app},
+    {"PowerShell", "PowerShell", Kind::app},
+    {"Signal-Desktop", "Signal", Kind::app},
+    {"Slack", "Slack", Kind::app},
+    {"Slack_SSB", "Slack", Kind::app},
+    {"Teams", "Microsoft Teams", Kind::app},
+    {"Thunderbird", "Thunderbird", Kind::app},
+    {"WindowsPowerShell", "PowerShell", Kind::app},
+    {"Electron", "Electron", Kind::app},
+
+    // Browsers inside apps. Instagram and Threads come before Facebook, whose marks they may carry.
+    {"Instagram", "Instagram", Kind::in_app},
+    {"Barcelona", "Threads", Kind::in_app},
+    {"FBAN", "Facebook", Kind::in_app},
+    {"FBAV", "Facebook", Kind::in_app},
+    {"FB_IAB", "Facebook", Kind::in_app},
+    {"FBIOS", "Facebook", Kind::in_app},
+    {"AlipayClient", "Alipay", Kind::in_app},
+    {"baiduboxapp", "Baidu", Kind::in_app},
+    {"BingSapphire", "Bing", Kind::in_app},
+    {"KAKAOSTORY", "KakaoStory", Kind::in_app},
+    {"KAKAOTALK", "KakaoTalk", Kind::in_app},
+    {"Klarna", "Klarna", Kind::in_app},
+    {"Line", "Line", Kind::in_app},
+    {"LinkedInApp", "LinkedIn", Kind::in_app},
+    {"MacWechat", "WeChat", Kind::in_app},
+    {"MicroMessenger", "WeChat", Kind::in_app},
+    {"WindowsWechat", "WeChat", Kind::in_app},
+    {"musical_ly*", "TikTok", Kind::in_app},
+    {"trill", "TikTok", Kind::in_app},
+    {"trill_*", "TikTok", Kind::in_app},
+    {"TikTok", "TikTok", Kind::in_app},
+    {"BytedanceWebview", "TikTok", Kind::in_app},
+    {"NAVER", "Naver", Kind::in_app},
+    {"Pinterest", "Pinterest", Kind::in_app},
+    {"Snapchat", "Snapchat", Kind::in_app},
+    {"Telegram-Android", "Telegram", Kind::in_app},
+    {"Twitter", "Twitter", Kind::in_app},
+    {"TwitterAndroid", "Twitter", Kind::in_app},
+    {"Weibo", "Weibo", Kind::in_app},
+    {"Zalo", "Zalo", Kind::in_app},
+    {"GoogleApp", "Google", Kind::in_app},
+    {"GSA", "Google", Kind::in_app},
+
+    // Browsers of their own name, though built on another. Headsets carry others' marks.
+    {"PicoBrowser", "PICO Browser"},
+    {"OculusBrowser", "Oculus Browser"},
+    {"Edg", "Edge"},
+    {"EdgA", "Edge"},
+    {"Edge", "Edge"},
+    {"EdgiOS", "Edge"},
+    {"EdgW", "Edge"},
+    {"Opera Mini", "Opera"},
+    {"Opera Mobi", "Opera"},
+    {"OPiOS", "Opera"},
+    {"OPR", "Opera"},
+    {"OPT", "Opera"},
+    {"OPX", "Opera"},
+    {"Opera", "Opera"},
+    {"SamsungBrowser", "Samsung Internet"},
+    {"115Browser", "115 Browser"},
+    {"360EE", "360 Browser"},
+    {"360SE", "360 Browser"},
+    {"AlohaBrowser", "Aloha Browser"},
+    {"Avast", "Avast Secure Browser"},
+    {"AVG", "AVG Secure Browser"},
+    {"AvastSecureBrowser", "Avast Secure Browser"},
+    {"Avira", "Avira Secure Browser"},
+    {"baidubrowser", "Baidu"},
+    {"BIDUBrowser", "Baidu"},
+    {"Brave", "Brave"},
+    {"CCleaner", "CCleaner Browser"},
+    {"coc_coc_browser", "Coc Coc"},
+    {"Ddg", "DuckDuckGo"},
+    {"DuckDuckGo", "DuckDuckGo"},
+    {"Ecosia", "Ecosia"},
+    {"Epiphany", "Epiphany"},
+    {"Falkon", "Falkon"},
+    {"HeyTapBrowser", "HeyTap Browser"},
+    {"HiBrowser", "HiBrowser"},
+    {"HuaweiBrowser", "Huawei Browser"},
+    {"Iron", "Iron"},
+    {"Konqueror", "Konqueror"},
+    {"Maxthon", "Maxthon"},
+    {"MetaSr", "Sogou Explorer"},
+    {"Midori", "Midori"},
+    {"MiuiBrowser", "MIUI Browser"},
+    {"MQQBrowser", "QQ Browser"},
+    {"MullvadBrowser", "Mullvad Browser"},
+    {"MxBrowser", "Maxthon"},
+    {"NintendoBrowser", "Nintendo Browser"},
+    {"Norton", "Norton Private Browser"},
+    {"MZBrowser", "Meizu Browser"},
+    {"PaleMoon", "Pale Moon"},
+    {"PHX", "Phoenix Browser"},
+    {"Puffin", "Puffin"},
+    {"QQBrowser", "QQ Browser"},
+    {"Quark*", "Quark"},
+    {"SeaMonkey", "SeaMonkey"},
+    {"Silk", "Silk"},
+    {"Sleipnir", "Sleipnir"},
+    {"SLBrowser", "Smart Lenovo Browser"},
+    {"SznProhlizec", "Seznam"},
+    {"UCBrowser", "UC Browser"},
+    {"UCMobile", "UC Browser"},
+    {"Vivaldi", "Vivaldi"},
+    {"VivoBrowser", "Vivo Browser"},
+    {"Waterfox", "Waterfox"},
+    {"Whale", "Whale"},
+    {"Wolvic", "Wolvic"},
+    {"YaBrowser", "Yandex"},
+    {"YandexSearch", "Yandex"},
+    {"YaSearchBrowser", "Yandex"},
+    {"QQ", "QQ", Kind::in_app}, // after QQ Browser, which may carry it
+
+    // The browsers that the others build on, last.
+    {"Focus", "Firefox"},
+    {"FxiOS", "Firefox"},
+    {"Klar", "Firefox"},
+    {"Firefox", "Firefox"},
+    {"Chromium", "Chromium"},
+    {"CriOS", "Chrome"},
+    {"Chrome", "Chrome"},
+    {"HeadlessChrome", "Chrome"},
+    {"MSIE", "Internet Explorer"},
+    {"Trident", "Internet Explorer"},
+    {"Safari", "Safari"},
+    {"AppleWebKit", "Safari"},
+
+    {"Core", "", Kind::nothing},
+    {"CrKey", "", Kind::nothing}, // Chromecast
+    {"Gecko", "", Kind::nothing},
+    {"KAIOS", "", Kind::nothing},
+    {"Mobile", "", Kind::nothing},
+    {"Mozilla", "", Kind::nothing},
+    {"QtWebEngine", "", Kind::nothing},
+    {"Version", "", Kind::nothing},
+});
+
+// --- Systems ---------------------------------------------------------------------------------
+
+/// In order of precedence: Android says Linux as well, and an iPhone "like Mac OS X".
+enum class Os : std::uint8_t {
+    windows_phone,
+    xbox,
+    playstation,
+    nintendo,
+    tvos,
+    watchos,
+    visionos,
+    tizen,
+    webos,
+    kaios,
+    harmonyos,
+    chrome_os,
+    roku,
+    android,
+    ios,
+    symbian, // after Android, for the words are names of phones as well
+    blackberry,
+    macos,
+    windows,
+    freebsd,
+    openbsd,
+    netbsd,
+    linux_kernel, // Ubuntu, Debian, Fedora and all others
+    unknown,
+};
+
+/// In the order of Os.
+inline constexpr auto os_names = std::to_array<std::string_view>(
+    {"Windows Phone", "Xbox",    "PlayStation", "Nintendo", "tvOS",       "watchOS",
+     "visionOS",      "Tizen",   "webOS",       "KaiOS",    "HarmonyOS",  "Chrome OS",
+     "Roku",          "Android", "iOS",         "Symbian",  "BlackBerry", "macOS",
+     "Windows",       "FreeBSD", "OpenBSD",     "NetBSD",   "Linux",      ""});
+static_assert(os_names.size() == static_cast<std::size_t>(Os::unknown) + 1);
+
+struct SystemWord {
+    std::string_view word; // a whole word, but for a number after it: "iPhone14,5"
+    Os os = Os::unknown;
+};
+
+inline constexpr auto system_words = std::to_array<SystemWord>({
+    {"Adr", Os::android}, // UC Browser's short form
+    {"Android", Os::android},
+    {"AppleTV", Os::tvos},
+    {"BB10", Os::blackberry},
+    {"BlackBerry", Os::blackberry},
+    {"CrOS", Os::chrome_os},
+    {"Darwin", Os::macos},
+    {"Debian", Os::linux_kernel},
+    {"Fedora", Os::linux_kernel},
+    {"FreeBSD", Os::freebsd},
+    {"HarmonyOS", Os::harmonyos},
+    {"iOS", Os::ios},
+    {"iPad", Os::ios},
+    {"iPadOS", Os::ios},
+    {"iPhone", Os::ios},
+    {"iPod", Os::ios},
+    {"KAIOS", Os::kaios},
+    {"Linux", Os::linux_kernel},
+    {"Mac", Os::macos},
+    {"Macintosh", Os::macos},
+    {"macOS", Os::macos},
+    {"NetBSD", Os::netbsd},
+    {"Nintendo", Os::nintendo},
+    {"OpenBSD", Os::openbsd},
+    {"OpenHarmony", Os::harmonyos},
+    {"PlayStation", Os::playstation},
+    {"Roku", Os::roku},
+    {"S60", Os::symbian},
+    {"Series60", Os::symbian},
+    {"SymbianOS", Os::symbian},
+    {"SymbOS", Os::symbian},
+    {"Tizen", Os::tizen},
+    {"tvOS", Os::tvos},
+    {"Ubuntu", Os::linux_kernel},
+    {"visionOS", Os::visionos},
+    {"watchOS", Os::watchos},
+    {"webOS", Os::webos},
+    {"webOSTV", Os::webos},
+    {"Web0S", Os::webos},
+    {"Windows", Os::windows},
+    {"Win64", Os::windows},
+    {"X11", Os::linux_kernel},
+    {"Xbox", Os::xbox},
+});
+
+struct WindowsRelease {
+    std::string_view nt;
+    std::string_view name;
+};
+
+/// Windows 11 says NT 10.0 as well, so "10" is either.
+inline constexpr auto windows_releases = std::to_array<WindowsRelease>({
+    {"10.0", "10"},
+    {"6.3", "8.1"},
+    {"6.2", "8"},
+    {"6.1", "7"},
+    {"6.0", "Vista"},
+    {"5.2", "XP"},
+    {"5.1", "XP"},
+    {"5.0", "2000"},
+});
+
+// --- Models ----------------------------------------------------------------------------------
+
+/// How the models of tablets begin that run Android; some of them claim to be "Mobile".
+inline constexpr auto tablet_models = std::to_array<std::string_view>({
+    "SM-T", "SM-X", "SM-P", "GT-P", "GT-N51", "GT-N80", // Samsung
+    "KF",                                               // Amazon Fire
+    "Nexus 7", "Nexus 9", "Nexus 10",                   // Google
+    "TB-", "TB1", "TB3", "YT-",                         // Lenovo
+    "AGS", "BAH",                                       // Huawei
+});
+
+/// How the models of televisions begin that run Android, and of what is plugged into one.
+inline constexpr auto television_models = std::to_array<std::string_view>({
+    "AFT", // Amazon Fire TV
+    "BRAVIA",
+    "Chromecast",
+    "MIBOX",
+    "VIERA",
+});
+
+} // namespace session_service::core::user_agent_names
