@@ -1,0 +1,183 @@
+#include "pg/arguments.hpp"
+
+#include "core/scope.hpp"
+
+extern "C" {
+#include "access/detoast.h"
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+}
+
+namespace session_service::pg {
+
+namespace {
+
+// The size of a varlena's content once detoasted, told by its header alone.
+std::size_t raw_size(Datum datum) {
+    return toast_raw_datum_size(datum) - VARHDRSZ;
+}
+
+// Raises 22001 where a text has more than `limit` characters; one that cannot fit is not fetched.
+void require_length(Datum text, const char* name, int limit) {
+    const auto most = static_cast<std::size_t>(limit);
+    const std::size_t size = raw_size(text);
+    if (size <= most) {
+        return;
+    }
+    if (size > most * static_cast<std::size_t>(pg_database_encoding_max_length())) {
+        raise_too_long(name, limit, "characters");
+    }
+    const std::string_view view = to_view(text);
+    if (pg_mbstrlen_with_len(view.data(), static_cast<int>(view.size())) > limit) {
+        raise_too_long(name, limit, "characters");
+    }
+}
+
+[[noreturn]] void raise_interval_overflow(const char* name) {
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                    errmsg("interval out of range: %s", name)));
+    pg_unreachable();
+}
+
+} // namespace
+
+std::optional<std::string_view> Arguments::token(int number) const {
+    if (is_null(number) || raw_size(datum(number)) > max_presented_length) {
+        return std::nullopt;
+    }
+    return to_view(datum(number));
+}
+
+core::Uuid Arguments::uuid(int number, const char* name) const {
+    if (is_null(number)) {
+        raise_null_argument(name);
+    }
+    return to_uuid(datum(number));
+}
+
+std::optional<core::Uuid> Arguments::optional_uuid(int number) const {
+    if (is_null(number)) {
+        return std::nullopt;
+    }
+    return to_uuid(datum(number));
+}
+
+Micros Arguments::time(int number, const char* name) const {
+    if (is_null(number)) {
+        raise_null_argument(name);
+    }
+    const Micros given = DatumGetTimestampTz(datum(number));
+    if (TIMESTAMP_NOT_FINITE(given)) {
+        ereport(ERROR,
+                (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("%s must be finite", name)));
+    }
+    return given;
+}
+
+std::optional<Micros> Arguments::optional_time(int number, const char* name) const {
+    if (is_null(number)) {
+        return std::nullopt;
+    }
+    return time(number, name);
+}
+
+Value Arguments::text(int number, const char* name, int limit) const {
+    if (is_null(number)) {
+        return null_value;
+    }
+    require_length(datum(number), name, limit);
+    return value(PointerGetDatum(PG_DETOAST_DATUM_PACKED(datum(number))));
+}
+
+Value Arguments::nonempty_text(int number, const char* name, int limit) const {
+    const Value given = text(number, name, limit);
+    return given.isnull || to_view(given.value).empty() ? null_value : given;
+}
+
+Value Arguments::text_or(int number, const char* name, int limit,
+                         std::string_view otherwise) const {
+    return is_null(number) ? text_value(otherwise) : text(number, name, limit);
+}
+
+Value Arguments::scopes(int number, bool otherwise_empty) const {
+    if (is_null(number)) {
+        if (!otherwise_empty) {
+            raise_null_argument("scopes");
+        }
+        return value(PointerGetDatum(construct_empty_array(TEXTOID)));
+    }
+    // 100 scopes of 255 characters, of at most 4 bytes, with their headers: more is not fetched.
+    constexpr std::size_t most = std::size_t{max_scope_count} * (max_scope_length * 4 + 8) + 64;
+    if (raw_size(datum(number)) > most) {
+        ereport(ERROR,
+                (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION), errmsg("scopes are too long"),
+                 errdetail("At most %d scopes of at most %d characters are accepted.",
+                           max_scope_count, max_scope_length)));
+    }
+    ArrayType* array = DatumGetArrayTypeP(datum(number));
+    Datum* elements = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+    if (count > max_scope_count) {
+        raise_too_long("the list of scopes", max_scope_count, "scopes");
+    }
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) {
+            raise_null_argument("a scope");
+        }
+        require_length(elements[i], "a scope", max_scope_length);
+        if (!core::is_scope_token(to_view(elements[i]))) {
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid scope"),
+                            errdetail("A scope has printable ASCII characters, without space, "
+                                      "quote and backslash (RFC 6749, section 3.3).")));
+        }
+    }
+    return value(
+        PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)));
+}
+
+Value Arguments::metadata(int number, bool otherwise_empty) const {
+    if (is_null(number)) {
+        if (!otherwise_empty) {
+            raise_null_argument("metadata");
+        }
+        return value(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+    }
+    if (raw_size(datum(number)) > std::size_t{max_metadata_size}) {
+        raise_too_long("metadata", max_metadata_size, "bytes");
+    }
+    return value(PointerGetDatum(PG_DETOAST_DATUM(datum(number))));
+}
+
+std::optional<Micros> Arguments::duration(int number, const char* name, bool zero_allowed) const {
+    if (is_null(number)) {
+        return std::nullopt;
+    }
+    const Interval* interval = DatumGetIntervalP(datum(number));
+    constexpr std::int64_t days_per_month = 30;
+    constexpr Micros micros_per_year = 365 * core::micros_per_day + core::micros_per_day / 4;
+    Micros years = 0;
+    const Micros months = Micros{interval->month % 12} * days_per_month * core::micros_per_day;
+    Micros days = 0;
+    Micros total = 0;
+    if (pg_mul_s64_overflow(interval->month / 12, micros_per_year, &years) ||
+        pg_mul_s64_overflow(interval->day, core::micros_per_day, &days) ||
+        pg_add_s64_overflow(interval->time, days, &total) ||
+        pg_add_s64_overflow(total, months, &total) || pg_add_s64_overflow(total, years, &total)) {
+        raise_interval_overflow(name);
+    }
+    if (total > 0 && !IS_VALID_TIMESTAMP(core::later(now(), total))) {
+        raise_interval_overflow(name);
+    }
+    if (total < 0 || (total == 0 && !zero_allowed)) {
+        raise_out_of_range(name, zero_allowed ? "zero or positive" : "positive");
+    }
+    return total;
+}
+
+} // namespace session_service::pg

@@ -1,0 +1,74 @@
+// The arguments of SQL functions, checked: each SQL function is get arguments, check, compute,
+// return.
+#pragma once
+
+#include "core/token.hpp"
+
+#include "pg/error.hpp"
+#include "pg/prelude.hpp"
+#include "pg/value.hpp"
+
+namespace session_service::pg {
+
+/// Lengths that texts may have, in characters (a document's in bytes).
+inline constexpr int max_name_length = 255;
+inline constexpr int max_user_agent_length = 2048;
+inline constexpr int max_device_key_length = 512;
+inline constexpr int max_scope_count = 100;
+inline constexpr int max_scope_length = 255;
+inline constexpr int max_metadata_size = 8192;
+inline constexpr int max_reason_length = 255;
+inline constexpr int max_method_length = 64;
+
+/// The longest text that can be a token of ours or of another system.
+inline constexpr std::size_t max_presented_length = 512;
+
+/// The arguments of one call, by number from 0.
+class Arguments {
+  public:
+    explicit Arguments(FunctionCallInfo fcinfo) : fcinfo_(fcinfo) {}
+
+    bool is_null(int number) const { return fcinfo_->args[number].isnull; }
+    Datum datum(int number) const { return fcinfo_->args[number].value; }
+
+    /// The argument as it came, NULL or not.
+    Value optional(int number) const { return fcinfo_->args[number]; }
+
+    /// A token, or nothing where it is NULL or larger than any token can be: such a value is
+    /// refused by its raw size, and neither fetched nor decompressed.
+    std::optional<std::string_view> token(int number) const;
+
+    /// A required id; 22004 where it is NULL.
+    core::Uuid uuid(int number, const char* name) const;
+    std::optional<core::Uuid> optional_uuid(int number) const;
+
+    /// A required time; 22004 where it is NULL, 22008 where it is infinite.
+    Micros time(int number, const char* name) const;
+    std::optional<Micros> optional_time(int number, const char* name) const;
+
+    /// An optional text of at most `limit` characters; 22001 where it is longer.
+    Value text(int number, const char* name, int limit) const;
+
+    /// The same, where an empty text counts as NULL.
+    Value nonempty_text(int number, const char* name, int limit) const;
+
+    /// The same as text(), with a default in place of NULL.
+    Value text_or(int number, const char* name, int limit, std::string_view otherwise) const;
+
+    /// Required scopes (22004 where NULL), or none where `otherwise_empty`: at most 100 of at most
+    /// 255 characters each (22001), each a scope-token (22023), none NULL (22004).
+    Value scopes(int number, bool otherwise_empty) const;
+
+    /// A JSON document of at most 8 kB as stored, uncompressed (22001).
+    Value metadata(int number, bool otherwise_empty) const;
+
+    /// An optional positive duration in microseconds, where a day has 24 hours, a month 30 days and
+    /// a year 365.25 days, as extract(epoch) counts; 22023 where it is not positive, 22008 where it
+    /// overflows. `zero_allowed` admits 0.
+    std::optional<Micros> duration(int number, const char* name, bool zero_allowed = false) const;
+
+  private:
+    FunctionCallInfo fcinfo_;
+};
+
+} // namespace session_service::pg

@@ -1,0 +1,86 @@
+// Differences between the supported versions of PostgreSQL, each behind a name of its own, so that
+// no other file looks at PG_VERSION_NUM.
+#pragma once
+
+#include "pg/prelude.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+
+// Soft errors of input functions came with 16. Before it each error is raised.
+#if PG_VERSION_NUM < 160000
+#define ereturn(context, dummy_value, ...)                                                         \
+    do {                                                                                           \
+        static_cast<void>(context);                                                                \
+        ereport(ERROR, __VA_ARGS__);                                                               \
+        return dummy_value;                                                                        \
+    } while (0)
+#endif
+
+namespace session_service::pg {
+
+/// Begins a scan of an index for its heap's rows (instrumentation is an argument since 18).
+inline IndexScanDesc begin_index_scan(Relation heap, Relation index, Snapshot snapshot,
+                                      int key_count) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(heap, index, snapshot, nullptr, key_count, 0);
+#else
+    return index_beginscan(heap, index, snapshot, key_count, 0);
+#endif
+}
+
+/// The OID of the primary key's index (whether a deferrable one would do is an argument since 18).
+inline Oid primary_key_index(Relation heap) {
+#if PG_VERSION_NUM >= 180000
+    return RelationGetPrimaryKeyIndex(heap, false);
+#else
+    return RelationGetPrimaryKeyIndex(heap);
+#endif
+}
+
+/// Updates a row in the version that was read, with or without waiting for whoever holds it; tells
+/// whether indexes want new entries, and (since 16) whether only summarizing ones do.
+struct IndexesToUpdate {
+    bool any = false;
+    bool only_summarizing = false;
+};
+
+inline TM_Result update_version(Relation heap, ItemPointer row, TupleTableSlot* next,
+                                CommandId command, bool wait, IndexesToUpdate* indexes) {
+    TM_FailureData failure;
+    LockTupleMode lock_mode = LockTupleNoKeyExclusive;
+#if PG_VERSION_NUM >= 160000
+    TU_UpdateIndexes update = TU_None;
+    const TM_Result result =
+        table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, wait,
+                           &failure, &lock_mode, &update);
+    indexes->any = update != TU_None;
+    indexes->only_summarizing = update == TU_Summarizing;
+#else
+    const TM_Result result =
+        table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, wait,
+                           &failure, &lock_mode, &indexes->any);
+#endif
+    return result;
+}
+
+/// Adds the entries of an updated row to its indexes.
+inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state,
+                                 [[maybe_unused]] const IndexesToUpdate& indexes) {
+#if PG_VERSION_NUM >= 160000
+    (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL,
+                                indexes.only_summarizing);
+#else
+    (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
+#endif
+}
+
+} // namespace session_service::pg

@@ -1,0 +1,225 @@
+#include "pg/settings.hpp"
+
+#include "core/token.hpp"
+
+#include <climits>
+
+#include "pg/entry.hpp"
+#include "pg/name_list.hpp"
+
+extern "C" {
+#include "utils/guc.h"
+}
+
+namespace session_service::pg::settings {
+
+namespace {
+
+constexpr int minute = 60;
+constexpr int hour = 60 * minute;
+constexpr int day = 24 * hour;
+
+// What the server writes to: plain C variables, in the unit of the setting (seconds).
+int session_expiry_seconds = 30 * day;
+int refresh_token_expiry_seconds = 90 * day;
+int inactivity_timeout_seconds = 7 * day;
+int absolute_timeout_seconds = 365 * day;
+bool sliding_expiry_on = false;
+int refresh_grace_seconds = 30;
+int max_sessions_per_user = 10;
+int limit_policy_choice = static_cast<int>(LimitPolicy::evict_lru);
+int token_length_bytes = 32;
+int touch_interval_seconds = minute;
+int device_trust_seconds = 30 * day;
+int retention_seconds = 30 * day;
+int cleanup_batch_rows = 10'000;
+int event_log_choice = static_cast<int>(EventLog::security);
+bool notify_on = false;
+int revocation_commit_choice = static_cast<int>(RevocationCommit::on);
+char* geoip_database_path = nullptr;
+char* maintenance_database_names = nullptr;
+int cleanup_interval_seconds = hour;
+
+const config_enum_entry limit_policy_choices[] = {
+    {"evict_lru", static_cast<int>(LimitPolicy::evict_lru), false},
+    {"evict_oldest", static_cast<int>(LimitPolicy::evict_oldest), false},
+    {"reject", static_cast<int>(LimitPolicy::reject), false},
+    {nullptr, 0, false}};
+
+const config_enum_entry event_log_choices[] = {
+    {"none", static_cast<int>(EventLog::none), false},
+    {"security", static_cast<int>(EventLog::security), false},
+    {"all", static_cast<int>(EventLog::all), false},
+    {nullptr, 0, false}};
+
+const config_enum_entry revocation_commit_choices[] = {
+    {"on", static_cast<int>(RevocationCommit::on), false},
+    {"remote_apply", static_cast<int>(RevocationCommit::remote_apply), false},
+    {nullptr, 0, false}};
+
+void define_seconds(const char* name, const char* description, int* variable, int least, int most,
+                    GucContext context = PGC_SUSET) {
+    DefineCustomIntVariable(name, description, nullptr, variable, *variable, least, most, context,
+                            GUC_UNIT_S, nullptr, nullptr, nullptr);
+}
+
+void define_count(const char* name, const char* description, int* variable, int least, int most) {
+    DefineCustomIntVariable(name, description, nullptr, variable, *variable, least, most, PGC_SUSET,
+                            0, nullptr, nullptr, nullptr);
+}
+
+void define_choice(const char* name, const char* description, int* variable,
+                   const config_enum_entry* choices) {
+    DefineCustomEnumVariable(name, description, nullptr, variable, *variable, choices, PGC_SUSET, 0,
+                             nullptr, nullptr, nullptr);
+}
+
+void define_switch(const char* name, const char* description, bool* variable) {
+    DefineCustomBoolVariable(name, description, nullptr, variable, *variable, PGC_SUSET, 0, nullptr,
+                             nullptr, nullptr);
+}
+
+// A list that nobody could read would silently clean nothing.
+bool is_name_list(char** value, void** /*unused*/, GucSource /*unused*/) {
+    return guarded([value] {
+        const bool is_valid = split_names(*value).is_valid;
+        if (!is_valid) {
+            GUC_check_errdetail("List syntax is invalid.");
+        }
+        return is_valid;
+    });
+}
+
+Micros from_seconds(int seconds) {
+    return Micros{seconds} * core::micros_per_second;
+}
+
+} // namespace
+
+void define() {
+    define_seconds("session_service.session_expiry", "Life of a session token.",
+                   &session_expiry_seconds, 1, INT_MAX);
+    define_seconds("session_service.refresh_token_expiry", "Life of a refresh token.",
+                   &refresh_token_expiry_seconds, 1, INT_MAX);
+    define_seconds("session_service.inactivity_timeout",
+                   "Time without activity after which a session is idle; 0 means never.",
+                   &inactivity_timeout_seconds, 0, INT_MAX);
+    define_seconds("session_service.absolute_timeout",
+                   "Time from its creation after which nothing extends a session; 0 means none.",
+                   &absolute_timeout_seconds, 0, INT_MAX);
+    define_switch("session_service.sliding_expiry",
+                  "Extends a session in use once less than half of its expiry is left.",
+                  &sliding_expiry_on);
+    define_seconds(
+        "session_service.refresh_grace",
+        "Time after a refresh in which the same refresh token returns the same new pair; "
+        "0 is strict.",
+        &refresh_grace_seconds, 0, day);
+    define_count("session_service.max_per_user", "Usable sessions a user may have; 0 means any.",
+                 &max_sessions_per_user, 0, INT_MAX);
+    define_choice("session_service.limit_policy", "What happens at the limit.",
+                  &limit_policy_choice, limit_policy_choices);
+    define_count("session_service.token_length", "Random bytes in a token's secret.",
+                 &token_length_bytes, static_cast<int>(core::min_secret_length),
+                 static_cast<int>(core::max_secret_length));
+    define_seconds("session_service.touch_interval",
+                   "Time in which a session's activity is recorded at most once; 0 records each "
+                   "validation.",
+                   &touch_interval_seconds, 0, day);
+    define_seconds("session_service.device_trust", "How long trust_device trusts a device.",
+                   &device_trust_seconds, 1, INT_MAX);
+    define_seconds("session_service.retention",
+                   "How long sessions that are over, events and unused devices are kept.",
+                   &retention_seconds, 0, INT_MAX);
+    define_count("session_service.cleanup_batch_size",
+                 "Sessions that one call of cleanup_sessions deletes at most.", &cleanup_batch_rows,
+                 1, 1'000'000);
+    define_choice("session_service.event_log", "Which events are recorded.", &event_log_choice,
+                  event_log_choices);
+    define_switch("session_service.notify",
+                  "Sends revocations with NOTIFY on channel session_service.", &notify_on);
+    define_choice("session_service.revocation_commit",
+                  "Whether a revocation's COMMIT waits until synchronous standbys show it.",
+                  &revocation_commit_choice, revocation_commit_choices);
+    DefineCustomStringVariable("session_service.geoip_database",
+                               "Path of a MaxMind-format file that maps addresses to places.",
+                               nullptr, &geoip_database_path, "", PGC_SUSET, 0, nullptr, nullptr,
+                               nullptr);
+    DefineCustomStringVariable("session_service.maintenance_database",
+                               "Databases that the maintenance worker cleans, comma-separated.",
+                               "Needs session_service in shared_preload_libraries.",
+                               &maintenance_database_names, "", PGC_SIGHUP, GUC_LIST_INPUT,
+                               is_name_list, nullptr, nullptr);
+    define_seconds("session_service.cleanup_interval", "Time between the worker's cleanups.",
+                   &cleanup_interval_seconds, 1, 7 * day, PGC_SIGHUP);
+    MarkGUCPrefixReserved("session_service");
+}
+
+Lifetimes lifetimes() {
+    return {.session = from_seconds(session_expiry_seconds),
+            .refresh = from_seconds(refresh_token_expiry_seconds),
+            .inactivity = from_seconds(inactivity_timeout_seconds),
+            .absolute = from_seconds(absolute_timeout_seconds)};
+}
+
+bool sliding_expiry() {
+    return sliding_expiry_on;
+}
+
+Micros refresh_grace() {
+    return from_seconds(refresh_grace_seconds);
+}
+
+Micros touch_interval() {
+    return from_seconds(touch_interval_seconds);
+}
+
+int max_per_user() {
+    return max_sessions_per_user;
+}
+
+LimitPolicy limit_policy() {
+    return static_cast<LimitPolicy>(limit_policy_choice);
+}
+
+std::size_t token_length() {
+    return static_cast<std::size_t>(token_length_bytes);
+}
+
+Micros device_trust() {
+    return from_seconds(device_trust_seconds);
+}
+
+Micros retention() {
+    return from_seconds(retention_seconds);
+}
+
+int cleanup_batch_size() {
+    return cleanup_batch_rows;
+}
+
+EventLog event_log() {
+    return static_cast<EventLog>(event_log_choice);
+}
+
+bool notify() {
+    return notify_on;
+}
+
+RevocationCommit revocation_commit() {
+    return static_cast<RevocationCommit>(revocation_commit_choice);
+}
+
+const char* geoip_database() {
+    return geoip_database_path;
+}
+
+const char* maintenance_database() {
+    return maintenance_database_names;
+}
+
+Micros cleanup_interval() {
+    return from_seconds(cleanup_interval_seconds);
+}
+
+} // namespace session_service::pg::settings

@@ -1,0 +1,118 @@
+#include "pg/table_update.hpp"
+
+extern "C" {
+#include "access/multixact.h"
+#include "access/xact.h"
+#include "nodes/execnodes.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+}
+
+namespace session_service::pg {
+
+namespace {
+
+void update_indexes(Relation heap, TupleTableSlot* row, const IndexesToUpdate& indexes) {
+    EState* state = CreateExecutorState();
+    auto* relation = static_cast<ResultRelInfo*>(palloc0(sizeof(ResultRelInfo)));
+    relation->type = T_ResultRelInfo;
+    InitResultRelInfo(relation, heap, 0, nullptr, 0);
+    ExecOpenIndices(relation, false);
+    insert_index_entries(relation, row, state, indexes);
+    ExecCloseIndices(relation);
+    FreeExecutorState(state);
+}
+
+// Who holds a row, as its header has it.
+struct Holder {
+    TransactionId id; // of a multixact where is_multiple
+    bool is_multiple;
+    bool is_locker; // and not an updater
+};
+
+Holder holder_of(TupleTableSlot* slot) {
+    const auto* buffered = reinterpret_cast<BufferHeapTupleTableSlot*>(slot);
+    LockBuffer(buffered->buffer, BUFFER_LOCK_SHARE);
+    const HeapTupleHeader header = buffered->base.tuple->t_data;
+    const std::uint16_t flags = header->t_infomask;
+    const TransactionId id = HeapTupleHeaderGetRawXmax(header);
+    LockBuffer(buffered->buffer, BUFFER_LOCK_UNLOCK);
+    return {.id = (flags & HEAP_XMAX_INVALID) != 0 ? InvalidTransactionId : id,
+            .is_multiple = (flags & HEAP_XMAX_IS_MULTI) != 0,
+            .is_locker = HEAP_XMAX_IS_LOCKED_ONLY(flags)};
+}
+
+// Whether it is this transaction alone, which has nothing to wait for.
+bool is_held_by_us(TupleTableSlot* slot) {
+    const Holder holder = holder_of(slot);
+    return !holder.is_multiple && holder.is_locker &&
+           TransactionIdIsCurrentTransactionId(holder.id);
+}
+
+void wait_for(TransactionId holder, Relation heap, TupleTableSlot* slot) {
+    if (TransactionIdIsInProgress(holder) && !TransactionIdIsCurrentTransactionId(holder)) {
+        XactLockTableWait(holder, heap, &slot->tts_tid, XLTW_Update);
+    }
+}
+
+} // namespace
+
+HeapTuple RowChange::apply_to(HeapTuple row, TupleDesc descriptor) const {
+    if (descriptor->natts > static_cast<int>(most_columns)) {
+        elog(ERROR, "a row has more columns than expected");
+    }
+    // The server only reads these arrays, though its type cannot say so.
+    return heap_modify_tuple(row, descriptor, const_cast<Datum*>(values_.data()),
+                             const_cast<bool*>(nulls_.data()), const_cast<bool*>(replaces_.data()));
+}
+
+RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChange& change) {
+    bool is_copy = false;
+    HeapTuple current = ExecFetchSlotHeapTuple(slot, false, &is_copy);
+    HeapTuple changed = change.apply_to(current, RelationGetDescr(heap));
+    TupleTableSlot* next = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsHeapTuple);
+    ExecStoreHeapTuple(changed, next, false);
+    next->tts_tableOid = RelationGetRelid(heap);
+
+    IndexesToUpdate indexes;
+    const CommandId command = GetCurrentCommandId(true);
+    TM_Result result = update_version(heap, &slot->tts_tid, next, command, false, &indexes);
+    if (result == TM_BeingModified && is_held_by_us(slot)) {
+        result = update_version(heap, &slot->tts_tid, next, command, true, &indexes);
+    }
+    if (result == TM_Ok && indexes.any) {
+        update_indexes(heap, next, indexes);
+    }
+    ExecDropSingleTupleTableSlot(next);
+    heap_freetuple(changed);
+    if (is_copy) {
+        heap_freetuple(current);
+    }
+    switch (result) {
+    case TM_Ok:
+        return RowUpdate::updated;
+    case TM_BeingModified:
+        return RowUpdate::held;
+    default:
+        return RowUpdate::changed;
+    }
+}
+
+void wait_for_row(Relation heap, TupleTableSlot* slot) {
+    const Holder holder = holder_of(slot);
+    if (!TransactionIdIsValid(holder.id)) {
+        return;
+    }
+    if (!holder.is_multiple) {
+        wait_for(holder.id, heap, slot);
+        return;
+    }
+    MultiXactMember* members = nullptr;
+    const int count = GetMultiXactIdMembers(holder.id, &members, false, holder.is_locker);
+    for (int i = 0; i < count; ++i) {
+        wait_for(members[i].xid, heap, slot);
+    }
+}
+
+} // namespace session_service::pg

@@ -1,0 +1,101 @@
+// Values on their way between the server's datums and C++.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "core/lifetime.hpp"
+
+#include "pg/clock.hpp"
+#include "pg/compat.hpp"
+#include "pg/prelude.hpp"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/uuid.h"
+}
+
+namespace session_service::pg {
+
+/// A datum that may be NULL.
+using Value = NullableDatum;
+
+inline constexpr Value null_value{0, true};
+
+inline Value value(Datum datum) {
+    return {datum, false};
+}
+
+inline Value boolean_value(bool truth) {
+    return value(BoolGetDatum(truth));
+}
+
+inline Value smallint_value(std::uint16_t number) {
+    return value(Int16GetDatum(static_cast<std::int16_t>(number)));
+}
+
+inline Value integer_value(std::int32_t number) {
+    return value(Int32GetDatum(number));
+}
+
+/// The value refers to `id`, which must outlive it.
+inline Value uuid_value(const core::Uuid& id) {
+    return value(PointerGetDatum(id.data()));
+}
+
+inline Value bigint_value(std::int64_t number) {
+    return value(Int64GetDatum(number));
+}
+
+/// A time; `never` and `no_refresh` are NULL in the database.
+inline Value time_value(Micros time) {
+    if (time == core::never || time == core::no_refresh) {
+        return null_value;
+    }
+    return value(TimestampTzGetDatum(time));
+}
+
+/// A text, copied into the current memory context.
+inline Value text_value(std::string_view text) {
+    return value(
+        PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))));
+}
+
+/// A text that may end amid a character, which is then left out; NULL where it is empty.
+inline Value text_or_null(std::string_view text) {
+    const auto size = static_cast<int>(text.size());
+    const auto whole = static_cast<std::size_t>(pg_mbcliplen(text.data(), size, size));
+    return whole == 0 ? null_value : text_value(text.substr(0, whole));
+}
+
+/// A bytea, copied into the current memory context. Digests travel to statements in this form and
+/// are cast there, since the OID of token_hash changes when the extension is created anew.
+inline Value bytea_value(core::Bytes bytes) {
+    return text_value({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+/// A uuid datum of its own, in the current memory context.
+inline Datum new_uuid(const core::Uuid& id) {
+    auto* copy = static_cast<core::Uuid*>(palloc(sizeof(core::Uuid)));
+    *copy = id;
+    return PointerGetDatum(copy);
+}
+
+inline core::Uuid to_uuid(Datum datum) {
+    core::Uuid id;
+    std::memcpy(id.data(), DatumGetPointer(datum), id.size());
+    return id;
+}
+
+inline core::Digest to_digest(Datum datum) {
+    core::Digest digest;
+    std::memcpy(digest.data(), DatumGetPointer(datum), digest.size());
+    return digest;
+}
+
+/// A view of a text or bytea datum, detoasted in the current memory context.
+inline std::string_view to_view(Datum datum) {
+    auto* varlena = reinterpret_cast<struct varlena*>(PG_DETOAST_DATUM_PACKED(datum));
+    return {VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
+}
+
+} // namespace session_service::pg
