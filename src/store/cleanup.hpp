@@ -1,0 +1,28 @@
+// Deleting what is over: in batches, by index, and without waiting for anyone. All run within
+// as_owner.
+#pragma once
+
+#include "core/lifetime.hpp"
+
+#include "pg/prelude.hpp"
+#include "store/users.hpp"
+
+namespace session_service::store {
+
+/// Deletes sessions that were over at `cutoff`, oldest first, at most `limit`; how many there were.
+/// A device that was in use after `device_cutoff` remembers it.
+std::int64_t delete_dead_sessions(core::Micros cutoff, core::Micros device_cutoff,
+                                  std::int32_t limit);
+
+/// Deletes events older than `cutoff`, oldest first, at most `limit`; how many there were.
+std::int64_t delete_old_events(core::Micros cutoff, std::int32_t limit);
+
+/// Deletes devices without sessions that were last seen before `cutoff` and are not trusted at
+/// `now`, at most `limit`; how many there were. Devices that came up and are still needed are put
+/// off, so that they do not come up each time.
+std::int64_t delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit);
+
+/// Deletes the user's events.
+void delete_events(const UserKey& user);
+
+} // namespace session_service::store

@@ -1,0 +1,55 @@
+// The devices that sessions belong to.
+#pragma once
+
+#include "core/user_agent.hpp"
+
+#include "pg/statement.hpp"
+#include "store/users.hpp"
+
+namespace session_service::store {
+
+/// How a client that signs in describes itself; each may be NULL.
+struct DeviceDescription {
+    pg::Value key = pg::null_value; // a secret or id that the client keeps
+    pg::Value name = pg::null_value;
+    pg::Value user_agent = pg::null_value;
+    pg::Value ip_address = pg::null_value;
+};
+
+struct Device {
+    core::Uuid id;
+    bool is_new;
+};
+
+// All of these run within as_owner.
+
+/// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
+/// and name. Of two sign-ins that race from the same new device exactly one finds it new. The
+/// user's row is held. `purge_day` is when its newest session may be over.
+Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
+                             core::Micros now, core::Micros purge_day);
+
+/// Notes another user agent of a device, unless its row is locked: a refresh never waits for it.
+void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent);
+
+/// The columns of each row are those of list_user_devices. Latest seen first.
+pg::Result devices_of_user(const UserKey& user, core::Micros now,
+                           const std::optional<core::Uuid>& current_device_id);
+
+/// What is known of a device that a client's key names.
+struct KeyedDevice {
+    core::Uuid id;
+    bool is_trusted;
+};
+std::optional<KeyedDevice> find_keyed_device(const UserKey& user, pg::Value key, core::Micros now);
+
+/// Change one of the user's devices, whose row is held; false where there is none with this id.
+bool set_trust(const UserKey& user, const core::Uuid& device_id,
+               std::optional<core::Micros> trusted_until);
+bool rename_device(const UserKey& user, const core::Uuid& device_id, pg::Value name);
+bool delete_device(const UserKey& user, const core::Uuid& device_id);
+
+/// Deletes the user's devices.
+void delete_devices(const UserKey& user);
+
+} // namespace session_service::store

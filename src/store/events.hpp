@@ -1,0 +1,39 @@
+// The log of what happened, and the hints that NOTIFY carries.
+#pragma once
+
+#include "pg/value.hpp"
+#include "store/users.hpp"
+
+namespace session_service::store {
+
+enum class EventKind : std::uint8_t {
+    session_created,
+    session_refreshed,
+    session_rotated,
+    session_revoked,
+    session_evicted,
+    session_reuse_detected,
+    session_mfa_verified,
+    device_new,
+    device_trusted,
+    device_forgotten,
+};
+
+struct Event {
+    EventKind kind = EventKind::session_created;
+    std::optional<core::Uuid> session_id;
+    std::optional<core::Uuid> device_id;
+    pg::Value ip_address = pg::null_value;
+    pg::Value reason = pg::null_value;
+    pg::Value detail = pg::null_value; // jsonb
+};
+
+/// Records an event in the current transaction, if the settings ask for its kind, within as_owner.
+void record(const UserKey& user, core::Micros now, const Event& event);
+
+/// Sends the hint of a revocation, if the settings ask for it, as the transaction commits. `epoch`
+/// is the one that the revocation raised.
+void announce(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
+              std::int64_t epoch);
+
+} // namespace session_service::store

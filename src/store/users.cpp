@@ -1,0 +1,101 @@
+#include "store/users.hpp"
+
+#include "core/uuid.hpp"
+
+#include "pg/statement.hpp"
+#include "store/sql.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+}
+
+namespace session_service::store {
+
+namespace {
+
+using pg::Access;
+using pg::Statement;
+
+constexpr std::array<Oid, 2> user_key_types{UUIDOID, INT2OID};
+
+// A new row's epoch is the time, never 0, so that a user who was deleted and came back does not
+// start behind an epoch that some cache still remembers.
+constinit Statement upsert_user{
+    "INSERT INTO session_service.users AS u (user_id, bucket, epoch) VALUES ($1, $2, $3) "
+    "ON CONFLICT (user_id, bucket) DO UPDATE SET epoch = u.epoch RETURNING u.max_sessions",
+    std::array<Oid, 3>{UUIDOID, INT2OID, INT8OID}};
+
+constinit Statement select_for_update{"SELECT 1 FROM session_service.users u WHERE u.user_id" SQL_EQ
+                                      "$1 AND u.bucket" SQL_EQ "$2 "
+                                      "FOR NO KEY UPDATE",
+                                      user_key_types};
+
+constinit Statement update_epoch{
+    "UPDATE session_service.users u SET epoch = GREATEST(u.epoch" SQL_PLUS "1, $3) "
+    "WHERE u.user_id" SQL_EQ "$1 AND u.bucket" SQL_EQ "$2 RETURNING u.epoch",
+    std::array<Oid, 3>{UUIDOID, INT2OID, INT8OID}};
+
+constinit Statement select_epoch{"SELECT u.epoch FROM session_service.users u "
+                                 "WHERE u.user_id" SQL_EQ "$1 AND u.bucket" SQL_EQ "$2",
+                                 user_key_types};
+
+constinit Statement upsert_limit{
+    "INSERT INTO session_service.users AS u (user_id, bucket, epoch, max_sessions) "
+    "VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (user_id, bucket) DO UPDATE SET max_sessions = EXCLUDED.max_sessions",
+    std::array<Oid, 4>{UUIDOID, INT2OID, INT8OID, INT4OID}};
+
+constinit Statement delete_row{"DELETE FROM session_service.users u WHERE u.user_id" SQL_EQ
+                               "$1 AND u.bucket" SQL_EQ "$2",
+                               user_key_types};
+
+std::array<pg::Value, 2> key_values(const UserKey& user) {
+    return {pg::uuid_value(user.id), pg::smallint_value(user.bucket)};
+}
+
+} // namespace
+
+UserKey UserKey::of(const core::Uuid& user_id) {
+    return {.id = user_id, .bucket = core::user_bucket(user_id)};
+}
+
+User claim_user(const UserKey& user, core::Micros now) {
+    const pg::Result row =
+        upsert_user.run(Access::write, {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
+                                        pg::bigint_value(pg::to_unix(now))});
+    const pg::Value limit = row.get(0, 1);
+    User claimed;
+    if (!limit.isnull) {
+        claimed.max_sessions = DatumGetInt32(limit.value);
+    }
+    return claimed;
+}
+
+void lock_user(const UserKey& user) {
+    (void)select_for_update.run(Access::write, key_values(user));
+}
+
+std::int64_t raise_epoch(const UserKey& user, core::Micros now) {
+    const pg::Result row =
+        update_epoch.run(Access::write, {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
+                                         pg::bigint_value(pg::to_unix(now))});
+    return row.empty() ? 0 : DatumGetInt64(row(0, 1));
+}
+
+std::int64_t read_epoch(const UserKey& user) {
+    const pg::Result row = select_epoch.run(Access::read, key_values(user));
+    return row.empty() ? 0 : DatumGetInt64(row(0, 1));
+}
+
+void set_session_limit(const UserKey& user, std::optional<int> max_sessions, core::Micros now) {
+    (void)upsert_limit.run(Access::write,
+                           {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
+                            pg::bigint_value(pg::to_unix(now)),
+                            max_sessions ? pg::integer_value(*max_sessions) : pg::null_value});
+}
+
+void delete_user_row(const UserKey& user) {
+    (void)delete_row.run(Access::write, key_values(user));
+}
+
+} // namespace session_service::store

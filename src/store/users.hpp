@@ -1,0 +1,46 @@
+// The row of a user. Whatever touches several of a user's sessions or devices takes it first, so
+// that such calls wait for each other in one order and none meets a deadlock.
+#pragma once
+
+#include "core/bytes.hpp"
+#include "core/lifetime.hpp"
+
+#include "pg/prelude.hpp"
+
+namespace session_service::store {
+
+/// A user's id with the bucket that all of the user's rows carry.
+struct UserKey {
+    core::Uuid id;
+    std::uint16_t bucket;
+
+    static UserKey of(const core::Uuid& user_id);
+};
+
+struct User {
+    /// The user's own limit of sessions, 0 for none; nothing where the setting's holds.
+    std::optional<int> max_sessions;
+};
+
+// All of these run within as_owner.
+
+/// Makes the user's row, or writes the one there is: at REPEATABLE READ a transaction that began
+/// before another one did the same fails with 40001, and so never counts by an old snapshot.
+User claim_user(const UserKey& user, core::Micros now);
+
+/// Locks the user's row, where there is one, until the transaction ends.
+void lock_user(const UserKey& user);
+
+/// Raises the epoch: the greater of the last one plus 1 and the microseconds of now. Returns it.
+std::int64_t raise_epoch(const UserKey& user, core::Micros now);
+
+/// The epoch, 0 for a user who was never seen.
+std::int64_t read_epoch(const UserKey& user);
+
+/// Gives the user an own limit; nothing means back to the setting.
+void set_session_limit(const UserKey& user, std::optional<int> max_sessions, core::Micros now);
+
+/// Deletes the row.
+void delete_user_row(const UserKey& user);
+
+} // namespace session_service::store
