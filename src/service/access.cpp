@@ -1,0 +1,146 @@
+#include "service/access.hpp"
+
+#include "pg/commit.hpp"
+#include "pg/privileges.hpp"
+#include "store/catalog.hpp"
+
+#include <algorithm>
+
+namespace session_service::service {
+
+namespace {
+
+using store::AccessLevel;
+using store::AccessLevels;
+
+// The functions of each level, without those of the levels that it contains. What is named in none
+// of these is admin's alone.
+constexpr std::array validate_functions{"validate_session",   "validate_session_hash",
+                                        "validate_sessions",  "authenticate",
+                                        "introspect_token",   "hash_token",
+                                        "session_bucket",     "user_bucket",
+                                        "token_bucket",       "token_session_id",
+                                        "current_session_id", "current_user_id",
+                                        "current_scopes",     "has_scope",
+                                        "is_mfa_verified"};
+
+constexpr std::array application_functions{"create_session",
+                                           "refresh_session",
+                                           "rotate_session_token",
+                                           "extend_session",
+                                           "revoke_session",
+                                           "revoke_user_session",
+                                           "revoke_session_by_token",
+                                           "revoke_all_user_sessions",
+                                           "revoke_all_user_sessions_except",
+                                           "revoke_device_sessions",
+                                           "get_session",
+                                           "get_user_session",
+                                           "list_user_sessions",
+                                           "list_mfa_verified_sessions",
+                                           "list_events",
+                                           "count_user_sessions",
+                                           "mark_mfa_verified",
+                                           "mark_mfa_verified_by_token",
+                                           "clear_mfa_verified",
+                                           "set_session_scopes",
+                                           "set_session_metadata",
+                                           "touch_sessions",
+                                           "list_user_devices",
+                                           "is_known_device",
+                                           "is_trusted_device",
+                                           "trust_device",
+                                           "untrust_device",
+                                           "rename_device",
+                                           "forget_device",
+                                           "generate_token",
+                                           "user_epoch",
+                                           "user_uuid",
+                                           "user_uuid_from_text",
+                                           "user_bigint",
+                                           "describe_user_agent"};
+
+constexpr std::array monitor_functions{"count_active_sessions", "stats"};
+
+constexpr std::size_t index_of(AccessLevel level) {
+    return static_cast<std::size_t>(level);
+}
+
+// The levels that `levels` amount to, with what they contain.
+AccessLevels with_contained(AccessLevels levels) {
+    if (levels[index_of(AccessLevel::admin)]) {
+        levels.fill(true);
+    }
+    if (levels[index_of(AccessLevel::application)]) {
+        levels[index_of(AccessLevel::validate)] = true;
+    }
+    return levels;
+}
+
+bool is_named(std::span<const char* const> functions, const char* name) {
+    return std::ranges::any_of(
+        functions, [name](const char* function) { return std::strcmp(function, name) == 0; });
+}
+
+// The level that a function is listed in.
+AccessLevel level_of(const char* function) {
+    if (is_named(validate_functions, function)) {
+        return AccessLevel::validate;
+    }
+    if (is_named(application_functions, function)) {
+        return AccessLevel::application;
+    }
+    if (is_named(monitor_functions, function)) {
+        return AccessLevel::monitor;
+    }
+    return AccessLevel::admin;
+}
+
+void require_role(Oid role) {
+    if (!pg::role_exists(role)) {
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role does not exist")));
+    }
+}
+
+} // namespace
+
+void grant_access(Oid role, AccessLevel level) {
+    pg::require_writable("grant_access()");
+    require_role(role);
+    store::as_owner([&] {
+        store::forget_dropped_roles();
+        store::add_access_level(role, level);
+        // This level alone: the role may have lost others by hand since they were noted.
+        AccessLevels granted{};
+        granted[index_of(level)] = true;
+        granted = with_contained(granted);
+        pg::grant_usage(role, true);
+        pg::grant_execute(role, true, [&](const char* function) {
+            return granted[index_of(level_of(function))];
+        });
+        return true;
+    });
+}
+
+void revoke_access(Oid role, AccessLevel level) {
+    pg::require_writable("revoke_access()");
+    require_role(role);
+    store::as_owner([&] {
+        store::forget_dropped_roles();
+        store::remove_access_level(role, level);
+        const AccessLevels kept = with_contained(store::access_levels_of(role));
+        AccessLevels taken{};
+        taken[index_of(level)] = true;
+        taken = with_contained(taken);
+        pg::grant_execute(role, false, [&](const char* function) {
+            const std::size_t listed = index_of(level_of(function));
+            return taken[listed] && !kept[listed];
+        });
+        if (std::ranges::none_of(kept, [](bool is_kept) { return is_kept; })) {
+            pg::grant_usage(role, false);
+        }
+        return true;
+    });
+}
+
+} // namespace session_service::service

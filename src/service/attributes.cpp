@@ -1,0 +1,72 @@
+#include "service/attributes.hpp"
+
+#include "pg/commit.hpp"
+#include "service/validation.hpp"
+#include "store/activity.hpp"
+#include "store/catalog.hpp"
+#include "store/events.hpp"
+#include "store/sessions.hpp"
+
+namespace session_service::service {
+
+namespace {
+
+bool record_mfa(const core::Uuid& session_id, pg::Value method) {
+    return store::as_owner([&] {
+        const core::Micros now = pg::now();
+        const auto owner = store::set_mfa(session_id, now, true, method);
+        if (!owner) {
+            return false;
+        }
+        store::record(store::UserKey::of(owner->user_id), now,
+                      {.kind = store::EventKind::session_mfa_verified,
+                       .session_id = session_id,
+                       .device_id = owner->device_id,
+                       .reason = method});
+        return true;
+    });
+}
+
+} // namespace
+
+bool mark_mfa_verified(const core::Uuid& session_id, pg::Value method) {
+    pg::require_writable("mark_mfa_verified()");
+    return record_mfa(session_id, method);
+}
+
+bool mark_mfa_verified_by_token(const Presented& presented, pg::Value method) {
+    store::SessionLookup lookup = store::SessionLookup::open(last_validated_column);
+    const bool is_valid =
+        validate(lookup, {.session_id = presented.session_id, .hash = presented.hash},
+                 pg::null_value)
+            .has_value();
+    lookup.close();
+    if (!is_valid) {
+        return false;
+    }
+    pg::require_writable("mark_mfa_verified_by_token()");
+    return record_mfa(presented.session_id, method);
+}
+
+bool clear_mfa_verified(const core::Uuid& session_id) {
+    pg::require_writable("clear_mfa_verified()");
+    return store::as_owner(
+        [&] { return store::set_mfa(session_id, pg::now(), false, pg::null_value).has_value(); });
+}
+
+bool set_scopes(const core::Uuid& session_id, pg::Value scopes) {
+    pg::require_writable("set_session_scopes()");
+    return store::as_owner([&] { return store::set_scopes(session_id, pg::now(), scopes); });
+}
+
+bool set_metadata(const core::Uuid& session_id, pg::Value metadata) {
+    pg::require_writable("set_session_metadata()");
+    return store::as_owner([&] { return store::set_metadata(session_id, pg::now(), metadata); });
+}
+
+std::int32_t touch(std::span<const core::Uuid> session_ids) {
+    pg::require_writable("touch_sessions()");
+    return store::write_activity(session_ids, pg::now());
+}
+
+} // namespace session_service::service

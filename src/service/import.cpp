@@ -1,0 +1,125 @@
+#include "service/import.hpp"
+
+#include "core/uuid.hpp"
+
+#include "pg/commit.hpp"
+#include "pg/counters.hpp"
+#include "pg/random.hpp"
+#include "service/limit.hpp"
+#include "store/catalog.hpp"
+#include "store/devices.hpp"
+#include "store/events.hpp"
+#include "store/imported_tokens.hpp"
+#include "store/sessions.hpp"
+
+#include <algorithm>
+
+namespace session_service::service {
+
+namespace {
+
+using store::UserKey;
+
+// Deadlines as the other system gave them, within what the settings allow from the creation on.
+core::Deadlines deadlines_of(const ImportedSession& request, const core::Lifetimes& own,
+                             Micros created, Micros last_activity) {
+    const core::Lifetimes settings = pg::settings::lifetimes();
+    core::Deadlines deadlines;
+    if (settings.absolute != 0) {
+        deadlines.absolute = core::later(created, settings.absolute);
+    }
+    deadlines.expires = std::min(request.expires, deadlines.absolute);
+    if (request.refresh_hash) {
+        deadlines.refresh =
+            std::min(request.refresh_expires.value_or(request.expires), deadlines.absolute);
+    }
+    if (own.inactivity != 0) {
+        deadlines.idle = core::later(last_activity, own.inactivity);
+    }
+    return deadlines;
+}
+
+// Reserves the hashes for the session; they are in nobody's hands yet.
+void add_hashes(const ImportedSession& request, const UserKey& user, const core::Uuid& session_id) {
+    const auto add_token = [&] {
+        return store::add_imported_token(request.token_hash, user, session_id, false);
+    };
+    const auto add_refresh_token = [&] {
+        return !request.refresh_hash ||
+               store::add_imported_token(*request.refresh_hash, user, session_id, true);
+    };
+    // In the order of the hashes, so that two imports of the same hashes meet no deadlock.
+    const bool is_refresh_first =
+        request.refresh_hash && *request.refresh_hash < request.token_hash;
+    const bool is_new =
+        is_refresh_first ? add_refresh_token() && add_token() : add_token() && add_refresh_token();
+    if (!is_new) {
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("another session was imported with one of these hashes")));
+    }
+}
+
+core::Uuid import_as_owner(const ImportedSession& request, MemoryContext memory) {
+    const UserKey user = UserKey::of(request.user_id);
+    const store::User claimed = store::claim_user(user, pg::now());
+    const Micros now = pg::now();
+    // Once more, now that no other import of this user's is under way.
+    if (const auto known = store::find_imported_token(request.token_hash)) {
+        return known->session_id;
+    }
+    const core::Lifetimes own = pg::settings::lifetimes();
+    // No session was created or active in the future, or active before it was created.
+    const Micros created = std::min(request.created.value_or(now), now);
+    const Micros last_activity = std::clamp(request.last_activity.value_or(now), created, now);
+    const core::Deadlines deadlines = deadlines_of(request, own, created, last_activity);
+    const store::Device device =
+        store::find_or_create_device(user,
+                                     {.key = request.device_key,
+                                      .name = request.device_name,
+                                      .user_agent = request.user_agent,
+                                      .ip_address = request.ip_address},
+                                     last_activity, core::purge_day(deadlines));
+    if (core::is_usable(deadlines, now)) {
+        (void)make_room(user, claimed, now, memory);
+    }
+    const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
+                                           pg::random_bytes<std::array<std::uint8_t, 8>>());
+    add_hashes(request, user, id);
+    store::insert_session(user, {.id = id,
+                                 .device_id = device.id,
+                                 .token_hash = request.token_hash,
+                                 .refresh_hash = request.refresh_hash,
+                                 .family_hash = {},
+                                 .secret_length = pg::settings::token_length(),
+                                 .created = created,
+                                 .last_activity = last_activity,
+                                 .mfa_verified = request.is_mfa_verified ? created : core::never,
+                                 .own = own,
+                                 .deadlines = deadlines,
+                                 .scopes = request.scopes,
+                                 .metadata = request.metadata,
+                                 .ip_address = request.ip_address});
+    store::record(user, now,
+                  {.kind = store::EventKind::session_created,
+                   .session_id = id,
+                   .device_id = device.id,
+                   .ip_address = request.ip_address,
+                   .reason = pg::text_value("Imported")});
+    pg::count(pg::Counter::sessions_imported);
+    return id;
+}
+
+} // namespace
+
+core::Uuid import_session(const ImportedSession& request) {
+    pg::require_writable("import_session()");
+    const MemoryContext memory = CurrentMemoryContext;
+    const core::Uuid id = store::as_owner([&] {
+        const auto known = store::find_imported_token(request.token_hash);
+        return known ? known->session_id : import_as_owner(request, memory);
+    });
+    pg::make_durable();
+    return id;
+}
+
+} // namespace session_service::service

@@ -1,0 +1,267 @@
+#include "service/renewal.hpp"
+
+#include "core/crypto.hpp"
+#include "core/rotation.hpp"
+
+#include "pg/commit.hpp"
+#include "pg/counters.hpp"
+#include "pg/random.hpp"
+#include "service/revocation.hpp"
+#include "service/validation.hpp"
+#include "store/activity.hpp"
+#include "store/catalog.hpp"
+#include "store/devices.hpp"
+#include "store/events.hpp"
+#include "store/session_lookup.hpp"
+#include "store/sessions.hpp"
+
+extern "C" {
+#include "miscadmin.h"
+}
+
+namespace session_service::service {
+
+namespace {
+
+using store::SessionLookup;
+using store::SessionRow;
+using store::UserKey;
+namespace column = store::column;
+
+// What a presented refresh token is to its session.
+enum class Standing : std::uint8_t {
+    none,     // nothing to it: the session is over, or never issued it
+    current,  // buys the next pair
+    repeated, // was replaced last, within the grace: gets the same pair again
+    reused,   // was replaced before: somebody else has it
+};
+
+// What a refresh needs of the session's row once the row is gone.
+struct FoundSession {
+    Standing standing = Standing::none;
+    core::Uuid user_id{};
+    core::Uuid device_id{};
+    core::Deadlines deadlines;
+    std::optional<core::RotationSalt> salt;
+    core::Digest token_hash{};
+    core::Digest refresh_hash{};
+    std::size_t secret_length = 0;
+};
+
+// Whether the session once issued the token. Of an imported one its presence in the table says so.
+bool was_issued_by(const SessionRow& session, const Presented& presented) {
+    return presented.is_imported ||
+           session.matches(column::family_hash, core::sha256(presented.token.family_key));
+}
+
+Standing standing_of(const Presented& presented, const SessionRow& session, Micros began) {
+    const Micros now = pg::now();
+    const core::Deadlines deadlines = session.deadlines();
+    if (session.is_revoked() || session.is_closed() || !core::is_usable(deadlines, now)) {
+        return Standing::none;
+    }
+    if (session.matches(column::refresh_hash, presented.hash)) {
+        return now < deadlines.refresh ? Standing::current : Standing::none;
+    }
+    if (session.matches(column::previous_refresh_hash, presented.hash) &&
+        core::is_within_grace(session.time(column::rotated_at), began,
+                              pg::settings::refresh_grace())) {
+        return now < deadlines.refresh ? Standing::repeated : Standing::none;
+    }
+    return was_issued_by(session, presented) ? Standing::reused : Standing::none;
+}
+
+FoundSession read_standing(const Presented& presented, Micros began) {
+    SessionLookup lookup = SessionLookup::open(column::rotation_salt);
+    const std::optional<SessionRow> session = lookup.find(presented.session_id);
+    FoundSession found;
+    if (session) {
+        found.standing = standing_of(presented, *session, began);
+    }
+    if (found.standing != Standing::none) {
+        found.user_id = session->uuid(column::user_id);
+        found.device_id = session->uuid(column::device_id);
+        found.deadlines = session->deadlines();
+        found.salt = session->rotation_salt();
+        found.token_hash = pg::to_digest(session->get(column::token_hash).value);
+        found.refresh_hash = pg::to_digest(session->get(column::refresh_hash).value);
+        found.secret_length =
+            static_cast<std::size_t>(DatumGetInt16(session->get(column::secret_length).value));
+    }
+    lookup.close();
+    return found;
+}
+
+struct IssuedPair {
+    Issued session;
+    Issued refresh;
+    std::optional<core::Digest> family_hash; // where the session had none before
+};
+
+IssuedPair derive_pair(const Presented& presented, const core::RotationSalt& salt,
+                       std::size_t secret_length) {
+    const core::SuccessorSecrets next =
+        core::derive_successors(presented.key_material(), salt, secret_length);
+    // An imported token has no family key: the first one is derived as well, so that a retry is the
+    // same.
+    const core::FamilyKey family_key = presented.is_imported
+                                           ? core::derive_family_key(presented.key_material(), salt)
+                                           : presented.token.family_key;
+    const core::Uuid& id = presented.session_id;
+    IssuedPair pair{.session = issue_session_token(id, next.session),
+                    .refresh = issue_refresh_token(id, family_key, next.refresh),
+                    .family_hash = {}};
+    if (presented.is_imported) {
+        pair.family_hash = core::sha256(family_key);
+    }
+    return pair;
+}
+
+Refreshed refreshed(const Presented& presented, const FoundSession& session, const IssuedPair& pair,
+                    const core::Deadlines& deadlines, bool repeated) {
+    return {.session_id = presented.session_id,
+            .user_id = session.user_id,
+            .token = pair.session.text,
+            .refresh_token = pair.refresh.text,
+            .expires = deadlines.expires,
+            .refresh_expires = deadlines.refresh,
+            .repeated = repeated};
+}
+
+// The pair that replaced the presented token; nothing where it is no longer the stored one.
+std::optional<Refreshed> repeat(const Presented& presented, const FoundSession& session) {
+    if (!session.salt) {
+        return std::nullopt;
+    }
+    const IssuedPair pair = derive_pair(presented, *session.salt, session.secret_length);
+    if (!core::constant_time_equal(pair.session.hash, session.token_hash) ||
+        !core::constant_time_equal(pair.refresh.hash, session.refresh_hash)) {
+        return std::nullopt;
+    }
+    pg::count(pg::Counter::refreshes_repeated);
+    return refreshed(presented, session, pair, session.deadlines, true);
+}
+
+// Replaces the pair; nothing where another transaction changed the session meanwhile.
+std::optional<Refreshed> rotate_pair(const Presented& presented, const FoundSession& session,
+                                     pg::Value ip_address, pg::Value user_agent) {
+    pg::require_writable("refresh_session()");
+    const auto salt = pg::random_bytes<core::RotationSalt>();
+    const std::size_t secret_length = pg::settings::token_length();
+    const IssuedPair pair = derive_pair(presented, salt, secret_length);
+    const UserKey user = UserKey::of(session.user_id);
+    const auto renewed = store::as_owner([&] {
+        const core::Uuid& id = presented.session_id;
+        const auto made = store::rotate_pair(id, {.presented = presented.hash,
+                                                  .token_hash = pair.session.hash,
+                                                  .refresh_hash = pair.refresh.hash,
+                                                  .family_hash = pair.family_hash,
+                                                  .salt = salt,
+                                                  .secret_length = secret_length,
+                                                  .ip_address = ip_address});
+        if (!made) {
+            return made;
+        }
+        if (!user_agent.isnull) {
+            store::update_user_agent(user, session.device_id, user_agent);
+        }
+        store::record(user, made->at,
+                      {.kind = store::EventKind::session_refreshed,
+                       .session_id = id,
+                       .device_id = session.device_id,
+                       .ip_address = ip_address});
+        return made;
+    });
+    if (!renewed) {
+        return std::nullopt;
+    }
+    pg::make_durable();
+    pg::count(pg::Counter::refreshes);
+    return refreshed(presented, session, pair, renewed->deadlines, false);
+}
+
+} // namespace
+
+std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_address,
+                                 pg::Value user_agent) {
+    const Micros began = pg::now();
+    // Who finds the row changed reads again: each turn another transaction has come further.
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        const FoundSession session = read_standing(presented, began);
+        switch (session.standing) {
+        case Standing::none:
+            return std::nullopt;
+        case Standing::repeated:
+            return repeat(presented, session);
+        case Standing::reused:
+            revoke_for_reuse(session.user_id, presented.session_id, ip_address);
+            return std::nullopt;
+        case Standing::current:
+            break;
+        }
+        if (const auto pair = rotate_pair(presented, session, ip_address, user_agent)) {
+            return pair;
+        }
+    }
+}
+
+std::optional<Rotated> rotate(const Presented& presented) {
+    SessionLookup lookup = SessionLookup::open(last_validated_column);
+    const std::optional<SessionRow> session = validate(
+        lookup, {.session_id = presented.session_id, .hash = presented.hash}, pg::null_value);
+    core::Uuid user_id{};
+    core::Uuid device_id{};
+    if (session) {
+        user_id = session->uuid(column::user_id);
+        device_id = session->uuid(column::device_id);
+    }
+    lookup.close();
+    if (!session) {
+        return std::nullopt;
+    }
+    pg::require_writable("rotate_session_token()");
+    const core::Uuid& id = presented.session_id;
+    const Issued token = issue_session_token(id, new_secret());
+    const std::optional<Micros> expires = store::as_owner([&] {
+        store::lock_session(id);
+        const Micros now = pg::now();
+        const auto kept = store::replace_session_token(id, now, presented.hash, token.hash);
+        if (kept) {
+            store::record(UserKey::of(user_id), now,
+                          {.kind = store::EventKind::session_rotated,
+                           .session_id = id,
+                           .device_id = device_id});
+        }
+        return kept;
+    });
+    if (!expires) {
+        return std::nullopt;
+    }
+    pg::make_durable();
+    return Rotated{.session_id = id, .token = token.text, .expires = *expires};
+}
+
+std::optional<Micros> extend(const core::Uuid& session_id, std::optional<Micros> by) {
+    SessionLookup lookup = SessionLookup::open(column::metadata);
+    const std::optional<SessionRow> session = lookup.find(session_id);
+    const bool is_active = session && core::status_of(session->is_revoked(), session->deadlines(),
+                                                      pg::now()) == core::Status::active;
+    Micros duration = 0;
+    if (is_active) {
+        duration =
+            by.value_or(core::shorter(session->own_lifetimes(), pg::settings::lifetimes()).session);
+    }
+    lookup.close();
+    if (!is_active) {
+        return std::nullopt;
+    }
+    pg::require_writable("extend_session()");
+    return store::as_owner([&] {
+        store::lock_session(session_id);
+        const Micros now = pg::now();
+        return store::extend_session(session_id, now, core::later(now, duration));
+    });
+}
+
+} // namespace session_service::service

@@ -1,0 +1,163 @@
+#include "service/revocation.hpp"
+
+#include "pg/commit.hpp"
+#include "pg/counters.hpp"
+#include "store/catalog.hpp"
+#include "store/listing.hpp"
+#include "store/session_lookup.hpp"
+
+namespace session_service::service {
+
+namespace {
+
+using store::EventKind;
+using store::SessionLookup;
+using store::SessionRow;
+using store::UserKey;
+
+bool is_revocable(const SessionRow& session) {
+    return !session.is_revoked() && !core::is_expired_for_good(session.deadlines(), pg::now());
+}
+
+// Ends one session, found revocable a moment ago.
+bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventKind kind,
+                 pg::Value reason, pg::Value ip_address) {
+    const UserKey user = UserKey::of(user_id);
+    const bool ended = store::as_owner([&] {
+        store::lock_user(user);
+        const Micros now = pg::now();
+        const auto revoked = store::revoke_one(user, session_id, now, reason);
+        if (!revoked) {
+            return false;
+        }
+        const std::int64_t epoch = store::raise_epoch(user, now);
+        store::record(user, now,
+                      {.kind = kind,
+                       .session_id = revoked->id,
+                       .device_id = revoked->device_id,
+                       .ip_address = ip_address,
+                       .reason = reason});
+        store::announce(user, kind, revoked->id, epoch);
+        return true;
+    });
+    if (ended) {
+        pg::count(kind == EventKind::session_reuse_detected ? pg::Counter::refreshes_reused
+                                                            : pg::Counter::sessions_revoked);
+        pg::make_revocation_durable();
+    }
+    return ended;
+}
+
+// The user of a session that `accept` takes, if it can be ended.
+template <typename Accept>
+std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept&& accept) {
+    SessionLookup lookup = SessionLookup::open(store::column::refresh_hash);
+    const std::optional<SessionRow> session = lookup.find(session_id);
+    std::optional<core::Uuid> user_id;
+    if (session && accept(*session) && is_revocable(*session)) {
+        user_id = session->uuid(store::column::user_id);
+    }
+    lookup.close();
+    return user_id;
+}
+
+} // namespace
+
+void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micros now,
+                        EventKind kind, pg::Value reason, std::int64_t epoch) {
+    store::record(
+        user, now,
+        {.kind = kind, .session_id = session.id, .device_id = session.device_id, .reason = reason});
+    store::announce(user, kind, session.id, epoch);
+}
+
+std::int32_t end_sessions(const UserKey& user, const store::RevocationFilter& filter,
+                          pg::Value reason) {
+    store::lock_user(user);
+    const Micros now = pg::now();
+    const std::span<store::Revoked> ended = store::revoke_many(user, filter, now, reason);
+    if (ended.empty()) {
+        return 0;
+    }
+    const std::int64_t epoch = store::raise_epoch(user, now);
+    for (const store::Revoked& session : ended) {
+        tell_of_revocation(user, session, now, EventKind::session_revoked, reason, epoch);
+    }
+    pg::count(pg::Counter::sessions_revoked, ended.size());
+    return static_cast<std::int32_t>(ended.size());
+}
+
+bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_id,
+            pg::Value reason, const char* function) {
+    const auto owner = user_of_revocable(session_id, [&](const SessionRow& session) {
+        return !user_id || session.uuid(store::column::user_id) == *user_id;
+    });
+    if (!owner) {
+        return false;
+    }
+    pg::require_writable(function);
+    return end_session(*owner, session_id, EventKind::session_revoked, reason, pg::null_value);
+}
+
+bool revoke_by_token(const Presented& presented, pg::Value reason) {
+    const auto stored = presented.kind == core::TokenKind::session ? store::column::token_hash
+                                                                   : store::column::refresh_hash;
+    const auto owner = user_of_revocable(presented.session_id, [&](const SessionRow& session) {
+        return session.matches(stored, presented.hash);
+    });
+    if (!owner) {
+        return false;
+    }
+    pg::require_writable("revoke_session_by_token()");
+    return end_session(*owner, presented.session_id, EventKind::session_revoked, reason,
+                       pg::null_value);
+}
+
+void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
+                      pg::Value ip_address) {
+    pg::require_writable("refresh_session()");
+    (void)end_session(user_id, session_id, EventKind::session_reuse_detected,
+                      pg::text_value("Refresh token reuse"), ip_address);
+}
+
+std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,
+                            pg::Value reason, const char* function) {
+    pg::require_writable(function);
+    const UserKey user = UserKey::of(user_id);
+    const std::int32_t ended = store::as_owner([&] { return end_sessions(user, filter, reason); });
+    if (ended > 0) {
+        pg::make_revocation_durable();
+    }
+    return ended;
+}
+
+store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
+    store::Inactivity limit{.cutoff = {}, .by_own_timeout = !inactive_for};
+    const Micros duration = inactive_for.value_or(pg::settings::lifetimes().inactivity);
+    if (duration > 0) {
+        limit.cutoff = now - duration;
+    }
+    return limit;
+}
+
+std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason) {
+    pg::require_writable("revoke_inactive_sessions()");
+    const std::int32_t ended = store::as_owner([&] {
+        const Micros now = pg::now();
+        const store::RevocationFilter filter{
+            .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now)};
+        std::int32_t count = 0;
+        // In the order of their ids, so that two such calls take the users' rows in one order.
+        for (const core::Uuid& user_id :
+             store::users_of_inactive_sessions(*filter.inactivity, now)) {
+            count += end_sessions(UserKey::of(user_id), filter, reason);
+        }
+        return count;
+    });
+    if (ended > 0) {
+        pg::make_revocation_durable();
+    }
+    return ended;
+}
+
+} // namespace session_service::service

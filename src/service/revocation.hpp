@@ -1,0 +1,46 @@
+// Ending sessions: one, some or all of a user's.
+#pragma once
+
+#include "core/lifetime.hpp"
+
+#include "pg/value.hpp"
+#include "service/tokens.hpp"
+#include "store/events.hpp"
+#include "store/sessions.hpp"
+
+namespace session_service::service {
+
+using core::Micros;
+
+/// Records and announces the end of a session, within as_owner, after the user's epoch was raised.
+void tell_of_revocation(const store::UserKey& user, const store::Revoked& session, Micros now,
+                        store::EventKind kind, pg::Value reason, std::int64_t epoch);
+
+/// Ends the session, if it is `user_id`'s where that is given; whether this call did it. `function`
+/// is the name of the SQL function, for a read-only transaction's error; likewise below.
+bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_id,
+            pg::Value reason, const char* function);
+
+/// Ends the session that a token of either kind belongs to.
+bool revoke_by_token(const Presented& presented, pg::Value reason);
+
+/// Ends the session of a replaced refresh token that came back.
+void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
+                      pg::Value ip_address);
+
+/// Ends those of a user's sessions that the filter leaves, within as_owner; how many there were.
+std::int32_t end_sessions(const store::UserKey& user, const store::RevocationFilter& filter,
+                          pg::Value reason);
+
+/// The same as one call; how many this call ended.
+std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,
+                            pg::Value reason, const char* function);
+
+/// What counts as inactive: `inactive_for` without activity or, where it is not given, past the
+/// session's own timeout or the setting's, whichever is shorter.
+store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now);
+
+/// Ends the inactive sessions of all users; how many this call ended.
+std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason);
+
+} // namespace session_service::service

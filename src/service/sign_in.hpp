@@ -1,0 +1,40 @@
+// Signing in: a new session, within the user's limit.
+#pragma once
+
+#include "core/token.hpp"
+
+#include "pg/value.hpp"
+
+namespace session_service::service {
+
+using core::Micros;
+
+/// What create_session is given; the values that may be left out are NULL.
+struct SignIn {
+    core::Uuid user_id{};
+    pg::Value device_name = pg::null_value;
+    pg::Value user_agent = pg::null_value;
+    pg::Value ip_address = pg::null_value;
+    pg::Value device_key = pg::null_value;
+    pg::Value scopes = pg::null_value;
+    pg::Value metadata = pg::null_value;
+    std::optional<Micros> session_expiry;
+    std::optional<Micros> inactivity_timeout;
+    bool issue_refresh = true;
+};
+
+struct SignedIn {
+    core::Uuid session_id{};
+    core::TokenText token;
+    std::optional<core::TokenText> refresh_token;
+    Micros expires = 0;
+    Micros refresh_expires = 0;
+    core::Uuid device_id{};
+    bool is_new_device = false;
+    Datum evicted_session_ids = 0; // uuid[], in the caller's memory context
+};
+
+/// Creates a session. At the user's limit the policy decides who goes; 53400 where it rejects.
+SignedIn sign_in(const SignIn& request);
+
+} // namespace session_service::service

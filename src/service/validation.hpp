@@ -1,0 +1,26 @@
+// Whether a presented session token is good, now.
+#pragma once
+
+#include "service/tokens.hpp"
+#include "store/session_lookup.hpp"
+
+namespace session_service::service {
+
+/// A session token as its id and hash, which is all that validation needs.
+struct SessionKey {
+    core::Uuid session_id;
+    core::Digest hash;
+};
+
+/// Reads a session token; nothing for any other text.
+std::optional<SessionKey> read_session_token(std::optional<std::string_view> text);
+
+/// The last column that a validation reads.
+inline constexpr store::column::Number last_validated_column = store::column::metadata;
+
+/// The row of the active session that the key opens, valid until the lookup moves on. Its activity
+/// is noted where that is due; `ip_address` may be NULL.
+std::optional<store::SessionRow> validate(store::SessionLookup& lookup, const SessionKey& key,
+                                          pg::Value ip_address);
+
+} // namespace session_service::service
