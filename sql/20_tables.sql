@@ -1,0 +1,152 @@
+-- Tables. Nobody but their owner reads or writes them: the functions are the only door.
+--
+-- Each table has the user's bucket in its key (see session_bucket), so that the tables can be split
+-- by it. There are no sequences, triggers or settings rows: a restored dump is complete and collides
+-- with nothing.
+
+CREATE TABLE session_service.users (
+    user_id      uuid     NOT NULL,
+    bucket       smallint NOT NULL,
+    epoch        bigint   NOT NULL,
+    max_sessions integer,
+    CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket),
+    CONSTRAINT users_max_sessions_check CHECK (max_sessions OPERATOR(pg_catalog.>=) 0)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+COMMENT ON TABLE session_service.users IS 'One row per user seen. Whatever touches several sessions of a user updates or locks this row first.';
+COMMENT ON COLUMN session_service.users.bucket IS 'First 12 bits of SHA-256 of the user id';
+COMMENT ON COLUMN session_service.users.epoch IS 'Grows with each revocation that ended a session';
+COMMENT ON COLUMN session_service.users.max_sessions IS 'The user''s own limit of sessions; 0: none, NULL: the setting''s';
+
+CREATE TABLE session_service.devices (
+    id            uuid        NOT NULL,
+    user_id       uuid        NOT NULL,
+    key_hash      session_service.token_hash NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at  timestamptz NOT NULL,
+    purge_after   timestamptz NOT NULL,
+    bucket        smallint    NOT NULL,
+    is_keyed      boolean     NOT NULL,
+    is_renamed    boolean     NOT NULL DEFAULT false,
+    trusted_until timestamptz,
+    ip_address    inet,
+    name          text,
+    user_agent    text,
+    browser       text,
+    os            text,
+    device_type   text        NOT NULL,
+    CONSTRAINT devices_pkey PRIMARY KEY (id, bucket),
+    CONSTRAINT devices_key UNIQUE (user_id, key_hash, bucket)
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX devices_purge ON session_service.devices (purge_after);
+
+COMMENT ON TABLE session_service.devices IS 'Where users sign in from';
+COMMENT ON COLUMN session_service.devices.key_hash IS 'SHA-256 of the client''s key or, without one, of what describes the device';
+COMMENT ON COLUMN session_service.devices.is_keyed IS 'Whether the device was found by a key of the client''s';
+COMMENT ON COLUMN session_service.devices.is_renamed IS 'Whether the user named it: a sign-in then leaves the name alone';
+COMMENT ON COLUMN session_service.devices.purge_after IS 'When cleanup looks at it next: a day on which its sessions may be over';
+
+CREATE TABLE session_service.sessions (
+    -- Read by each validation, fixed in width and never NULL: their offsets are constants.
+    id                    uuid        NOT NULL,
+    user_id               uuid        NOT NULL,
+    device_id             uuid        NOT NULL,
+    token_hash            session_service.token_hash NOT NULL,
+    created_at            timestamptz NOT NULL,
+    last_activity_at      timestamptz NOT NULL,
+    expires_at            timestamptz NOT NULL,
+    purge_after           timestamptz NOT NULL,
+    session_expiry        bigint      NOT NULL,
+    refresh_expiry        bigint      NOT NULL,
+    inactivity_timeout    bigint      NOT NULL,
+    generation            integer     NOT NULL DEFAULT 0,
+    bucket                smallint    NOT NULL,
+    secret_length         smallint    NOT NULL,
+    is_closed             boolean     NOT NULL DEFAULT false,
+    idle_expires_at       timestamptz,
+    refresh_expires_at    timestamptz,
+    absolute_expires_at   timestamptz,
+    revoked_at            timestamptz,
+    mfa_verified_at       timestamptz,
+    scopes                text[]      NOT NULL,
+    metadata              jsonb       NOT NULL,
+    -- Read by a refresh, or only shown.
+    ip_address            inet,
+    rotated_at            timestamptz,
+    refresh_hash          session_service.token_hash,
+    previous_refresh_hash session_service.token_hash,
+    family_hash           session_service.token_hash,
+    rotation_salt         bytea,
+    mfa_method            text,
+    revoke_reason         text,
+    CONSTRAINT sessions_pkey PRIMARY KEY (id, bucket)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- The limit and "sign out all" read a user's sessions that are not revoked: one narrow range.
+CREATE INDEX sessions_user ON session_service.sessions (user_id, revoked_at, device_id);
+-- Never an index on last_activity_at or on an exact deadline: each activity would write to it.
+CREATE INDEX sessions_purge ON session_service.sessions (purge_after);
+
+COMMENT ON TABLE session_service.sessions IS 'One row per session. Tokens are stored only as SHA-256 hashes.';
+COMMENT ON COLUMN session_service.sessions.id IS 'UUIDv7 whose bits rand_a are the bucket';
+COMMENT ON COLUMN session_service.sessions.token_hash IS 'SHA-256 of the session token''s text';
+COMMENT ON COLUMN session_service.sessions.purge_after IS 'When it is over: exact once revoked, else cut to the day so that activity seldom moves it';
+COMMENT ON COLUMN session_service.sessions.session_expiry IS 'Own life of a session token from creation, microseconds';
+COMMENT ON COLUMN session_service.sessions.refresh_expiry IS 'Own life of a refresh token from creation, microseconds';
+COMMENT ON COLUMN session_service.sessions.inactivity_timeout IS 'Own inactivity timeout from creation, microseconds; 0: none';
+COMMENT ON COLUMN session_service.sessions.generation IS 'Number of refreshes';
+COMMENT ON COLUMN session_service.sessions.secret_length IS 'Bytes in the secrets of the current pair';
+COMMENT ON COLUMN session_service.sessions.is_closed IS 'Found over by a later sign-in of its user, which no longer counts it: nothing renews it after that';
+COMMENT ON COLUMN session_service.sessions.rotated_at IS 'When the refresh token was replaced last';
+COMMENT ON COLUMN session_service.sessions.refresh_hash IS 'SHA-256 of the refresh token''s text';
+COMMENT ON COLUMN session_service.sessions.previous_refresh_hash IS 'SHA-256 of the refresh token that was replaced last';
+COMMENT ON COLUMN session_service.sessions.family_hash IS 'SHA-256 of the key that all refresh tokens of the session carry';
+COMMENT ON COLUMN session_service.sessions.rotation_salt IS 'Derives the current pair from the token that it replaced; erased once a retry is no longer answered';
+
+CREATE TABLE session_service.events (
+    id         uuid        NOT NULL,
+    at         timestamptz NOT NULL,
+    user_id    uuid        NOT NULL,
+    session_id uuid,
+    device_id  uuid,
+    bucket     smallint    NOT NULL,
+    kind       text        NOT NULL,
+    ip_address inet,
+    reason     text,
+    detail     jsonb,
+    CONSTRAINT events_pkey PRIMARY KEY (id, bucket)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.1);
+
+CREATE INDEX events_user ON session_service.events (user_id, id);
+
+COMMENT ON TABLE session_service.events IS 'What happened, written in the transaction that it tells of';
+COMMENT ON COLUMN session_service.events.id IS 'UUIDv7 that sorts by time';
+
+CREATE TABLE session_service.imported_tokens (
+    token_hash session_service.token_hash NOT NULL,
+    session_id uuid     NOT NULL,
+    bucket     smallint NOT NULL,
+    is_refresh boolean  NOT NULL,
+    -- By the hash alone, since an imported token names no bucket.
+    CONSTRAINT imported_tokens_pkey PRIMARY KEY (token_hash)
+);
+
+CREATE INDEX imported_tokens_session ON session_service.imported_tokens (session_id, bucket);
+
+COMMENT ON TABLE session_service.imported_tokens IS 'Hashes of tokens that another system issued, and the sessions they belong to';
+
+CREATE TABLE session_service.access_levels (
+    role  regrole NOT NULL,
+    level text    NOT NULL,
+    CONSTRAINT access_levels_pkey PRIMARY KEY (role, level)
+);
+
+COMMENT ON TABLE session_service.access_levels IS 'Which access levels were granted to which roles';
+
+SELECT pg_catalog.pg_extension_config_dump('session_service.users', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.devices', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.sessions', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.events', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.imported_tokens', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.access_levels', '');

@@ -1,0 +1,64 @@
+-- Lists and counts.
+
+CREATE FUNCTION session_service.get_session(session_id uuid, current_session_id uuid DEFAULT NULL)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_get_session'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.get_session(uuid, uuid) IS 'a session, whatever its state';
+
+CREATE FUNCTION session_service.get_user_session(
+    user_id uuid,
+    session_id uuid,
+    current_session_id uuid DEFAULT NULL)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_get_user_session'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.get_user_session(uuid, uuid, uuid) IS 'a session if it is that user''s: for ids that came from a client';
+
+CREATE FUNCTION session_service.list_user_sessions(
+    user_id uuid,
+    current_session_id uuid DEFAULT NULL,
+    include_inactive boolean DEFAULT false)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_list_user_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION session_service.list_user_sessions(uuid, uuid, boolean) IS 'a user''s active sessions, or all that cleanup has left, latest activity first';
+
+CREATE FUNCTION session_service.list_inactive_sessions(inactive_for interval DEFAULT NULL)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_list_inactive_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.list_inactive_sessions(interval) IS 'sessions of all users that were inactive for this long, by default past their inactivity timeout; reads the whole table';
+
+CREATE FUNCTION session_service.list_mfa_verified_sessions(user_id uuid)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_list_mfa_verified_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION session_service.list_mfa_verified_sessions(uuid) IS 'a user''s active sessions that passed multi-factor authentication, latest activity first';
+
+CREATE FUNCTION session_service.count_user_sessions(user_id uuid)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'session_service_count_user_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.count_user_sessions(uuid) IS 'number of a user''s active sessions';
+
+CREATE FUNCTION session_service.count_active_sessions()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'session_service_count_active_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.count_active_sessions() IS 'number of active sessions of all users; reads the whole table';
+
+CREATE FUNCTION session_service.list_events(
+    user_id uuid,
+    since timestamptz DEFAULT NULL,
+    max_rows integer DEFAULT 100)
+RETURNS SETOF session_service.session_event
+AS 'MODULE_PATHNAME', 'session_service_list_events'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION session_service.list_events(uuid, timestamptz, integer) IS 'a user''s events, latest first';
+
+CREATE FUNCTION session_service.list_all_events(since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100)
+RETURNS SETOF session_service.session_event
+AS 'MODULE_PATHNAME', 'session_service_list_all_events'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION session_service.list_all_events(timestamptz, integer) IS 'events of all users, latest first';

@@ -1,0 +1,37 @@
+-- Identity for row-level security. Only authenticate sets it, for the rest of the transaction.
+
+CREATE FUNCTION session_service.authenticate(token text)
+RETURNS SETOF session_service.valid_session
+AS 'MODULE_PATHNAME', 'session_service_authenticate'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.authenticate(text) IS 'validate_session that also binds the session to the rest of the transaction, or clears what was bound';
+
+CREATE FUNCTION session_service.current_session_id()
+RETURNS uuid
+AS 'MODULE_PATHNAME', 'session_service_current_session_id'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.current_session_id() IS 'session that authenticate bound to this transaction, or NULL';
+
+CREATE FUNCTION session_service.current_user_id()
+RETURNS uuid
+AS 'MODULE_PATHNAME', 'session_service_current_user_id'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.current_user_id() IS 'user of the session that authenticate bound to this transaction, or NULL';
+
+CREATE FUNCTION session_service.current_scopes()
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'session_service_current_scopes'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.current_scopes() IS 'scopes of the session that authenticate bound to this transaction, or NULL';
+
+CREATE FUNCTION session_service.has_scope(scope text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_has_scope'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.has_scope(text) IS 'whether the session that authenticate bound to this transaction has the scope';
+
+CREATE FUNCTION session_service.is_mfa_verified()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_is_mfa_verified'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.is_mfa_verified() IS 'whether the session that authenticate bound to this transaction passed multi-factor authentication';

@@ -1,0 +1,43 @@
+-- Users and maintenance.
+
+CREATE FUNCTION session_service.set_user_session_limit(user_id uuid, max_sessions integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'session_service_set_user_session_limit'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.set_user_session_limit(uuid, integer) IS 'gives a user an own limit of sessions: 0 for none, NULL for the setting''s';
+
+CREATE FUNCTION session_service.user_epoch(user_id uuid)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'session_service_user_epoch'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.user_epoch(uuid) IS 'number that grows with each revocation that ended a session of the user; 0 for an unknown user';
+
+CREATE FUNCTION session_service.cleanup_sessions(retention interval DEFAULT NULL, batch_size integer DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'session_service_cleanup_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.cleanup_sessions(interval, integer) IS 'deletes a batch of sessions that have been over for longer than the retention, and old events and unused devices; call it until it returns 0';
+
+CREATE FUNCTION session_service.delete_user(user_id uuid)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'session_service_delete_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.delete_user(uuid) IS 'deletes everything stored about a user; the number of sessions deleted';
+
+CREATE FUNCTION session_service.stats(
+    OUT since timestamptz,
+    OUT sessions_created bigint,
+    OUT sessions_imported bigint,
+    OUT sessions_revoked bigint,
+    OUT sessions_evicted bigint,
+    OUT sessions_deleted bigint,
+    OUT validations bigint,
+    OUT validations_refused bigint,
+    OUT refreshes bigint,
+    OUT refreshes_repeated bigint,
+    OUT refreshes_reused bigint,
+    OUT activities_written bigint,
+    OUT activities_left_out bigint)
+AS 'MODULE_PATHNAME', 'session_service_stats'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.stats() IS 'what calls did on this server since its start; NULL unless the library is in shared_preload_libraries';

@@ -1,0 +1,75 @@
+// Identity for row-level security.
+
+#include "service/identity.hpp"
+#include "api/valid_session.hpp"
+#include "pg/arguments.hpp"
+#include "pg/entry.hpp"
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+}
+
+using session_service::pg::Arguments;
+namespace api = session_service::api;
+namespace core = session_service::core;
+namespace pg = session_service::pg;
+namespace service = session_service::service;
+namespace store = session_service::store;
+
+namespace {
+
+Datum id_or_null(FunctionCallInfo fcinfo, const std::optional<core::Uuid>& id) {
+    if (!id) {
+        PG_RETURN_NULL();
+    }
+    return pg::new_uuid(*id);
+}
+
+} // namespace
+
+SQL_TOKEN_FUNCTION(session_service_authenticate) {
+    const auto key = service::read_session_token(Arguments{fcinfo}.token(0));
+    // Whatever comes of it, the one before is over.
+    service::clear_identity();
+    return api::valid_session(fcinfo, key, pg::null_value, [](const store::SessionRow& session) {
+        service::bind_identity(session);
+    });
+}
+
+SQL_FUNCTION(session_service_current_session_id) {
+    const auto identity = service::current_identity();
+    return id_or_null(fcinfo, identity ? std::optional{identity->session_id} : std::nullopt);
+}
+
+SQL_FUNCTION(session_service_current_user_id) {
+    const auto identity = service::current_identity();
+    return id_or_null(fcinfo, identity ? std::optional{identity->user_id} : std::nullopt);
+}
+
+SQL_FUNCTION(session_service_current_scopes) {
+    const auto identity = service::current_identity();
+    if (!identity) {
+        PG_RETURN_NULL();
+    }
+    std::array<Datum, pg::max_scope_count> scopes{};
+    std::size_t count = 0;
+    for (std::string_view rest = identity->scopes; !rest.empty() && count < scopes.size();) {
+        const std::size_t end = std::min(rest.find(' '), rest.size());
+        scopes[count++] = pg::text_value(rest.substr(0, end)).value;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return PointerGetDatum(
+        construct_array(scopes.data(), static_cast<int>(count), TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+SQL_FUNCTION(session_service_has_scope) {
+    const auto identity = service::current_identity();
+    PG_RETURN_BOOL(identity && !PG_ARGISNULL(0) &&
+                   service::has_scope(identity->scopes, pg::to_view(PG_GETARG_DATUM(0))));
+}
+
+SQL_FUNCTION(session_service_is_mfa_verified) {
+    const auto identity = service::current_identity();
+    PG_RETURN_BOOL(identity && identity->is_mfa_verified);
+}

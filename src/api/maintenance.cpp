@@ -1,0 +1,44 @@
+// Cleanup, limits, epochs, deletion of users.
+
+#include "service/maintenance.hpp"
+#include "pg/arguments.hpp"
+#include "pg/entry.hpp"
+
+using session_service::pg::Arguments;
+namespace pg = session_service::pg;
+namespace service = session_service::service;
+
+SQL_FUNCTION(session_service_cleanup_sessions) {
+    const Arguments arguments{fcinfo};
+    const auto retention = arguments.duration(0, "retention", true);
+    std::optional<std::int32_t> batch_size;
+    if (!arguments.is_null(1)) {
+        batch_size = DatumGetInt32(arguments.datum(1));
+        if (*batch_size <= 0) {
+            pg::raise_out_of_range("batch_size", "positive");
+        }
+    }
+    PG_RETURN_INT64(service::clean_up(retention, batch_size).sessions);
+}
+
+SQL_FUNCTION(session_service_delete_user) {
+    PG_RETURN_INT64(service::delete_user(Arguments{fcinfo}.uuid(0, "user_id")));
+}
+
+SQL_FUNCTION(session_service_set_user_session_limit) {
+    const Arguments arguments{fcinfo};
+    const auto user_id = arguments.uuid(0, "user_id");
+    std::optional<std::int32_t> limit;
+    if (!arguments.is_null(1)) {
+        limit = DatumGetInt32(arguments.datum(1));
+        if (*limit < 0) {
+            pg::raise_out_of_range("max_sessions", "zero or positive");
+        }
+    }
+    service::set_user_session_limit(user_id, limit);
+    PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(session_service_user_epoch) {
+    PG_RETURN_INT64(service::user_epoch(Arguments{fcinfo}.uuid(0, "user_id")));
+}

@@ -1,0 +1,162 @@
+// A session's life: sign-in, validation, refresh, rotation, extension, introspection.
+
+#include "api/rows.hpp"
+#include "api/valid_session.hpp"
+#include "pg/arguments.hpp"
+#include "pg/entry.hpp"
+#include "service/import.hpp"
+#include "service/introspection.hpp"
+#include "service/renewal.hpp"
+#include "service/sign_in.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+}
+
+using session_service::pg::Arguments;
+namespace api = session_service::api;
+namespace core = session_service::core;
+namespace pg = session_service::pg;
+namespace service = session_service::service;
+namespace store = session_service::store;
+
+// The device key is a secret as well.
+SQL_TOKEN_FUNCTION(session_service_create_session) {
+    const Arguments arguments{fcinfo};
+    const service::SignIn request{
+        .user_id = arguments.uuid(0, "user_id"),
+        .device_name = arguments.nonempty_text(1, "device_name", pg::max_name_length),
+        .user_agent = arguments.nonempty_text(2, "user_agent", pg::max_user_agent_length),
+        .ip_address = arguments.optional(3),
+        .device_key = arguments.nonempty_text(5, "device_key", pg::max_device_key_length),
+        .scopes = arguments.scopes(4, true),
+        .metadata = arguments.metadata(6, true),
+        .session_expiry = arguments.duration(7, "session_expiry"),
+        .inactivity_timeout = arguments.duration(8, "inactivity_timeout"),
+        .issue_refresh = arguments.is_null(9) || DatumGetBool(arguments.datum(9))};
+    const service::SignedIn made = service::sign_in(request);
+    return api::one_row(
+        fcinfo,
+        std::array<pg::Value, 8>{
+            pg::uuid_value(made.session_id), pg::text_value(made.token.view()),
+            made.refresh_token ? pg::text_value(made.refresh_token->view()) : pg::null_value,
+            pg::time_value(made.expires), pg::time_value(made.refresh_expires),
+            pg::uuid_value(made.device_id), pg::boolean_value(made.is_new_device),
+            pg::value(made.evicted_session_ids)});
+}
+
+SQL_TOKEN_FUNCTION(session_service_validate_session) {
+    const Arguments arguments{fcinfo};
+    return api::valid_session(fcinfo, service::read_session_token(arguments.token(0)),
+                              arguments.optional(1));
+}
+
+SQL_TOKEN_FUNCTION(session_service_validate_session_hash) {
+    const Arguments arguments{fcinfo};
+    const core::Uuid session_id = arguments.uuid(0, "session_id");
+    std::optional<service::SessionKey> key;
+    if (!arguments.is_null(1)) {
+        key = service::SessionKey{.session_id = session_id,
+                                  .hash = pg::to_digest(arguments.datum(1))};
+    }
+    return api::valid_session(fcinfo, key, arguments.optional(2));
+}
+
+SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
+    const Arguments arguments{fcinfo};
+    api::RowCollector rows{fcinfo};
+    if (arguments.is_null(0)) {
+        return 0;
+    }
+    Datum* tokens = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(arguments.datum(0)), TEXTOID, -1, false, TYPALIGN_INT,
+                      &tokens, &nulls, &count);
+    store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) {
+            continue;
+        }
+        const auto key = service::read_session_token(pg::to_view(tokens[i]));
+        const auto session = key ? service::validate(lookup, *key, pg::null_value) : std::nullopt;
+        if (session) {
+            std::array<pg::Value, 10> values{pg::integer_value(i + 1)};
+            std::ranges::copy(api::valid_session_values(*session), values.begin() + 1);
+            rows.add(values);
+        }
+    }
+    lookup.close();
+    return 0;
+}
+
+SQL_TOKEN_FUNCTION(session_service_refresh_session) {
+    const Arguments arguments{fcinfo};
+    const auto presented = service::read_token(arguments.token(0), core::TokenKind::refresh);
+    const pg::Value user_agent =
+        arguments.nonempty_text(2, "user_agent", pg::max_user_agent_length);
+    const auto pair =
+        presented ? service::refresh(*presented, arguments.optional(1), user_agent) : std::nullopt;
+    if (!pair) {
+        return api::no_row(fcinfo);
+    }
+    return api::one_row(
+        fcinfo, std::array<pg::Value, 7>{
+                    pg::uuid_value(pair->session_id), pg::uuid_value(pair->user_id),
+                    pg::text_value(pair->token.view()), pg::text_value(pair->refresh_token.view()),
+                    pg::time_value(pair->expires), pg::time_value(pair->refresh_expires),
+                    pg::boolean_value(pair->repeated)});
+}
+
+SQL_TOKEN_FUNCTION(session_service_rotate_session_token) {
+    const Arguments arguments{fcinfo};
+    const auto presented = service::read_token(arguments.token(0), core::TokenKind::session);
+    const auto rotated = presented ? service::rotate(*presented) : std::nullopt;
+    if (!rotated) {
+        return api::no_row(fcinfo);
+    }
+    return api::one_row(fcinfo, std::array<pg::Value, 3>{pg::uuid_value(rotated->session_id),
+                                                         pg::text_value(rotated->token.view()),
+                                                         pg::time_value(rotated->expires)});
+}
+
+SQL_FUNCTION(session_service_extend_session) {
+    const Arguments arguments{fcinfo};
+    const auto expires =
+        service::extend(arguments.uuid(0, "session_id"), arguments.duration(1, "by"));
+    if (!expires) {
+        PG_RETURN_NULL();
+    }
+    PG_RETURN_TIMESTAMPTZ(*expires);
+}
+
+SQL_TOKEN_FUNCTION(session_service_introspect_token) {
+    return service::introspect(service::read_any_token(Arguments{fcinfo}.token(0)));
+}
+
+SQL_TOKEN_FUNCTION(session_service_import_session) {
+    const Arguments arguments{fcinfo};
+    if (arguments.is_null(0)) {
+        pg::raise_null_argument("token_hash");
+    }
+    const service::ImportedSession request{
+        .token_hash = pg::to_digest(arguments.datum(0)),
+        .refresh_hash =
+            arguments.is_null(3) ? std::nullopt : std::optional{pg::to_digest(arguments.datum(3))},
+        .user_id = arguments.uuid(1, "user_id"),
+        .expires = arguments.time(2, "expires_at"),
+        .refresh_expires = arguments.optional_time(12, "refresh_expires_at"),
+        .created = arguments.optional_time(8, "created_at"),
+        .last_activity = arguments.optional_time(9, "last_activity_at"),
+        .is_mfa_verified = !arguments.is_null(10) && DatumGetBool(arguments.datum(10)),
+        .device_name = arguments.nonempty_text(4, "device_name", pg::max_name_length),
+        .user_agent = arguments.nonempty_text(5, "user_agent", pg::max_user_agent_length),
+        .ip_address = arguments.optional(6),
+        .device_key = arguments.nonempty_text(13, "device_key", pg::max_device_key_length),
+        .scopes = arguments.scopes(7, true),
+        .metadata = arguments.metadata(11, true)};
+    return pg::new_uuid(service::import_session(request));
+}

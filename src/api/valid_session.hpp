@@ -1,0 +1,45 @@
+// The row that the validating functions return.
+#pragma once
+
+#include "api/rows.hpp"
+#include "service/validation.hpp"
+
+namespace session_service::api {
+
+/// The columns of valid_session.
+inline std::array<pg::Value, 9> valid_session_values(const store::SessionRow& session) {
+    namespace column = store::column;
+    return {session.get(column::id),
+            session.get(column::user_id),
+            session.get(column::device_id),
+            session.get(column::scopes),
+            session.get(column::metadata),
+            pg::boolean_value(!session.is_null(column::mfa_verified_at)),
+            session.get(column::created_at),
+            session.get(column::last_activity_at),
+            session.get(column::expires_at)};
+}
+
+/// Validates, and returns the session's row or none; `use` sees the session while it is at hand.
+template <typename Use>
+Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::SessionKey>& key,
+                    pg::Value ip_address, Use&& use) {
+    if (!key) {
+        return no_row(fcinfo);
+    }
+    store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
+    const auto session = service::validate(lookup, *key, ip_address);
+    if (session) {
+        use(*session);
+    }
+    const Datum result = session ? one_row(fcinfo, valid_session_values(*session)) : no_row(fcinfo);
+    lookup.close();
+    return result;
+}
+
+inline Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::SessionKey>& key,
+                           pg::Value ip_address) {
+    return valid_session(fcinfo, key, ip_address, [](const store::SessionRow& /*unused*/) {});
+}
+
+} // namespace session_service::api

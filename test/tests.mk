@@ -1,0 +1,79 @@
+# Targets for the tests; the Makefile includes this. What they build goes to build/.
+
+CORE_CXXFLAGS = $(CXX_STANDARD) $(WARNINGS) -Isrc -g -O1 -MMD -MP
+SANITIZERS    = address,undefined
+UNIT_SOURCES  = $(sort $(wildcard test/unit/*_test.cpp))
+FUZZ_SOURCES  = $(sort $(wildcard test/fuzz/*_fuzz.cpp))
+# How many inputs each fuzzer tries.
+FUZZ_RUNS    ?= 200000
+# libFuzzer, clang-format and clang-tidy are of one family; the library itself builds with any compiler.
+CLANGXX      ?= clang++
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
+
+.PHONY: quickstart check unit fuzz format lint
+
+quickstart:
+	bash test/quickstart.sh
+
+# Only where PGXS, which has another target of the name, was left out.
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+check:
+	bash test/run.sh
+endif
+
+# --- unit tests of the core
+
+UNIT_CXXFLAGS = $(CORE_CXXFLAGS) -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all
+UNIT_OBJS     = $(patsubst %.cpp,build/unit/%.o,$(CORE_SOURCES) $(UNIT_SOURCES))
+
+unit: build/unit/unit_tests
+	$<
+
+build/unit/unit_tests: $(UNIT_OBJS)
+	$(CXX) $(UNIT_CXXFLAGS) -o $@ $^ -lgtest_main -lgtest -lcrypto
+
+build/unit/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(UNIT_CXXFLAGS) -c -o $@ $<
+
+# --- fuzzers of the core's parsers, one program each
+
+FUZZ_CXXFLAGS  = $(CORE_CXXFLAGS) -fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=all
+FUZZ_CORE_OBJS = $(patsubst %.cpp,build/fuzz/%.o,$(CORE_SOURCES))
+FUZZERS        = $(patsubst test/fuzz/%.cpp,build/fuzz/%,$(FUZZ_SOURCES))
+
+# An input that fails is written to build/fuzz/, and the program run on that file shows it again.
+FUZZ_OPTIONS = -runs=$(FUZZ_RUNS) -max_len=1024 -timeout=5 -verbosity=0
+
+fuzz: $(FUZZERS)
+	@status=0; \
+	for fuzzer in $(FUZZERS); do \
+		if "$$fuzzer" $(FUZZ_OPTIONS) -artifact_prefix="$$fuzzer-" >"$$fuzzer.log" 2>&1; then \
+			echo "$${fuzzer##*/}: $(FUZZ_RUNS) inputs, nothing found"; \
+		else \
+			cat "$$fuzzer.log"; echo "$${fuzzer##*/}: an input fails"; status=1; \
+		fi; \
+	done; \
+	exit $$status
+
+$(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(FUZZ_CORE_OBJS)
+	$(CLANGXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto
+
+build/fuzz/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CLANGXX) $(FUZZ_CXXFLAGS) -c -o $@ $<
+
+-include $(UNIT_OBJS:.o=.d) $(FUZZ_CORE_OBJS:.o=.d) $(FUZZ_SOURCES:%.cpp=build/fuzz/%.d)
+
+# --- the form of the code
+
+FORMAT_SOURCES = $(sort $(wildcard src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp))
+LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES)
+
+format:
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SOURCES)
+
+# Two at a time: each takes seconds, and memory. PG_CPPFLAGS tells where the server's headers are.
+lint:
+	printf '%s\n' $(LINT_SOURCES) | xargs -P 2 -I {} $(CLANG_TIDY) --quiet {} -- $(CXX_STANDARD) $(PG_CPPFLAGS)
