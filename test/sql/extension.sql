@@ -1,0 +1,146 @@
+-- What CREATE EXTENSION makes: functions, types, privileges, comments.
+\getenv srcdir PG_ABS_SRCDIR
+\set helpers :srcdir '/sql/lib/helpers.sql'
+\i :helpers
+
+-- Signatures: what callers write. Each argument with its default, each column of what is returned.
+CREATE TEMP TABLE promised (name text, arguments text, result text);
+INSERT INTO promised VALUES
+-- tokens
+('generate_token', 'length integer DEFAULT NULL', 'text'),
+('hash_token', 'token text', 'token_hash'),
+('token_session_id', 'token text', 'uuid'),
+-- the life of a session
+('create_session', 'user_id uuid, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', device_key text DEFAULT NULL, metadata jsonb DEFAULT ''{}'', session_expiry interval DEFAULT NULL, inactivity_timeout interval DEFAULT NULL, issue_refresh boolean DEFAULT true',
+ 'SETOF (session_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, device_id uuid, is_new_device boolean, evicted_session_ids uuid[])'),
+('validate_session', 'token text, ip_address inet DEFAULT NULL',
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+('validate_session_hash', 'session_id uuid, token_hash token_hash, ip_address inet DEFAULT NULL',
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+('validate_sessions', 'tokens text[]',
+ 'SETOF (token_index integer, session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+('refresh_session', 'refresh_token text, ip_address inet DEFAULT NULL, user_agent text DEFAULT NULL',
+ 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, repeated boolean)'),
+('rotate_session_token', 'token text', 'SETOF (session_id uuid, token text, expires_at timestamptz)'),
+('extend_session', 'session_id uuid, by interval DEFAULT NULL', 'timestamptz'),
+('introspect_token', 'token text', 'jsonb'),
+('revoke_session', 'session_id uuid, reason text DEFAULT ''User logout''', 'boolean'),
+('revoke_user_session', 'user_id uuid, session_id uuid, reason text DEFAULT ''User logout''', 'boolean'),
+('revoke_session_by_token', 'token text, reason text DEFAULT ''User logout''', 'boolean'),
+('revoke_all_user_sessions', 'user_id uuid, reason text DEFAULT ''User logout all''', 'integer'),
+('revoke_all_user_sessions_except', 'user_id uuid, current_session_id uuid, reason text DEFAULT ''User logout all others''', 'integer'),
+('revoke_device_sessions', 'user_id uuid, device_id uuid, reason text DEFAULT ''Device signed out''', 'integer'),
+('revoke_inactive_sessions', 'inactive_for interval DEFAULT NULL, reason text DEFAULT ''Inactivity timeout''', 'integer'),
+('get_session', 'session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
+('get_user_session', 'user_id uuid, session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
+('list_user_sessions', 'user_id uuid, current_session_id uuid DEFAULT NULL, include_inactive boolean DEFAULT false', 'SETOF session_info'),
+('list_inactive_sessions', 'inactive_for interval DEFAULT NULL', 'SETOF session_info'),
+('list_mfa_verified_sessions', 'user_id uuid', 'SETOF session_info'),
+('count_user_sessions', 'user_id uuid', 'bigint'),
+('count_active_sessions', '', 'bigint'),
+('mark_mfa_verified', 'session_id uuid, method text DEFAULT NULL', 'boolean'),
+('mark_mfa_verified_by_token', 'token text, method text DEFAULT NULL', 'boolean'),
+('clear_mfa_verified', 'session_id uuid', 'boolean'),
+('set_session_scopes', 'session_id uuid, scopes text[]', 'boolean'),
+('set_session_metadata', 'session_id uuid, metadata jsonb', 'boolean'),
+('touch_sessions', 'session_ids uuid[]', 'integer'),
+('cleanup_sessions', 'retention interval DEFAULT NULL, batch_size integer DEFAULT NULL', 'bigint'),
+('delete_user', 'user_id uuid', 'bigint'),
+-- devices
+('list_user_devices', 'user_id uuid, current_device_id uuid DEFAULT NULL',
+ 'SETOF (id uuid, user_id uuid, name text, user_agent text, browser text, os text, device_type text, ip_address inet, country text, city text, first_seen_at timestamptz, last_seen_at timestamptz, trusted_until timestamptz, is_trusted boolean, active_sessions integer, is_current boolean)'),
+('is_known_device', 'user_id uuid, device_key text', 'boolean'),
+('is_trusted_device', 'user_id uuid, device_key text', 'boolean'),
+('trust_device', 'user_id uuid, device_id uuid, trust_for interval DEFAULT NULL', 'boolean'),
+('untrust_device', 'user_id uuid, device_id uuid', 'boolean'),
+('rename_device', 'user_id uuid, device_id uuid, name text', 'boolean'),
+('forget_device', 'user_id uuid, device_id uuid', 'boolean'),
+('describe_user_agent', 'user_agent text', '(browser text, browser_version text, os text, os_version text, device_type text)'),
+-- users, events, identity, administration
+('set_user_session_limit', 'user_id uuid, max_sessions integer', 'void'),
+('session_bucket', 'session_id uuid', 'smallint'),
+('user_bucket', 'user_id uuid', 'smallint'),
+('token_bucket', 'token text', 'smallint'),
+('user_epoch', 'user_id uuid', 'bigint'),
+('user_uuid', 'id bigint', 'uuid'),
+('user_uuid_from_text', 'id text', 'uuid'),
+('user_bigint', 'user_id uuid', 'bigint'),
+('list_events', 'user_id uuid, since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100',
+ 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
+('list_all_events', 'since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100',
+ 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
+('authenticate', 'token text',
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+('current_session_id', '', 'uuid'),
+('current_user_id', '', 'uuid'),
+('current_scopes', '', 'text[]'),
+('has_scope', 'scope text', 'boolean'),
+('is_mfa_verified', '', 'boolean'),
+('grant_access', 'role regrole, level text', 'void'),
+('revoke_access', 'role regrole, level text', 'void'),
+-- (which counters is open)
+('stats', '', NULL),
+('import_session', 'token_hash token_hash, user_id uuid, expires_at timestamptz, refresh_token_hash token_hash DEFAULT NULL, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', created_at timestamptz DEFAULT NULL, last_activity_at timestamptz DEFAULT NULL, mfa_verified boolean DEFAULT false, metadata jsonb DEFAULT ''{}'', refresh_expires_at timestamptz DEFAULT NULL, device_key text DEFAULT NULL', 'uuid');
+
+CREATE FUNCTION pg_temp.type_name(type oid) RETURNS text LANGUAGE sql AS $$
+    SELECT replace(replace(format_type(type, NULL), 'timestamp with time zone', 'timestamptz'), 'session_service.', '')
+$$;
+CREATE FUNCTION pg_temp.columns(function pg_proc) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s', name, pg_temp.type_name(type)), ', ' ORDER BY place) FROM (
+        SELECT a.attname AS name, a.atttypid AS type, a.attnum AS place FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid WHERE t.oid = (function).prorettype AND a.attnum > 0
+        UNION ALL
+        SELECT (function).proargnames[place], type, place FROM unnest((function).proallargtypes) WITH ORDINALITY argument (type, place) WHERE (function).proargmodes[place] IN ('t', 'o')) shown
+$$;
+CREATE TEMP VIEW made AS
+SELECT p.proname::text AS name, p.oid,
+       replace(regexp_replace(regexp_replace(replace(replace(pg_get_function_arguments(p.oid), 'timestamp with time zone', 'timestamptz'), '"', ''),
+               '::[a-z_. ]+(\[\])?', '', 'g'), '(, )?OUT \w+ \w+', '', 'g'), 'session_service.', '') AS arguments,
+       CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END || CASE WHEN p.prorettype = 'session_info'::regtype THEN 'session_info' ELSE coalesce('(' || pg_temp.columns(p) || ')', pg_temp.type_name(p.prorettype)) END AS result
+FROM pg_proc p
+WHERE p.pronamespace = 'session_service'::regnamespace AND p.proname !~ '^token_hash_' AND p.oid NOT IN ('token_hash(bytea)'::regprocedure, 'bytea(token_hash)'::regprocedure);
+-- what was promised and is not so
+SELECT p.name, CASE WHEN m.name IS NULL THEN 'missing' WHEN m.arguments <> p.arguments THEN m.arguments ELSE m.result END AS is
+FROM promised p LEFT JOIN made m USING (name) WHERE m.name IS NULL OR m.arguments <> p.arguments OR m.result <> p.result;
+-- what nobody promised
+SELECT name, arguments, result FROM made WHERE name NOT IN (SELECT name FROM promised);
+-- one function of each name
+SELECT name FROM made GROUP BY 1 HAVING count(*) > 1;
+
+-- what a session shows
+SELECT string_agg(format('%s %s', attname, pg_temp.type_name(atttypid)), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'session_info'::regclass AND attnum > 0;
+
+-- no row in any of these: what reads tables is PARALLEL UNSAFE and VOLATILE, and what does not is not
+SELECT m.name, provolatile, proparallel FROM made m JOIN pg_proc p USING (oid)
+WHERE name NOT IN ('generate_token', 'hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent',
+                   'current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'is_mfa_verified', 'stats') AND (provolatile <> 'v' OR proparallel <> 'u')
+   OR name IN ('hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent') AND (provolatile <> 'i' OR proparallel <> 's')
+   OR name IN ('current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'is_mfa_verified') AND (provolatile <> 's' OR proparallel <> 's')
+   OR name = 'generate_token' AND (provolatile <> 'v' OR proparallel <> 's');
+-- nothing for PUBLIC
+CREATE ROLE regress_session_nobody;
+SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace AND has_function_privilege('regress_session_nobody', oid, 'EXECUTE');
+SELECT oid::regclass FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'S')
+    AND has_table_privilege('regress_session_nobody', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER');
+SELECT attrelid::regclass, attname FROM pg_attribute WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace) AND attacl IS NOT NULL;
+SELECT oid::regtype FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND has_type_privilege('regress_session_nobody', oid, 'USAGE')
+    AND typelem = 0 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c');
+SELECT has_schema_privilege('regress_session_nobody', 'session_service', 'USAGE') AS usage, has_schema_privilege('regress_session_nobody', 'session_service', 'CREATE') AS create;
+DROP ROLE regress_session_nobody;
+-- whoever runs with the owner's rights has a pinned search_path
+SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace AND prosecdef AND NOT coalesce(proconfig::text ~ 'search_path=', false);
+-- every object has a comment
+SELECT pg_describe_object(classid, objid, 0) FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_service') AND deptype = 'e'
+    AND obj_description(objid, classid::regclass::name) IS NULL
+    AND NOT (classid = 'pg_type'::regclass AND (SELECT typrelid <> 0 AND obj_description(typrelid, 'pg_class') IS NOT NULL FROM pg_type WHERE oid = objid))
+    AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 AND typlen = -1 FROM pg_type WHERE oid = objid))
+    AND NOT (classid = 'pg_namespace'::regclass);
+-- every table and sequence is in a dump
+SELECT oid::regclass FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind IN ('r', 'S', 'p')
+    AND oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'session_service');
+-- no sequence, trigger, rule, unlogged table; no index on an exact time of sessions
+SELECT oid::regclass, relkind, relpersistence FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND (relkind = 'S' OR relpersistence <> 'p' OR relhastriggers OR relhasrules);
+SELECT indexrelid::regclass FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE indrelid = 'sessions'::regclass AND attname IN ('last_activity_at', 'expires_at', 'idle_expires_at', 'refresh_expires_at', 'token_hash', 'refresh_hash');
+-- the extension stays where it is
+SELECT extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'session_service';
