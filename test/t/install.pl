@@ -1,0 +1,49 @@
+# The extension goes in and out of a plain server, without a preloaded library and without a trace.
+use strict;
+use warnings;
+
+use Test::More;
+
+use SessionNode;
+
+my $node = SessionNode->new('plain');
+$node->init;
+$node->start;
+
+is($node->safe_psql('postgres', 'SHOW shared_preload_libraries'), '', 'nothing is preloaded');
+
+sub objects
+{
+	return $node->safe_psql(
+		'postgres', q{
+		SELECT string_agg(format('%s %s', relation, objects), E'\n' ORDER BY relation)
+		FROM (SELECT 'pg_class' AS relation, count(*) AS objects FROM pg_class UNION ALL
+		      SELECT 'pg_proc', count(*) FROM pg_proc UNION ALL
+		      SELECT 'pg_type', count(*) FROM pg_type UNION ALL
+		      SELECT 'pg_operator', count(*) FROM pg_operator UNION ALL
+		      SELECT 'pg_cast', count(*) FROM pg_cast UNION ALL
+		      SELECT 'pg_namespace', count(*) FROM pg_namespace UNION ALL
+		      SELECT 'pg_description', count(*) FROM pg_description UNION ALL
+		      SELECT 'pg_depend', count(*) FROM pg_depend) counted});
+}
+
+my $before = objects();
+$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+isnt(objects(), $before, 'CREATE EXTENSION makes its objects');
+is( $node->safe_psql(
+		'postgres',
+		q{SELECT extversion, nspname, extrelocatable FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace
+		  WHERE extname = 'session_service'}),
+	'1.0|session_service|f',
+	'in its own schema');
+$node->safe_psql('postgres', 'DROP EXTENSION session_service; DROP SCHEMA IF EXISTS session_service');
+is(objects(), $before, 'DROP EXTENSION leaves nothing');
+$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+pass('and it goes in again');
+
+my ($status, $stdout, $stderr) = $node->psql('postgres', '\i sql/session_service--1.0.sql');
+like($stderr . $stdout, qr/Use "CREATE EXTENSION session_service" to load this file/,
+	'the script refuses to run in psql');
+
+$node->stop;
+done_testing();

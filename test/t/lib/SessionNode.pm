@@ -1,0 +1,30 @@
+# A server of a TAP test, ready for the extension: PostgreSQL::Test::Cluster, whose configuration also
+# finds a staged installation where the test suite has one.
+#
+#   my $node = SessionNode->new('primary');
+#   $node->init;
+#   $node->start;
+#   $node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+#
+# A copy of a node (init_from_backup) has its configuration, and needs nothing more.
+package SessionNode;
+
+use strict;
+use warnings;
+
+use parent 'PostgreSQL::Test::Cluster';
+
+# Imports nothing: its functions would take the place of inherited methods of the same names.
+use PostgreSQL::Test::Utils ();
+
+sub init
+{
+	my ($self, @options) = @_;
+
+	$self->SUPER::init(@options);
+	$self->append_conf('postgresql.conf', PostgreSQL::Test::Utils::slurp_file($ENV{EXTENSION_CONF}))
+	  if $ENV{EXTENSION_CONF};
+	return;
+}
+
+1;
