@@ -1,0 +1,100 @@
+# Sourced: which Debian packages a script needs, which server it builds for, and how both get here.
+#
+#   need make command -v make     notes the package `make` as missing where the command fails
+#   choose_server                 sets PG_CONFIG, and notes the server's packages
+#   install_missing               installs what was noted, or says what to install and stops
+
+missing_packages=()
+
+# need PACKAGE TEST...
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing_packages+=("$package")
+}
+
+need_build() {
+    need make command -v make
+    need g++ command -v g++
+    need libssl-dev test -e /usr/include/openssl/evp.h
+    need libmaxminddb-dev sh -c 'ls /usr/include/maxminddb.h /usr/include/*/maxminddb.h | grep -q .'
+    choose_server
+}
+
+# Whether `$1` is the pg_config of a server that extensions can be built for and that can run here.
+is_complete_server() {
+    local bindir pgxs
+    pgxs=$("$1" --pgxs 2>/dev/null) && bindir=$("$1" --bindir 2>/dev/null) &&
+        [ -e "$pgxs" ] && [ -e "$("$1" --includedir-server)/postgres.h" ] && [ -x "$bindir/initdb" ]
+}
+
+# PG_CONFIG is what the caller says, else that of the PATH, else the newest of Debian's servers, else
+# the server of this Debian release, which is then noted as missing.
+choose_server() {
+    local candidate major
+    if [ -z "${PG_CONFIG:-}" ]; then
+        for candidate in pg_config $(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -Vr); do
+            if is_complete_server "$candidate"; then
+                PG_CONFIG=$(command -v "$candidate")
+                break
+            fi
+        done
+    fi
+    if [ -z "${PG_CONFIG:-}" ]; then
+        # A server without its development files first.
+        major=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | sed -n '$s:.*/\([0-9]*\)/bin/postgres:\1:p')
+        if [ -z "$major" ]; then
+            update_package_lists
+            major=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+        fi
+        PG_CONFIG=/usr/lib/postgresql/${major:-15}/bin/pg_config
+    fi
+    export PG_CONFIG
+    is_complete_server "$PG_CONFIG" && return
+    case $PG_CONFIG in
+    /usr/lib/postgresql/*/bin/pg_config)
+        major=${PG_CONFIG#/usr/lib/postgresql/}
+        major=${major%%/*}
+        need "postgresql-$major" test -x "${PG_CONFIG%/*}/initdb"
+        need "postgresql-server-dev-$major" test -e "/usr/include/postgresql/$major/server/postgres.h"
+        ;;
+    *)
+        echo "PG_CONFIG=$PG_CONFIG belongs to no complete server (binaries, headers and PGXS)." >&2
+        exit 2
+        ;;
+    esac
+}
+
+# Runs a command as root: directly, or through sudo where that asks nothing. 126 where neither works.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        return 126
+    fi
+}
+
+package_lists_are_fresh=false
+update_package_lists() {
+    $package_lists_are_fresh && return
+    package_lists_are_fresh=true
+    echo "Updating the package lists (apt-get update)."
+    as_root apt-get -qq update || echo "apt-get update failed; going on with the lists that are here." >&2
+}
+
+install_missing() {
+    [ ${#missing_packages[@]} -gt 0 ] || return 0
+    local status=0
+    as_root true || status=$?
+    if [ "$status" -ne 0 ]; then
+        echo "These Debian packages are missing, and neither root nor a sudo without password is at hand:" >&2
+        echo "    apt-get install ${missing_packages[*]}" >&2
+        exit 2
+    fi
+    update_package_lists
+    echo "Installing (apt-get): ${missing_packages[*]}"
+    as_root bash "$(dirname "${BASH_SOURCE[0]}")/install_packages.sh" "${missing_packages[@]}"
+    missing_packages=()
+}

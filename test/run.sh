@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# The whole test suite, from a clone: `bash test/run.sh [stage...]`.
+#
+# Installs the Debian packages that are missing (saying which), copies the tree to a private temporary
+# workspace, builds and tests it there as a user without privileges, on servers that it starts and
+# stops itself, and removes the workspace. One line per stage; the last line counts the tests. The exit
+# status is 0 where every test passed.
+#
+#   PG_CONFIG        the pg_config of the server to test with
+#   STAGE_SECONDS    how long one program of a stage may take (default 1200)
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+for part in packages workspace cluster results; do
+    # shellcheck source=/dev/null
+    . "$top/test/lib/$part.sh"
+done
+
+all_stages=(lint layers build unit fuzz regress isolation tap drivers readme)
+
+usage() {
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$top/test/run.sh"
+    echo "Stages: ${all_stages[*]}"
+}
+
+# What each stage needs besides a compiler and a server.
+need_stage() {
+    case $1 in
+    lint)
+        need clang-format command -v clang-format
+        need clang-tidy command -v clang-tidy
+        ;;
+    unit)
+        need libgtest-dev test -e /usr/include/gtest/gtest.h
+        ;;
+    fuzz)
+        need clang command -v clang++
+        need libclang-rt-dev compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*'
+        ;;
+    tap)
+        need perl command -v prove
+        need libipc-run-perl perl -MIPC::Run -e 1
+        need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
+        ;;
+    drivers)
+        need python3 test -x /usr/bin/python3
+        need python3-psycopg /usr/bin/python3 -c 'import psycopg'
+        need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+        need nodejs command -v node
+        need npm command -v npm
+        ;;
+    esac
+}
+
+# --- the outer run: packages, workspace
+
+outer_run() {
+    local stage status=0
+    need_build
+    for stage in "$@"; do
+        need_stage "$stage"
+    done
+    install_missing
+    trap remove_workspace EXIT
+    trap 'exit 130' INT TERM HUP
+    make_workspace "$top"
+    echo "Testing with $("$PG_CONFIG" --version), as user $(unprivileged_user), in $WORKSPACE."
+    run_in_workspace test/run.sh --in-workspace "$@" || status=$?
+    return "$status"
+}
+
+# --- the inner run: the stages
+#
+# Each stage prints what its programs print, and one line for each test on descriptor 3.
+
+# Runs a program of a stage, and ends it after STAGE_SECONDS.
+limited() {
+    local status=0
+    timeout --kill-after=10 "${STAGE_SECONDS:-1200}" "$@" &
+    echo $! >"$WORKSPACE/run/stage.pid"
+    wait $! || status=$?
+    rm -f "$WORKSPACE/run/stage.pid"
+    [ "$status" -ne 124 ] || echo "Ended after ${STAGE_SECONDS:-1200} seconds: $*"
+    return "$status"
+}
+
+# check NAME COMMAND...: one test, which is whether the command succeeds.
+check() {
+    local name=$1
+    shift
+    if "$@"; then
+        echo "pass $name" >&3
+    else
+        echo "fail $name" >&3
+    fi
+}
+
+# recorded FILTER COMMAND...: runs the command, and lets FILTER find its tests in what it prints.
+recorded() {
+    local filter=$1 status=0 output
+    shift
+    output=$(mktemp)
+    limited "$@" >"$output" 2>&1 || status=$?
+    cat "$output"
+    "$filter" <"$output" >&3
+    rm -f "$output"
+    return "$status"
+}
+
+stage_lint() {
+    # Another version of clang-format has other opinions.
+    if clang-format --version | grep -q 'version 14\.'; then
+        check format limited make -s format
+    else
+        echo "skip format" >&3
+    fi
+    check clang-tidy limited make -s lint
+}
+
+stage_layers() {
+    recorded results_from_tap bash test/check_layers.sh
+}
+
+stage_build() {
+    check build build_extension
+    check install stage_extension
+}
+
+stage_unit() {
+    recorded results_from_googletest make -s -j"$(nproc)" unit
+}
+
+stage_fuzz() {
+    recorded results_from_fuzzers make -s -j"$(nproc)" fuzz
+}
+
+stage_regress() {
+    start_shared_cluster || return
+    recorded results_from_pg_regress make -s installcheck ISOLATION= || { show_diffs regression.diffs; return 1; }
+}
+
+stage_isolation() {
+    compgen -G 'test/isolation/specs/*.spec' >/dev/null || return 0
+    start_shared_cluster || return
+    recorded results_from_pg_regress make -s installcheck REGRESS= || { show_diffs output_iso/regression.diffs; return 1; }
+}
+
+# Each file is a program of its own, with servers of its own: as many at a time as there are processors.
+stage_tap() {
+    local file names=()
+    for file in test/t/*.pl; do
+        [ -e "$file" ] && names+=("$(basename "$file" .pl)")
+    done
+    [ ${#names[@]} -gt 0 ] || return 0
+    export WORKSPACE BINDIR
+    printf '%s\n' "${names[@]}" | limited xargs -P "$(nproc)" -I '{}' bash test/lib/tap.sh '{}' || true
+    for file in "${names[@]}"; do
+        file=$WORKSPACE/tap/$file
+        results_from_tap <"$file.log" | sed "s,^\([a-z]*\) ,\1 ${file##*/}: ," >&3
+        if [ "$(cat "$file.status" 2>/dev/null)" != 0 ]; then
+            cat "$file.log"
+            grep -q '^not ok' "$file.log" || echo "fail ${file##*/}: ended too early" >&3
+        fi
+    done
+}
+
+stage_drivers() {
+    [ -e test/drivers/run.sh ] || return 0
+    start_shared_cluster || return
+    recorded results_from_tap bash test/drivers/run.sh
+}
+
+stage_readme() {
+    start_shared_cluster || return
+    recorded results_from_tap bash test/readme_examples.sh
+}
+
+show_diffs() {
+    [ ! -e "$1" ] || { echo "--- $1"; head -n 400 "$1"; }
+    echo "--- the end of the server's log"
+    tail -n 40 "$WORKSPACE/log/cluster.log"
+}
+
+# One cluster serves all stages that need no other; a crash in one stage is not the next one's.
+start_shared_cluster() {
+    cluster_is_running && return
+    rm -rf "$WORKSPACE/cluster"
+    start_cluster
+}
+
+run_stage() {
+    local stage=$1 log=$WORKSPACE/log/$1.log results=$WORKSPACE/log/$1.results status=0 began=$SECONDS verdict
+    local passed failed skipped
+    : >"$results"
+    # Not in a subshell, since the build leaves BINDIR to the stages after it, and the first that needs
+    # the cluster leaves it running.
+    exec 4>&1 5>&2 >"$log" 2>&1 3>"$results"
+    "stage_$stage" || status=$?
+    exec >&4 2>&5 3>&- 4>&- 5>&-
+    if [ "$status" -ne 0 ] && ! grep -q '^fail' "$results"; then
+        echo "fail $stage: ended with status $status" >>"$results"
+    fi
+    passed=$(grep -c '^pass' "$results" || true)
+    failed=$(grep -c '^fail' "$results" || true)
+    skipped=$(grep -c '^skip' "$results" || true)
+    total_passed=$((total_passed + passed))
+    total_failed=$((total_failed + failed))
+    verdict=ok
+    [ $((passed + failed)) -gt 0 ] || verdict=none
+    [ "$failed" -eq 0 ] || verdict=FAILED
+    printf '%-10s %-6s %4d passed, %d failed%s  (%d s)\n' "$stage" "$verdict" "$passed" "$failed" \
+        "$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")" $((SECONDS - began))
+    sed -n 's/^skip /    skipped: /p' "$results"
+    if [ "$failed" -gt 0 ]; then
+        sed -n 's/^fail /    failed: /p' "$results"
+        echo "----- what $stage printed, at most the last 400 lines"
+        tail -n 400 "$log"
+        echo "-----"
+    fi
+}
+
+end_stage_program() {
+    [ ! -e "$WORKSPACE/run/stage.pid" ] || kill "$(cat "$WORKSPACE/run/stage.pid")" 2>/dev/null || true
+    stop_cluster || true
+}
+
+inner_run() {
+    local stage
+    trap end_stage_program EXIT
+    trap 'exit 130' INT TERM HUP
+    BINDIR=$("$PG_CONFIG" --bindir)
+    total_passed=0
+    total_failed=0
+    for stage in "$@"; do
+        run_stage "$stage"
+    done
+    echo "$total_passed passed, $total_failed failed"
+    [ "$total_failed" -eq 0 ]
+}
+
+# The stages asked for, in their order, with the build where one of them needs it.
+select_stages() {
+    local stage asked=" $* "
+    case $asked in
+    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" readme "*) asked+="build " ;;
+    esac
+    for stage in "${all_stages[@]}"; do
+        case $asked in
+        *" $stage "* | "  ") echo "$stage" ;;
+        esac
+    done
+}
+
+case ${1:-} in
+-h | --help)
+    usage
+    ;;
+--in-workspace)
+    shift
+    inner_run "$@"
+    ;;
+*)
+    for stage in "$@"; do
+        case " ${all_stages[*]} " in
+        *" $stage "*) ;;
+        *)
+            usage >&2
+            exit 2
+            ;;
+        esac
+    done
+    mapfile -t stages < <(select_stages "$@")
+    outer_run "${stages[@]}"
+    ;;
+esac
