@@ -1,0 +1,167 @@
+-- A DBA's additions to the tables, and tables that are no longer plain ones: every call still works.
+\getenv srcdir PG_ABS_SRCDIR
+\set helpers :srcdir '/sql/lib/helpers.sql'
+\set before :DBNAME
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS regress_altered;
+CREATE DATABASE regress_altered;
+\connect regress_altered
+SET client_min_messages = warning;
+CREATE EXTENSION session_service;
+\i :helpers
+SET client_min_messages = warning;
+
+-- Every call on sessions, with its results, in words that are the same each time.
+CREATE SCHEMA regress_altered;
+CREATE FUNCTION regress_altered.life() RETURNS SETOF text LANGUAGE plpgsql SET search_path = session_service AS $$
+DECLARE
+    alice CONSTANT uuid := '00000000-0000-4000-8000-00000000000a';
+    bob CONSTANT uuid := '00000000-0000-4000-8000-00000000000b';
+    a record;
+    b record;
+    c record;
+    r record;
+    n record;
+    i record;
+    imported uuid;
+BEGIN
+    SET LOCAL session_service.max_per_user = 3;
+    SELECT * INTO a FROM create_session(alice, 'laptop', 'agent', '192.0.2.1', '{read}', 'key', '{"a": 1}');
+    SELECT * INTO b FROM create_session(alice, 'phone', session_expiry => '1 hour', inactivity_timeout => '1 hour');
+    SELECT * INTO c FROM create_session(alice, 'phone', issue_refresh => false);
+    RETURN NEXT concat('created: ', a.is_new_device, b.is_new_device, c.is_new_device);
+    SELECT session_id = a.session_id AS id, user_id = alice AS usr, scopes, metadata, mfa_verified INTO r FROM validate_session(a.token, '192.0.2.2');
+    RETURN NEXT concat('valid: ', r);
+    RETURN NEXT concat('by hash: ', (SELECT count(*) FROM validate_session_hash(a.session_id, hash_token(a.token))), (SELECT count(*) FROM validate_session_hash(b.session_id, hash_token(a.token))));
+    RETURN NEXT concat('many: ', (SELECT string_agg(concat(token_index, scopes, metadata), ' ' ORDER BY token_index) FROM validate_sessions(ARRAY[a.token, 'x', b.token, a.refresh_token, c.token])));
+    RETURN NEXT concat('authenticated: ', (SELECT count(*) FROM authenticate(a.token)), current_user_id() = alice, has_scope('read'));
+    RETURN NEXT concat('introspected: ', introspect_token(a.token) - '{exp,iat,jti}'::text[], introspect_token(a.refresh_token) - '{exp,iat,jti}'::text[]);
+    RETURN NEXT concat('attributes: ', mark_mfa_verified(a.session_id, 'totp'), mark_mfa_verified_by_token(b.token), clear_mfa_verified(b.session_id), set_session_scopes(a.session_id, '{read,write}'), set_session_metadata(a.session_id, '{"a": 2}'));
+    SELECT * INTO r FROM refresh_session(a.refresh_token, '192.0.2.3', 'agent/2');
+    RETURN NEXT concat('refreshed: ', r.repeated, r.session_id = a.session_id, (SELECT count(*) FROM validate_session(a.token)), (SELECT count(*) FROM validate_session(r.token)));
+    SELECT repeated, token = r.token AS token, refresh_token = r.refresh_token AS refresh_token INTO n FROM refresh_session(a.refresh_token);
+    RETURN NEXT concat('repeated: ', n);
+    SELECT token, refresh_token INTO n FROM refresh_session(r.refresh_token);
+    RETURN NEXT concat('refreshed again: ', (SELECT count(*) FROM validate_session(n.token)));
+    SELECT token INTO r FROM rotate_session_token(n.token);
+    RETURN NEXT concat('rotated: ', (SELECT count(*) FROM validate_session(n.token)), (SELECT count(*) FROM validate_session(r.token)), (SELECT count(*) FROM rotate_session_token(n.token)));
+    RETURN NEXT concat('extended: ', extend_session(a.session_id) > clock_timestamp(), extend_session(a.session_id, '40 days') > clock_timestamp() + interval '39 days', extend_session(b.session_id, '2 hours') > b.expires_at);
+    RETURN NEXT concat('touched: ', touch_sessions(ARRAY[a.session_id, b.session_id, alice]));
+    RETURN NEXT concat('shown: ', (SELECT jsonb_agg(to_jsonb(s) - '{id,device_id,created_at,last_activity_at,expires_at,idle_expires_at,refresh_expires_at,absolute_expires_at,mfa_verified_at}'::text[] ORDER BY s.created_at)
+        FROM list_user_sessions(alice, a.session_id) s));
+    RETURN NEXT concat('found: ', (SELECT status FROM get_session(a.session_id)), (SELECT status FROM get_user_session(alice, b.session_id)), (SELECT status FROM get_user_session(bob, b.session_id)),
+        (SELECT count(*) FROM list_mfa_verified_sessions(alice)), count_user_sessions(alice), count_active_sessions());
+    RETURN NEXT concat('devices: ', (SELECT string_agg(concat(name, active_sessions, is_trusted), ' ' ORDER BY name) FROM list_user_devices(alice)), is_known_device(alice, 'key'), trust_device(alice, a.device_id), is_trusted_device(alice, 'key'));
+    imported := import_session(hash_token('imported'), bob, clock_timestamp() + interval '1 day', hash_token('imported refresh'));
+    SELECT * INTO i FROM refresh_session('imported refresh');
+    SELECT token = i.token AS token, repeated INTO n FROM refresh_session('imported refresh');
+    RETURN NEXT concat('imported: ', (SELECT count(*) FROM validate_session('imported')), i.session_id = imported, (SELECT count(*) FROM validate_session(i.token)), n);
+    RETURN NEXT concat('evicted: ', (SELECT cardinality(evicted_session_ids) FROM create_session(alice)));
+    RETURN NEXT concat('reuse: ', (SELECT count(*) FROM refresh_session(a.refresh_token)), (SELECT concat(status, revoke_reason) FROM get_session(a.session_id)));
+    RETURN NEXT concat('revoked: ', revoke_session(b.session_id, 'x'), revoke_session(b.session_id), revoke_session_by_token(c.token), revoke_user_session(bob, imported), revoke_user_session(bob, b.session_id),
+        revoke_all_user_sessions_except(alice, a.session_id), revoke_all_user_sessions(alice));
+    SELECT * INTO c FROM create_session(alice, 'tablet');
+    RETURN NEXT concat('of a device: ', revoke_device_sessions(alice, c.device_id), forget_device(alice, c.device_id), (SELECT count(*) FROM validate_session(c.token)));
+    PERFORM create_session(bob);
+    RETURN NEXT concat('inactive: ', (SELECT count(*) FROM list_inactive_sessions('1 microsecond')), revoke_inactive_sessions('1 microsecond'));
+    PERFORM create_session(bob);
+    RETURN NEXT concat('deleted: ', cleanup_sessions('0'), (SELECT count(*) FROM sessions), delete_user(bob), delete_user(alice), (SELECT count(*) FROM sessions));
+END $$;
+CREATE TABLE regress_altered.plain AS SELECT row_number() OVER () AS place, line FROM regress_altered.life() line;
+SELECT line FROM regress_altered.plain ORDER BY place;
+
+-- Makes an alteration, compares what every call does, tries whether activity is recorded at each level of isolation, and takes the alteration back.
+CREATE TABLE regress_altered.results (alteration text, what text, result text);
+CREATE TABLE regress_altered.counted (what text);
+CREATE FUNCTION regress_altered.count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO regress_altered.counted VALUES (TG_OP); RETURN NEW; END $$;
+CREATE PROCEDURE regress_altered.try(alteration text, make text, unmake text) LANGUAGE plpgsql AS $$
+DECLARE
+    made record;
+    recorded timestamptz;
+    level text;
+BEGIN
+    EXECUTE make;
+    COMMIT;
+    INSERT INTO regress_altered.results SELECT alteration, 'life', coalesce(p.line, 'nothing') || ' -> ' || coalesce(l.line, 'nothing')
+    FROM regress_altered.plain p FULL JOIN (SELECT row_number() OVER () AS place, line FROM regress_altered.life() line) l USING (place) WHERE p.line IS DISTINCT FROM l.line;
+    COMMIT;
+    -- activity is written as a transaction commits
+    SELECT * INTO made FROM session_service.create_session('00000000-0000-4000-8000-00000000000c', ip_address => '192.0.2.1');
+    COMMIT;
+    FOREACH level IN ARRAY '{READ COMMITTED,REPEATABLE READ,SERIALIZABLE}'::text[] LOOP
+        PERFORM set_config('default_transaction_isolation', level, false);
+        COMMIT;
+        PERFORM set_config('session_service.touch_interval', '0', true);
+        SELECT last_activity_at INTO recorded FROM session_service.validate_session(made.token, '192.0.2.2');
+        PERFORM set_config('default_transaction_isolation', 'read committed', false);
+        COMMIT;
+        INSERT INTO regress_altered.results SELECT alteration, level, CASE WHEN last_activity_at > recorded THEN 'recorded' ELSE 'left out' END FROM session_service.get_session(made.session_id);
+        COMMIT;
+    END LOOP;
+    PERFORM session_service.delete_user('00000000-0000-4000-8000-00000000000c');
+    COMMIT;
+    EXECUTE unmake;
+    COMMIT;
+END $$;
+
+CALL regress_altered.try('nothing', 'SELECT', 'SELECT');
+CALL regress_altered.try('a constraint', 'ALTER TABLE session_service.sessions ADD CONSTRAINT regress_check CHECK (cardinality(scopes) < 1000 AND last_activity_at <= expires_at)', 'ALTER TABLE session_service.sessions DROP CONSTRAINT regress_check');
+CALL regress_altered.try('a column', 'ALTER TABLE session_service.sessions ADD regress_note text DEFAULT ''none'' NOT NULL, ADD regress_empty int', 'ALTER TABLE session_service.sessions DROP regress_note, DROP regress_empty');
+CALL regress_altered.try('a dropped column', 'SELECT', 'SELECT');
+CALL regress_altered.try('a generated column', 'ALTER TABLE session_service.sessions ADD regress_life interval GENERATED ALWAYS AS (expires_at - last_activity_at) STORED', 'ALTER TABLE session_service.sessions DROP regress_life');
+CALL regress_altered.try('indexes', 'CREATE INDEX regress_a ON session_service.sessions (last_activity_at); CREATE INDEX regress_b ON session_service.sessions USING gin (scopes); CREATE INDEX regress_c ON session_service.sessions (lower(revoke_reason)) WHERE revoked_at IS NOT NULL',
+    'DROP INDEX session_service.regress_a, session_service.regress_b, session_service.regress_c');
+CALL regress_altered.try('a unique index', 'CREATE UNIQUE INDEX regress_unique ON session_service.sessions (token_hash)', 'DROP INDEX session_service.regress_unique');
+CALL regress_altered.try('row triggers', 'CREATE TRIGGER regress_before BEFORE INSERT OR UPDATE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_altered.count();
+    CREATE TRIGGER regress_after AFTER INSERT OR UPDATE OR DELETE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
+    'DROP TRIGGER regress_before ON session_service.sessions; DROP TRIGGER regress_after ON session_service.sessions');
+CALL regress_altered.try('a statement trigger', 'CREATE TRIGGER regress_statement AFTER UPDATE ON session_service.sessions EXECUTE FUNCTION regress_altered.count()', 'DROP TRIGGER regress_statement ON session_service.sessions');
+CALL regress_altered.try('a deferred trigger', 'CREATE CONSTRAINT TRIGGER regress_deferred AFTER INSERT OR UPDATE ON session_service.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
+    'DROP TRIGGER regress_deferred ON session_service.sessions');
+CALL regress_altered.try('a table that refers to it', 'CREATE TABLE regress_altered.notes (session_id uuid, bucket smallint, FOREIGN KEY (session_id, bucket) REFERENCES session_service.sessions ON DELETE CASCADE)', 'DROP TABLE regress_altered.notes');
+CALL regress_altered.try('row-level security', 'ALTER TABLE session_service.sessions ENABLE ROW LEVEL SECURITY', 'ALTER TABLE session_service.sessions DISABLE ROW LEVEL SECURITY');
+CALL regress_altered.try('statistics and storage', 'CREATE STATISTICS regress_altered.s ON user_id, device_id FROM session_service.sessions; ALTER TABLE session_service.sessions SET (fillfactor = 50), ALTER metadata SET STORAGE EXTERNAL; ANALYZE session_service.sessions',
+    'DROP STATISTICS regress_altered.s');
+CALL regress_altered.try('a child', 'CREATE TABLE regress_altered.child () INHERITS (session_service.sessions)', 'DROP TABLE regress_altered.child');
+-- the server takes it for a parent until the next ANALYZE
+CALL regress_altered.try('had a child', 'SELECT', 'ANALYZE session_service.sessions');
+CALL regress_altered.try('written anew', 'CLUSTER session_service.sessions USING sessions_user', 'SELECT');
+-- partitioned, as a DBA with many sessions may want it
+CALL regress_altered.try('partitioned', 'ALTER EXTENSION session_service DROP TABLE session_service.sessions; ALTER TABLE session_service.sessions RENAME TO sessions_plain;
+    CREATE TABLE session_service.sessions (LIKE session_service.sessions_plain INCLUDING DEFAULTS, PRIMARY KEY (id, bucket)) PARTITION BY HASH (bucket);
+    CREATE TABLE session_service.sessions_0 PARTITION OF session_service.sessions FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE session_service.sessions_1 PARTITION OF session_service.sessions FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
+    'DROP TABLE session_service.sessions; ALTER TABLE session_service.sessions_plain RENAME TO sessions; ALTER EXTENSION session_service ADD TABLE session_service.sessions');
+CALL regress_altered.try('plain again', 'SELECT', 'SELECT');
+-- of every call the same results
+SELECT alteration, what, result FROM regress_altered.results WHERE what = 'life';
+-- and activity is recorded, as a rule: by SQL a row that changed meanwhile would fail the transaction in REPEATABLE READ, and a deferred trigger may come too late
+SELECT alteration, string_agg(format('%s: %s', what, result), ', ' ORDER BY what) FROM regress_altered.results WHERE what <> 'life' GROUP BY 1 ORDER BY min(ctid);
+-- triggers were run
+SELECT DISTINCT what FROM regress_altered.counted ORDER BY 1;
+
+-- Sessions that a DBA moved to a child are found there, and only there
+SELECT * FROM create_session(:'alice', 'laptop', ip_address => '192.0.2.1') \gset
+CREATE TABLE regress_altered.child () INHERITS (session_service.sessions);
+WITH moved AS (DELETE FROM ONLY sessions RETURNING *) INSERT INTO regress_altered.child SELECT * FROM moved;
+SELECT count(*) FROM validate_session(:'token');
+SET session_service.touch_interval = 0;
+SELECT count(*) FROM validate_session(:'token', '192.0.2.2');
+RESET session_service.touch_interval;
+SELECT ip_address FROM get_session(:'session_id');
+SELECT token AS next_token, repeated FROM refresh_session(:'refresh_token') \gset
+SELECT pg_temp.opens(:'token') AS old, pg_temp.opens(:'next_token') AS new;
+SELECT revoke_session(:'session_id'), pg_temp.opens(:'next_token');
+DROP TABLE regress_altered.child;
+SELECT count(*) FROM get_session(:'session_id');
+
+-- A DBA's constraint that a call breaks is its error, and the call leaves nothing behind
+ALTER TABLE sessions ADD CONSTRAINT regress_check CHECK (metadata ? 'plan'), ADD CONSTRAINT regress_reason CHECK (revoke_reason <> 'no');
+SELECT regexp_replace(pg_temp.outcome(format('SELECT create_session(%L)', :'bob')), 'Failing row.*', '...') AS refused;
+SELECT count(*) AS users FROM users WHERE user_id = :'bob';
+SELECT * FROM create_session(:'bob', metadata => '{"plan": "gold"}') \gset
+SELECT left(pg_temp.outcome(format('SELECT revoke_session(%L, %L)', :'session_id', 'no')), 5) AS refused, pg_temp.opens(:'token');
+ALTER TABLE sessions DROP CONSTRAINT regress_check, DROP CONSTRAINT regress_reason;
+
+\connect :before
+DROP DATABASE regress_altered;
