@@ -41,6 +41,7 @@ need_stage() {
         need perl command -v prove
         need libipc-run-perl perl -MIPC::Run -e 1
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
+        need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         ;;
     drivers)
         need python3 test -x /usr/bin/python3
