@@ -19,20 +19,35 @@ void set_for_scope(const char* name, const char* setting) {
                             false);
 }
 
+void pin(bool is_right, const char* name, const char* setting) {
+    if (!is_right) {
+        set_for_scope(name, setting);
+    }
+}
+
 // A plan is kept, so that it must not depend on the caller who happens to be the first, nor on the
-// tables being new and empty, when they would be scanned whole.
+// tables being new and empty, when they, or their indexes, would be read whole: to sort them, or to
+// join them by hash or merge. What is left is to find each row by an index.
 void pin_planner() {
-    set_for_scope("enable_seqscan", "off");
-    const auto pin = [](bool is_right, const char* name, const char* setting) {
-        if (!is_right) {
-            set_for_scope(name, setting);
-        }
-    };
+    pin(!enable_seqscan, "enable_seqscan", "off");
+    pin(!enable_bitmapscan, "enable_bitmapscan", "off");
+    pin(!enable_hashjoin, "enable_hashjoin", "off");
+    pin(!enable_mergejoin, "enable_mergejoin", "off");
     pin(enable_indexscan, "enable_indexscan", "on");
-    pin(enable_bitmapscan, "enable_bitmapscan", "on");
     pin(enable_nestloop, "enable_nestloop", "on");
     pin(!jit_enabled, "jit", "off");
     pin(plan_cache_mode == PLAN_CACHE_MODE_AUTO, "plan_cache_mode", "auto");
+}
+
+// What a statement may do besides, for the time of its execution, in which it is planned.
+void allow(Reads reads, bool is_allowed) {
+    const char* const setting = is_allowed ? "on" : "off";
+    if (reads != Reads::by_index) {
+        set_for_scope("enable_hashjoin", setting);
+    }
+    if (reads == Reads::whole_table) {
+        set_for_scope("enable_seqscan", setting);
+    }
 }
 
 } // namespace
@@ -89,17 +104,13 @@ Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access a
         nulls[i] = values[i].isnull ? 'n' : ' ';
     }
     const bool read_only = access == Access::read;
-    if (reads == Reads::whole_table) {
-        set_for_scope("enable_seqscan", "on");
-    }
+    allow(reads, true);
     const int code = SPI_execute_snapshot(plan, datums.data(), nulls.data(), fresh_snapshot(),
                                           InvalidSnapshot, read_only, true, limit);
     if (code < 0) {
         elog(ERROR, "could not run a statement: %s", SPI_result_code_string(code));
     }
-    if (reads == Reads::whole_table) {
-        set_for_scope("enable_seqscan", "off");
-    }
+    allow(reads, false);
     return {SPI_processed, SPI_tuptable};
 }
 

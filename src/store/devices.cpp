@@ -66,7 +66,7 @@ constinit pg::Statement select_of_user{
               "$2 GROUP BY s.device_id) AS last ON last.device_id" SQL_EQ "d.id "
               "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2 "
               "ORDER BY GREATEST(d.last_seen_at, last.at) DESC, d.id DESC",
-    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, UUIDOID}};
+    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, UUIDOID}, pg::Reads::two_lists};
 
 constinit pg::Statement select_keyed{
     "SELECT d.id, COALESCE(d.trusted_until" SQL_GT "$4, false) FROM session_service.devices d "
