@@ -49,8 +49,8 @@ class Result {
 
 enum class Access : std::uint8_t { read, write };
 
-/// Whether a statement finds each of its rows by an index, joins two lists that it found so, or means
-/// to read a whole table.
+/// Whether a statement finds each of its rows by an index, joins two lists that it found so, or
+/// means to read a whole table.
 enum class Reads : std::uint8_t { by_index, two_lists, whole_table };
 
 /// A statement with parameters of built-in types. Declare it static, so that its plan is kept; the
