@@ -22,7 +22,10 @@ Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> ba
             now - retention.value_or(pg::settings::retention()), kept_since, limit);
         store::forget_dropped_roles();
         cleaned.events = store::delete_old_events(kept_since, limit);
-        cleaned.devices = store::delete_unused_devices(kept_since, now, limit);
+        const store::CleanedDevices devices = store::delete_unused_devices(kept_since, now, limit);
+        cleaned.devices = devices.deleted;
+        cleaned.has_more =
+            cleaned.sessions >= limit || cleaned.events >= limit || devices.looked_at >= limit;
         pg::count(pg::Counter::sessions_deleted, static_cast<std::uint64_t>(cleaned.sessions));
         return cleaned;
     });

@@ -15,11 +15,12 @@ struct Cleaned {
     std::int64_t sessions = 0;
     std::int64_t events = 0;
     std::int64_t devices = 0;
+    bool has_more = false; // whether the batch was full
 };
 
 /// One batch of cleanup: sessions over for longer than `retention` (by default the setting), and
-/// events and unused devices past the setting; at most `batch_size` of each (by default the
-/// setting).
+/// events and unused devices past the setting; of each it looks at `batch_size` at most (by default
+/// the setting).
 Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> batch_size);
 
 /// Deletes all that is stored about a user; the number of sessions deleted.

@@ -51,30 +51,35 @@ constinit Statement delete_events_batch{
     "WHERE e.id" SQL_EQ "batch.id AND e.bucket" SQL_EQ "batch.bucket",
     std::array<Oid, 2>{UUIDOID, INT4OID}};
 
-#define SQL_UNUSED_DEVICE                                                                          \
-    "f.last_seen_at" SQL_LE "$1 AND (f.trusted_until IS NULL OR f.trusted_until" SQL_LE            \
-    "$2) AND NOT EXISTS (SELECT 1 FROM session_service.sessions s WHERE s.user_id" SQL_EQ          \
-    "f.user_id AND s.device_id" SQL_EQ "f.id AND s.bucket" SQL_EQ "f.bucket)"
+// A session `s` of the device `f`.
+#define SQL_OF_DEVICE                                                                              \
+    "s.user_id" SQL_EQ "f.user_id AND s.device_id" SQL_EQ "f.id AND s.bucket" SQL_EQ "f.bucket"
 
+// The devices whose turn it is, no more than $3, whether they go or not: were those looked at that
+// are still needed, each call would look at all of them again. These are put off to when they may
+// be unused: the end of their trust, less the retention, or of their sessions. $4 keeps those whose
+// sessions wait for cleanup themselves from being looked at by each call.
+// clang-format off
 constinit Statement delete_devices_batch{
-    "DELETE FROM session_service.devices d USING ("
-    "SELECT f.id, f.bucket FROM session_service.devices f WHERE f.purge_after" SQL_LE
-    "$1 AND " SQL_UNUSED_DEVICE " ORDER BY f.purge_after LIMIT $3 FOR UPDATE SKIP LOCKED) AS batch "
-    "WHERE d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket",
-    std::array<Oid, 3>{TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}};
-
-// To when the device may be unused: the end of its trust, less the retention, or of its sessions.
-// $4 keeps those whose sessions wait for cleanup themselves from being looked at by each call.
-constinit Statement put_off_devices{
-    "UPDATE session_service.devices d SET purge_after = batch.next FROM ("
-    "SELECT f.id, f.bucket, GREATEST($4, f.last_seen_at, "
-    "f.trusted_until OPERATOR(pg_catalog.-) ($2 OPERATOR(pg_catalog.-) $1), "
-    "(SELECT pg_catalog.max(s.purge_after) FROM session_service.sessions s WHERE s.user_id" SQL_EQ
-    "f.user_id AND s.device_id" SQL_EQ "f.id AND s.bucket" SQL_EQ "f.bucket)) AS next "
-    "FROM session_service.devices f WHERE f.purge_after" SQL_LE "$1 AND NOT (" SQL_UNUSED_DEVICE
-    ") ORDER BY f.purge_after LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED) AS batch "
-    "WHERE d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket",
+    "WITH batch AS ("
+        "SELECT f.id, f.bucket, "
+        "f.last_seen_at" SQL_LE "$1 "
+            "AND (f.trusted_until IS NULL OR f.trusted_until" SQL_LE "$2) "
+            "AND NOT EXISTS (SELECT 1 FROM session_service.sessions s WHERE " SQL_OF_DEVICE ") AS is_unused, "
+        "GREATEST($4, f.last_seen_at, "
+            "f.trusted_until" SQL_MINUS "($2" SQL_MINUS "$1), "
+            "(SELECT pg_catalog.max(s.purge_after) FROM session_service.sessions s WHERE " SQL_OF_DEVICE ")) AS next "
+        "FROM session_service.devices f WHERE f.purge_after" SQL_LE "$1 "
+        "ORDER BY f.purge_after LIMIT $3 FOR UPDATE SKIP LOCKED), "
+    "gone AS ("
+        "DELETE FROM session_service.devices d USING batch "
+        "WHERE batch.is_unused AND d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket RETURNING d.id), "
+    "kept AS ("
+        "UPDATE session_service.devices d SET purge_after = batch.next FROM batch "
+        "WHERE NOT batch.is_unused AND d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket) "
+    "SELECT (SELECT pg_catalog.count(*) FROM gone), (SELECT pg_catalog.count(*) FROM batch)",
     std::array<Oid, 4>{TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TIMESTAMPTZOID}};
+// clang-format on
 
 constinit Statement delete_events_of_user{
     "DELETE FROM session_service.events e WHERE e.user_id" SQL_EQ "$1 AND e.bucket" SQL_EQ "$2",
@@ -97,17 +102,12 @@ std::int64_t delete_old_events(core::Micros cutoff, std::int32_t limit) {
             .count());
 }
 
-std::int64_t delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit) {
+CleanedDevices delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit) {
     constexpr core::Micros hour = 3600 * core::micros_per_second;
-    const std::uint64_t deleted =
-        delete_devices_batch
-            .run(Access::write,
-                 {pg::time_value(cutoff), pg::time_value(now), pg::integer_value(limit)})
-            .count();
-    (void)put_off_devices.run(Access::write,
-                              {pg::time_value(cutoff), pg::time_value(now),
-                               pg::integer_value(limit), pg::time_value(cutoff + hour)});
-    return static_cast<std::int64_t>(deleted);
+    const pg::Result counts = delete_devices_batch.run(
+        Access::write, {pg::time_value(cutoff), pg::time_value(now), pg::integer_value(limit),
+                        pg::time_value(cutoff + hour)});
+    return {.deleted = DatumGetInt64(counts(0, 1)), .looked_at = DatumGetInt64(counts(0, 2))};
 }
 
 void delete_events(const UserKey& user) {

@@ -17,10 +17,15 @@ std::int64_t delete_dead_sessions(core::Micros cutoff, core::Micros device_cutof
 /// Deletes events older than `cutoff`, oldest first, at most `limit`; how many there were.
 std::int64_t delete_old_events(core::Micros cutoff, std::int32_t limit);
 
-/// Deletes devices without sessions that were last seen before `cutoff` and are not trusted at
-/// `now`, at most `limit`; how many there were. Devices that came up and are still needed are put
-/// off, so that they do not come up each time.
-std::int64_t delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit);
+struct CleanedDevices {
+    std::int64_t deleted = 0;
+    std::int64_t looked_at = 0;
+};
+
+/// Looks at devices whose turn it is, at most `limit`: those without sessions that were last seen
+/// before `cutoff` and are not trusted at `now` are deleted, the others put off, so that they do
+/// not come up each time.
+CleanedDevices delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit);
 
 /// Deletes the user's events.
 void delete_events(const UserKey& user);

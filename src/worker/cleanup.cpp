@@ -56,11 +56,6 @@ std::optional<Cleaned> clean_batch() {
     });
 }
 
-bool is_full(const Cleaned& batch) {
-    const std::int64_t limit = pg::settings::cleanup_batch_size();
-    return batch.sessions >= limit || batch.events >= limit || batch.devices >= limit;
-}
-
 // Batches until one is not full.
 Cleaned clean() {
     Cleaned total;
@@ -73,7 +68,7 @@ Cleaned clean() {
         total.sessions += batch->sessions;
         total.events += batch->events;
         total.devices += batch->devices;
-        if (!is_full(*batch)) {
+        if (!batch->has_more) {
             return total;
         }
         if (pg::wait_for_signal(pause_between_batches).has_new_settings && !is_listed()) {

@@ -122,6 +122,16 @@ SELECT cleanup_sessions('1000 days');
 -- the device of a session that is kept is kept
 SELECT device_name FROM get_session(:'used_session_id');
 SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT FROM devices d WHERE d.id = s.device_id);
+-- those that come up and are still needed do not stand in the way of others for long: each call looks at so many, and puts them off
+TRUNCATE users, devices, sessions, events;
+SELECT bool_and(trust_device(:'alice', device_id, '1000 days')) AS trusted FROM generate_series(1, 4) i, create_session(:'alice', 'trusted ' || i);
+SELECT count(*) FROM create_session(:'alice', 'unused');
+SELECT revoke_all_user_sessions(:'alice'), cleanup_sessions('0');
+CALL pg_temp.time_passes('31 days');
+SELECT cleanup_sessions('0', 2), cleanup_sessions('0', 2);
+SELECT string_agg(name, ', ' ORDER BY name) FROM devices;
+SELECT cleanup_sessions('0', 2);
+SELECT bool_and(purge_after BETWEEN trusted_until - interval '31 days' AND trusted_until - interval '29 days') AS put_off, string_agg(name, ', ' ORDER BY name) FROM devices;
 -- undone with the transaction
 SELECT revoke_all_user_sessions(:'alice'), count(*) FROM create_session(:'alice');
 BEGIN;
