@@ -25,10 +25,7 @@ template <typename Change>
 bool change_device(const core::Uuid& user_id, const char* function, Change&& change) {
     pg::require_writable(function);
     const UserKey user = UserKey::of(user_id);
-    return store::as_owner([&] {
-        store::lock_user(user);
-        return change(user);
-    });
+    return store::as_owner([&] { return store::lock_user(user) && change(user); });
 }
 
 } // namespace

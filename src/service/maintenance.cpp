@@ -35,7 +35,9 @@ std::int64_t delete_user(const core::Uuid& user_id) {
     pg::require_writable("delete_user()");
     const store::UserKey user = store::UserKey::of(user_id);
     const std::int64_t deleted = store::as_owner([&] {
-        store::lock_user(user);
+        if (!store::lock_user(user)) {
+            return std::int64_t{0};
+        }
         const Micros now = pg::now();
         const pg::Value reason = pg::text_value("User deleted");
         const auto ended = store::revoke_many(user, {}, now, reason);

@@ -24,7 +24,9 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
                  pg::Value reason, pg::Value ip_address) {
     const UserKey user = UserKey::of(user_id);
     const bool ended = store::as_owner([&] {
-        store::lock_user(user);
+        if (!store::lock_user(user)) {
+            return false;
+        }
         const Micros now = pg::now();
         const auto revoked = store::revoke_one(user, session_id, now, reason);
         if (!revoked) {
@@ -73,7 +75,9 @@ void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micr
 
 std::int32_t end_sessions(const UserKey& user, const store::RevocationFilter& filter,
                           pg::Value reason) {
-    store::lock_user(user);
+    if (!store::lock_user(user)) {
+        return 0;
+    }
     const Micros now = pg::now();
     const std::span<store::Revoked> ended = store::revoke_many(user, filter, now, reason);
     if (ended.empty()) {

@@ -30,6 +30,12 @@ constinit Statement select_for_update{"SELECT 1 FROM session_service.users u WHE
                                       "FOR NO KEY UPDATE",
                                       user_key_types};
 
+constinit Statement select_has_rows{"SELECT EXISTS (SELECT 1 FROM session_service.sessions s "
+                                    "WHERE s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2) "
+                                    "OR EXISTS (SELECT 1 FROM session_service.devices d "
+                                    "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2)",
+                                    user_key_types};
+
 constinit Statement update_epoch{
     "UPDATE session_service.users u SET epoch = GREATEST(u.epoch" SQL_PLUS "1, $3) "
     "WHERE u.user_id" SQL_EQ "$1 AND u.bucket" SQL_EQ "$2 RETURNING u.epoch",
@@ -71,8 +77,16 @@ User claim_user(const UserKey& user, core::Micros now) {
     return claimed;
 }
 
-void lock_user(const UserKey& user) {
-    (void)select_for_update.run(Access::write, key_values(user));
+bool lock_user(const UserKey& user) {
+    if (!select_for_update.run(Access::write, key_values(user)).empty()) {
+        return true;
+    }
+    // It was deleted while we waited, and the user may be back; or rows were brought in by hand.
+    if (!DatumGetBool(select_has_rows.run(Access::write, key_values(user))(0, 1))) {
+        return false;
+    }
+    (void)claim_user(user, pg::now());
+    return true;
 }
 
 std::int64_t raise_epoch(const UserKey& user, core::Micros now) {

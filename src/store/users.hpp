@@ -28,8 +28,9 @@ struct User {
 /// before another one did the same fails with 40001, and so never counts by an old snapshot.
 User claim_user(const UserKey& user, core::Micros now);
 
-/// Locks the user's row, where there is one, until the transaction ends.
-void lock_user(const UserKey& user);
+/// Locks the user's row until the transaction ends. False where the user has none and no session or
+/// device either: then nothing is held, and what a sign-in makes from now on came after this call.
+[[nodiscard]] bool lock_user(const UserKey& user);
 
 /// Raises the epoch: the greater of the last one plus 1 and the microseconds of now. Returns it.
 std::int64_t raise_epoch(const UserKey& user, core::Micros now);
