@@ -94,7 +94,8 @@ my %callers = (
 	'a caller' => sub { 'SELECT session_service.' . shift },
 	'a caller with synchronous_commit off' => sub { 'SET synchronous_commit = off; SELECT session_service.' . shift },
 	'a transaction that set it off before' => sub { 'BEGIN; SET LOCAL synchronous_commit = off; SELECT session_service.' . shift() . '; COMMIT' });
-$primary->safe_psql('postgres', 'ALTER SYSTEM SET session_service.revocation_commit = remote_apply; SELECT pg_reload_conf()');
+$primary->append_conf('postgresql.conf', 'session_service.revocation_commit = remote_apply');
+$primary->reload;
 $primary->poll_query_until('postgres', q{SELECT current_setting('session_service.revocation_commit') = 'remote_apply'});
 for my $name (sort keys %revocations)
 {
@@ -109,7 +110,8 @@ for my $name (sort keys %revocations)
 			0, 'and no longer, when COMMIT has returned');
 	}
 }
-$primary->safe_psql('postgres', 'ALTER SYSTEM RESET session_service.revocation_commit; SELECT pg_reload_conf()');
+$primary->append_conf('postgresql.conf', 'session_service.revocation_commit = on');
+$primary->reload;
 $primary->poll_query_until('postgres', q{SELECT current_setting('session_service.revocation_commit') = 'on'});
 my @session = create();
 caught_up();
