@@ -1,9 +1,12 @@
 #include "core/geoip.hpp"
 
+#include <string>
+
 #ifdef SESSION_SERVICE_MAXMINDDB
 
+#include <algorithm>
+#include <array>
 #include <cstring>
-#include <string>
 
 #include <maxminddb.h>
 #include <netinet/in.h>
@@ -18,11 +21,13 @@ struct FileState {
     dev_t device = 0;
     ino_t inode = 0;
     off_t size = 0;
+    bool is_regular = false;
     timespec modified{};
 
     bool operator==(const FileState& other) const noexcept {
         return path == other.path && device == other.device && inode == other.inode &&
-               size == other.size && modified.tv_sec == other.modified.tv_sec &&
+               size == other.size && is_regular == other.is_regular &&
+               modified.tv_sec == other.modified.tv_sec &&
                modified.tv_nsec == other.modified.tv_nsec;
     }
 };
@@ -37,6 +42,7 @@ FileState state_of(const char* path) {
     FileState state{.path = path};
     struct stat status {};
     if (stat(path, &status) == 0) {
+        state.is_regular = S_ISREG(status.st_mode);
         state.device = status.st_dev;
         state.inode = status.st_ino;
         state.size = status.st_size;
@@ -50,6 +56,17 @@ void close_database() noexcept {
         MMDB_close(&database);
         is_open = false;
     }
+}
+
+// Whether the type says that there are countries: "GeoLite2-City", "GeoIP2-Enterprise" and the
+// like.
+bool has_known_type() noexcept {
+    static constexpr std::array<std::string_view, 4> known{"City", "Country", "Enterprise",
+                                                           "Location"};
+    const char* type = database.metadata.database_type;
+    return type != nullptr && std::ranges::any_of(known, [type](std::string_view word) {
+               return std::string_view{type}.find(word) != std::string_view::npos;
+           });
 }
 
 std::string_view text_at(MMDB_entry_s& entry, const char* const* keys) noexcept {
@@ -79,10 +96,6 @@ MMDB_lookup_result_s look_up(Bytes address) noexcept {
 
 } // namespace
 
-bool is_supported() noexcept {
-    return true;
-}
-
 Opening open_if_changed(const char* path) {
     if (*path == '\0') {
         close_database();
@@ -95,13 +108,19 @@ Opening open_if_changed(const char* path) {
     }
     close_database();
     known_state = std::move(state);
+    // To open a pipe would wait for its other end. What does not exist fails below, with its
+    // reason.
+    if (known_state.inode != 0 && !known_state.is_regular) {
+        last_failure = "It is not a regular file";
+        return Opening::failed;
+    }
     const int code = MMDB_open(path, MMDB_MODE_MMAP, &database);
     if (code != MMDB_SUCCESS) {
         last_failure = MMDB_strerror(code);
         return Opening::failed;
     }
     is_open = true;
-    return Opening::opened;
+    return has_known_type() ? Opening::opened : Opening::opened_other_type;
 }
 
 const char* failure() noexcept {
@@ -109,6 +128,12 @@ const char* failure() noexcept {
 }
 
 Place find_place(Bytes address) noexcept {
+    static constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0,    0,
+                                                                0, 0, 0, 0, 0xff, 0xff};
+    if (address.size() == sizeof(in6_addr) &&
+        std::ranges::equal(address.first(mapped_prefix.size()), mapped_prefix)) {
+        address = address.last(sizeof(in_addr));
+    }
     if (!is_open || (address.size() != sizeof(in_addr) && address.size() != sizeof(in6_addr))) {
         return {};
     }
@@ -128,16 +153,17 @@ Place find_place(Bytes address) noexcept {
 
 namespace session_service::core::geoip {
 
-bool is_supported() noexcept {
-    return false;
-}
-
-Opening open_if_changed(const char* /*path*/) {
-    return Opening::unchanged;
+Opening open_if_changed(const char* path) {
+    static std::string known_path;
+    if (known_path == path) {
+        return Opening::unchanged;
+    }
+    known_path = path;
+    return known_path.empty() ? Opening::unchanged : Opening::failed;
 }
 
 const char* failure() noexcept {
-    return "";
+    return "The extension was built without libmaxminddb";
 }
 
 Place find_place(Bytes /*address*/) noexcept {

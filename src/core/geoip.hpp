@@ -6,13 +6,12 @@
 
 namespace session_service::core::geoip {
 
-/// Whether the library was there at build time.
-bool is_supported() noexcept;
-
+/// What is told once for each state of the file: after that it is `unchanged`.
 enum class Opening : std::uint8_t {
     unchanged, // as before, open or not
     opened,
-    failed, // told once for each state of the file
+    opened_other_type, // a database of a type that is not known to have countries
+    failed,
 };
 
 /// Opens the file, again only where the path or the file behind it has changed; an empty path
@@ -29,7 +28,8 @@ struct Place {
     std::string_view city;    // in English, UTF-8
 };
 
-/// The place of an IPv4 address of 4 bytes or an IPv6 address of 16, in network byte order.
+/// The place of an IPv4 address of 4 bytes or an IPv6 address of 16, in network byte order. An
+/// IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) counts as the IPv4 address in it.
 Place find_place(Bytes address) noexcept;
 
 } // namespace session_service::core::geoip

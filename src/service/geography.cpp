@@ -38,11 +38,23 @@ void prepare_geography() {
     if (path == nullptr) {
         return;
     }
-    if (core::geoip::open_if_changed(path) == core::geoip::Opening::failed) {
+    switch (core::geoip::open_if_changed(path)) {
+    case core::geoip::Opening::failed:
         ereport(WARNING, (errcode(ERRCODE_CONFIG_FILE_ERROR),
                           errmsg("could not open the file of session_service.geoip_database: %s",
                                  core::geoip::failure()),
                           errhint("Countries and cities are NULL until it can be read.")));
+        break;
+    case core::geoip::Opening::opened_other_type:
+        ereport(WARNING, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+                          errmsg("the file of session_service.geoip_database is of a type that is "
+                                 "not known to have countries"),
+                          errhint("Name a City, Country or Enterprise database. What another one "
+                                  "does not have is NULL.")));
+        break;
+    case core::geoip::Opening::opened:
+    case core::geoip::Opening::unchanged:
+        break;
     }
 }
 
