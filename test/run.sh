@@ -40,6 +40,7 @@ need_stage() {
     tap)
         need perl command -v prove
         need libipc-run-perl perl -MIPC::Run -e 1
+        need libmaxmind-db-writer-perl perl -MMaxMind::DB::Writer::Tree -e 1
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         ;;
