@@ -150,7 +150,6 @@ SELECT * FROM regress_scan.verdict();
 TRUNCATE regress_scan.mine;
 SET enable_indexscan = off;
 SET enable_indexonlyscan = off;
-SET enable_bitmapscan = off;
 SET enable_nestloop = off;
 SET plan_cache_mode = force_custom_plan;
 SET random_page_cost = 100000;

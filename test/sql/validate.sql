@@ -143,6 +143,18 @@ SELECT xmax = 0 AS not_locked FROM sessions WHERE id = :'session_id';
 SELECT pg_current_xact_id_if_assigned() AS nothing_written;
 COMMIT;
 SELECT pg_temp.activity(:'session_id');
+-- however often it is validated in a transaction, it is written once
+SELECT pg_stat_force_next_flush();
+SELECT n_tup_upd AS before FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass \gset
+SET session_service.touch_interval = 0;
+BEGIN;
+SELECT count(*) FROM generate_series(1, 100) i, validate_session(:'token', '192.0.2.11');
+SELECT count(*) FROM validate_sessions(array_fill(:'token'::text, '{100}'));
+SELECT count(*) FROM validate_session_hash(:'session_id', hash_token(:'token'));
+COMMIT;
+SET session_service.touch_interval = '1h';
+SELECT pg_stat_force_next_flush();
+SELECT n_tup_upd - :before AS written FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass;
 -- several sessions in one transaction; the last address of each
 CALL pg_temp.time_passes('61 minutes');
 BEGIN;
@@ -355,3 +367,21 @@ SET session_service.sliding_expiry = off;
 CALL pg_temp.time_passes('5 hours');
 SELECT count(*) FROM validate_session(:'token');
 SELECT pg_temp.hours_left(:'session_id');
+
+-- No index notices activity, nor a renewal.
+RESET ALL;
+SET search_path = session_service, public;
+SET session_service.touch_interval = 0;
+TRUNCATE users, devices, sessions, events;
+SELECT * FROM create_session(:'alice') \gset
+SELECT pg_stat_force_next_flush();
+SELECT n_tup_upd AS before, n_tup_hot_upd AS hot_before FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass \gset
+SELECT count(*) FROM validate_session(:'token', '192.0.2.1');
+SELECT count(*) FROM validate_session(:'token', '2001:db8::1');
+SELECT touch_sessions(ARRAY[:'session_id']::uuid[]);
+SELECT token, refresh_token FROM refresh_session(:'refresh_token') \gset
+SELECT count(*) FROM rotate_session_token(:'token');
+SELECT mark_mfa_verified(:'session_id', 'totp'), set_session_scopes(:'session_id', '{a}');
+SELECT pg_stat_force_next_flush();
+SELECT n_tup_upd - :before AS updates, n_tup_hot_upd - :hot_before AS heap_only FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass;
+RESET session_service.touch_interval;
