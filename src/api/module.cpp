@@ -11,7 +11,8 @@
 extern "C" {
 PG_MODULE_MAGIC;
 
-PGDLLEXPORT void _PG_init(void);
+// The name by which the server finds it.
+PGDLLEXPORT void _PG_init(void); // NOLINT(*-reserved-identifier)
 }
 
 extern "C" void _PG_init(void) {

@@ -1,5 +1,7 @@
 #include "pg/counters.hpp"
 
+#include <memory>
+
 extern "C" {
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -40,9 +42,9 @@ void request_memory() {
 }
 
 SharedCounters* aligned(void* memory) {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory);
-    constexpr std::uintptr_t mask = alignof(SharedCounters) - 1;
-    return reinterpret_cast<SharedCounters*>((address + mask) & ~mask);
+    std::size_t room = shared_size;
+    return static_cast<SharedCounters*>(
+        std::align(alignof(SharedCounters), sizeof(SharedCounters), memory, room));
 }
 
 void initialize_memory() {

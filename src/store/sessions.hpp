@@ -64,7 +64,7 @@ void lock_session(const core::Uuid& id);
 
 /// A session's life after a refresh.
 struct Renewed {
-    Micros at;
+    Micros at = 0;
     core::Deadlines deadlines;
 };
 
