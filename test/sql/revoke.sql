@@ -146,3 +146,11 @@ SELECT * FROM create_session(:'alice') \gset
 CALL pg_temp.time_passes('20 days');
 SELECT revoke_inactive_sessions(), revoke_inactive_sessions('19 days');
 SELECT pg_temp.outcome('SELECT revoke_inactive_sessions(''0'')'), pg_temp.outcome('SELECT revoke_inactive_sessions(''-1 hour'')');
+
+-- a user whose row went missing, as after tables brought in one by one: it comes back with the first sign-out
+TRUNCATE users, devices, sessions, events;
+SELECT * FROM create_session(:'alice') \gset a_
+SELECT * FROM create_session(:'bob') \gset b_
+DELETE FROM users;
+SELECT revoke_all_user_sessions(:'alice'), revoke_session(:'b_session_id'), revoke_all_user_sessions(:'nobody');
+SELECT user_id, epoch > 0 AS raised FROM users ORDER BY user_id;
