@@ -16,7 +16,7 @@ for part in packages workspace cluster results; do
     . "$top/test/lib/$part.sh"
 done
 
-all_stages=(lint layers build unit fuzz regress isolation tap drivers readme)
+all_stages=(lint layers build unit fuzz regress isolation tap drivers web readme)
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$top/test/run.sh"
@@ -50,6 +50,11 @@ need_stage() {
         need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
         need nodejs command -v node
         need npm command -v npm
+        ;;
+    web)
+        need nodejs command -v node
+        need npm command -v npm
+        need chromium test -x /usr/bin/chromium
         ;;
     esac
 }
@@ -172,6 +177,11 @@ stage_drivers() {
     recorded results_from_tap bash test/drivers/run.sh
 }
 
+stage_web() {
+    start_shared_cluster || return
+    recorded results_from_tap bash examples/web/test/run.sh
+}
+
 stage_readme() {
     start_shared_cluster || return
     recorded results_from_tap bash test/readme_examples.sh
@@ -244,7 +254,7 @@ inner_run() {
 select_stages() {
     local stage asked=" $* "
     case $asked in
-    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" readme "*) asked+="build " ;;
+    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" readme "*) asked+="build " ;;
     esac
     for stage in "${all_stages[@]}"; do
         case $asked in

@@ -1,0 +1,202 @@
+// The routes. Pages are rendered here, without a script; what changes something is a form's POST, which
+// answers with a redirect.
+
+import { isIP } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+import express from 'express';
+
+import * as cookies from './cookies.js';
+import * as sessions from './sessions.js';
+import * as users from './users.js';
+import * as words from './words.js';
+
+const directory = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+export const app = express();
+app.disable('x-powered-by');
+app.disable('etag');
+app.set('trust proxy', process.env.TRUST_PROXY ?? false);
+app.set('views', directory('views'));
+app.set('view engine', 'ejs');
+Object.assign(app.locals, words);
+
+// --- every request
+
+// The route's pattern and not its URL, whatever somebody put into that.
+app.use((req, res, next) => {
+    const began = performance.now();
+    res.on('finish', () => {
+        console.log(`${req.method} ${req.route?.path ?? '-'} ${res.statusCode} ${Math.round(performance.now() - began)} ms`);
+    });
+    next();
+});
+
+app.use((req, res, next) => {
+    res.set({
+        'Content-Security-Policy':
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Resource-Policy': 'same-origin',
+        // Not no-referrer: browsers would then send "Origin: null" with our own forms.
+        'Referrer-Policy': 'same-origin',
+        'X-Content-Type-Options': 'nosniff',
+    });
+    if (req.secure) res.set('Strict-Transport-Security', 'max-age=31536000');
+    next();
+});
+
+app.use(express.static(directory('public'), { maxAge: '5m' }));
+
+app.use((req, res, next) => {
+    res.set('Cache-Control', 'no-store');
+    next();
+});
+
+// What is not a plain read comes from a page of ours: every browser sends Origin with it. (The cookies are
+// SameSite, but a site's other subdomains are the same site.)
+app.use((req, res, next) => {
+    const safe = req.method === 'GET' || req.method === 'HEAD';
+    if (safe || req.headers.origin === `${req.protocol}://${req.host}`) return next();
+    res.status(403).render('message', { title: 'Not accepted', text: 'This request did not come from one of our pages.' });
+});
+
+app.use(express.urlencoded({ extended: false, limit: '10kb' }));
+
+// --- who is asking
+
+// What session_service records of a request, within its limits.
+function client(req) {
+    const address = (req.ip ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*/, '');
+    return { address: isIP(address) ? address : null, userAgent: req.get('User-Agent')?.slice(0, 2048) };
+}
+
+// Lets a request through if it has a valid session: one call. If not, the session token may just have
+// expired, so the browser goes by way of /renew, the only path to which it sends the refresh token. 307
+// keeps the method and the form.
+async function requireSession(req, res, next) {
+    req.session = await sessions.validate(cookies.get('session', req), client(req).address);
+    if (req.session) return next();
+    res.redirect(307, `/renew${req.originalUrl}`);
+}
+
+// Buys a new pair and sends the browser back. Several tabs may come at once, each with the same refresh
+// token: they all get the same pair.
+app.all('/renew{/*rest}', async (req, res) => {
+    const token = cookies.get('refresh', req);
+    const pair = await sessions.refresh(token, client(req));
+    if (pair) {
+        cookies.setPair(req, res, pair);
+        // One slash, or it would lead to another host.
+        return res.redirect(307, req.originalUrl.replace(/^\/renew[/\\]*/, '/'));
+    }
+    const ended = words.reasonOf(await sessions.findEnd(token));
+    cookies.clearPair(req, res);
+    res.redirect(303, ended ? `/sign-in?ended=${ended}` : '/sign-in');
+});
+
+// --- signing in and out
+
+app.get('/sign-in', async (req, res) => {
+    if (await sessions.validate(cookies.get('session', req), client(req).address)) return res.redirect(303, '/devices');
+    res.render('sign-in', { email: '', error: null, notice: words.ENDED[req.query.ended] });
+});
+
+app.post('/sign-in', async (req, res) => {
+    const email = text(req.body?.email);
+    const user = await users.findByPassword(email, String(req.body?.password ?? ''));
+    if (!user) {
+        res.status(401);
+        return res.render('sign-in', { email, error: 'The email address or the password is not right.', notice: null });
+    }
+    const deviceKey = cookies.getDeviceKey(req) ?? (await sessions.newDeviceKey());
+    const pair = await sessions.create(user.id, deviceKey, client(req));
+    // Always a new session; the one that this browser had until now is over.
+    await sessions.endByToken(cookies.get('session', req));
+    cookies.setPair(req, res, pair);
+    cookies.setDeviceKey(req, res, deviceKey);
+    res.redirect(303, '/devices');
+});
+
+app.post('/sign-out', requireSession, async (req, res) => {
+    await sessions.end(req.session.session_id);
+    cookies.clearPair(req, res);
+    res.redirect(303, '/sign-in?ended=here');
+});
+
+// --- the page of devices
+
+app.get('/', (req, res) => res.redirect(303, '/devices'));
+
+app.get('/devices', requireSession, async (req, res) => {
+    const { user_id: userId, device_id: deviceId, session_id: sessionId } = req.session;
+    const [user, devices, list, news] = await Promise.all([
+        users.findById(userId),
+        sessions.listDevices(userId, deviceId),
+        sessions.list(userId, sessionId),
+        sessions.listNewDevices(userId, deviceId, noticesSeen(req.session)),
+    ]);
+    for (const device of devices) {
+        device.sessions = list.filter((session) => session.device_id === device.id);
+        device.is_new = news.some((event) => event.device_id === device.id);
+    }
+    // This device, then those that are signed in, each in the order of the list: last seen first.
+    devices.sort((a, b) => b.is_current - a.is_current || (b.sessions.length > 0) - (a.sessions.length > 0));
+    res.render('devices', { user, devices, news, others: list.length - 1, done: words.DONE[req.query.done] });
+});
+
+// Up to when new devices were brought to the notice of this session.
+function noticesSeen(session) {
+    return new Date(Math.max(session.metadata.notices_seen ?? 0, session.created_at));
+}
+
+app.post('/notices/seen', requireSession, async (req, res) => {
+    const { session_id: sessionId, metadata } = req.session;
+    const seen = Math.min(Number(req.body?.until) || 0, Date.now());
+    await sessions.setMetadata(sessionId, { ...metadata, notices_seen: seen });
+    res.redirect(303, '/devices');
+});
+
+app.post('/sessions/sign-out-others', requireSession, async (req, res) => {
+    await sessions.endOthers(req.session.user_id, req.session.session_id);
+    res.redirect(303, '/devices?done=others');
+});
+
+// An action on the user's session or device that the path names: the same answer for an id that is not
+// there and for one of somebody else.
+function action(path, done, act) {
+    app.post(path, requireSession, async (req, res, next) => {
+        const id = req.params.id;
+        if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return next();
+        const found = await act(req.session.user_id, id, req.body ?? {});
+        return found ? res.redirect(303, `/devices?done=${done}`) : next();
+    });
+}
+
+action('/sessions/:id/sign-out', 'session', (userId, id) => sessions.endOneOf(userId, id));
+action('/devices/:id/name', 'name', (userId, id, form) => sessions.renameDevice(userId, id, text(form.name).slice(0, 60)));
+action('/devices/:id/trust', 'trust', (userId, id) => sessions.trustDevice(userId, id));
+action('/devices/:id/untrust', 'untrust', (userId, id) => sessions.untrustDevice(userId, id));
+action('/devices/:id/forget', 'forget', (userId, id) => sessions.forgetDevice(userId, id));
+
+// A field of a form as one line of text.
+function text(field) {
+    return String(field ?? '').replace(/[\p{Cc}\p{Cs}]/gu, '').trim();
+}
+
+// --- what is left
+
+app.use((req, res) => {
+    res.status(404).render('message', { title: 'Not found', text: 'There is nothing here, or not any more.' });
+});
+
+// Of an error of the database only the code: its message may quote a value.
+app.use((error, req, res, next) => {
+    const status = error.status >= 400 && error.status < 500 ? error.status : 500;
+    if (status === 500) console.error(error.severity ? `SQLSTATE ${error.code} (${error.routine})` : error.stack);
+    if (res.headersSent) return next(error);
+    res.status(status).render('message', {
+        title: status === 500 ? 'Something went wrong' : 'Not accepted',
+        text: status === 500 ? 'It is not your fault. Please try again in a moment.' : 'This request is not as it should be.',
+    });
+});

@@ -1,0 +1,25 @@
+-- What the application needs in its database. Run once, by a superuser, with psql.
+
+CREATE EXTENSION session_service;
+
+CREATE TABLE public.users (
+    id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    email         text NOT NULL UNIQUE CHECK (email = lower(email)),
+    name          text NOT NULL,
+    password_hash text NOT NULL
+);
+
+-- Who goes takes sessions, devices and events along.
+CREATE FUNCTION public.forget_user() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN PERFORM session_service.delete_user(OLD.id); RETURN NULL; END $$;
+CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUNCTION public.forget_user();
+
+-- The application's role: it reads users, and calls what an application needs, and no more.
+CREATE ROLE web_app LOGIN;
+GRANT SELECT ON public.users TO web_app;
+SELECT session_service.grant_access('web_app', 'application');
+
+-- A session token that is good for minutes, and a refresh token that is good for weeks.
+ALTER DATABASE :"DBNAME" SET session_service.session_expiry = '15min';
+ALTER DATABASE :"DBNAME" SET session_service.refresh_token_expiry = '30d';
