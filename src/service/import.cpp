@@ -54,6 +54,12 @@ void add_hashes(const ImportedSession& request, const UserKey& user, const core:
     const bool is_new =
         is_refresh_first ? add_refresh_token() && add_token() : add_token() && add_refresh_token();
     if (!is_new) {
+        // It was not there when this call looked, and who looks again finds it.
+        if (store::find_imported_token(request.token_hash)) {
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("the same token was imported for another user at the same time"),
+                            errhint("The call can be tried again.")));
+        }
         ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
                         errmsg("another session was imported with one of these hashes")));
     }
