@@ -194,9 +194,10 @@ sub run_clients
 		  . "SELECT 1 / (count(*) = 2)::integer FROM notes;\nEND;\n"
 		  . "SELECT 1 / (count(*) = 0)::integer FROM notes;\n");
 	my $output = '';
+	# A thread for each client: pgbench prepares synchronously, and the one connection may be another client's.
 	IPC::Run::run(
-		[ 'pgbench', '-n', '-M', $protocol, '-c', 8, '-t', 50, '-f', $script, '-h', $directory, '-p', $port, '-U', 'notes_app', 'notes' ],
-		'>', \$output, '2>&1');
+		[ 'pgbench', '-n', '-M', $protocol, '-c', 8, '-j', 8, '-t', 50, '-f', $script, '-h', $directory, '-p', $port, '-U', 'notes_app', 'notes' ],
+		'>', \$output, '2>&1', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	ok($? == 0 && $output =~ m{actually processed: 400/400}, $name) or diag($output);
 	return;
 }
