@@ -41,6 +41,7 @@ psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION session_service'
 # Debian's Python, which has Debian's packages, whatever else is in the PATH.
 test_driver psycopg /usr/bin/python3 python/psycopg_test.py
 test_driver psycopg2 /usr/bin/python3 python/psycopg2_test.py
+test_driver notifications /usr/bin/python3 python/notify_test.py
 
 # Exactly the locked packages; none of them may run a script of its own as it is installed.
 if [ ! -d node/node_modules ] && ! npm --prefix node ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1; then
