@@ -18,34 +18,36 @@ namespace {
 
 using pg::Access;
 
+// Laid out by hand: clang-format breaks SQL at its macros.
+// clang-format off
+
 // The name that a sign-in gives does not replace the one that the user gave.
 constinit pg::Statement upsert_device{
     "INSERT INTO session_service.devices AS d "
     "(id, bucket, user_id, key_hash, is_keyed, first_seen_at, last_seen_at, purge_after, "
     "ip_address, name, user_agent, browser, os, device_type) "
-    "VALUES ($1, $2, $3, " SQL_HASH(
-        "$4") ", $5, $6, $6, $7, $8, $9, $10, $11, $12, $13) "
-              "ON CONFLICT (user_id, key_hash, bucket) DO UPDATE SET "
-              "last_seen_at = GREATEST(d.last_seen_at, EXCLUDED.last_seen_at), "
-              "purge_after = GREATEST(d.purge_after, EXCLUDED.purge_after), "
-              "ip_address = COALESCE(EXCLUDED.ip_address, d.ip_address), "
-              "name = CASE WHEN d.is_renamed THEN d.name ELSE COALESCE(EXCLUDED.name, d.name) END, "
-              "user_agent = COALESCE(EXCLUDED.user_agent, d.user_agent), "
-              "browser = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.browser ELSE "
-              "EXCLUDED.browser END, "
-              "os = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.os ELSE EXCLUDED.os END, "
-              "device_type = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.device_type "
-              "ELSE EXCLUDED.device_type END "
-              "RETURNING d.id",
+    "VALUES ($1, $2, $3, " SQL_HASH("$4") ", $5, $6, $6, $7, $8, $9, $10, $11, $12, $13) "
+    "ON CONFLICT (user_id, key_hash, bucket) DO UPDATE SET "
+    "last_seen_at = GREATEST(d.last_seen_at, EXCLUDED.last_seen_at), "
+    "purge_after = GREATEST(d.purge_after, EXCLUDED.purge_after), "
+    "ip_address = COALESCE(EXCLUDED.ip_address, d.ip_address), "
+    "name = CASE WHEN d.is_renamed THEN d.name ELSE COALESCE(EXCLUDED.name, d.name) END, "
+    "user_agent = COALESCE(EXCLUDED.user_agent, d.user_agent), "
+    "browser = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.browser ELSE EXCLUDED.browser END, "
+    "os = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.os ELSE EXCLUDED.os END, "
+    "device_type = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.device_type "
+        "ELSE EXCLUDED.device_type END "
+    "RETURNING d.id",
     std::array<Oid, 13>{UUIDOID, INT2OID, UUIDOID, BYTEAOID, BOOLOID, TIMESTAMPTZOID,
                         TIMESTAMPTZOID, INETOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 
 constinit pg::Statement update_agent{
-    "UPDATE session_service.devices d SET user_agent = $3, browser = $4, os = $5, "
-    "device_type = $6 FROM (SELECT f.id, f.bucket FROM session_service.devices f "
-    "WHERE f.id" SQL_EQ "$1 AND f.bucket" SQL_EQ "$2 AND "
-    "(f.user_agent IS NULL OR f.user_agent" SQL_NE "$3) "
-    "FOR NO KEY UPDATE SKIP LOCKED) AS free "
+    "UPDATE session_service.devices d "
+    "SET user_agent = $3, browser = $4, os = $5, device_type = $6 FROM ("
+        "SELECT f.id, f.bucket FROM session_service.devices f "
+        "WHERE f.id" SQL_EQ "$1 AND f.bucket" SQL_EQ "$2 "
+        "AND (f.user_agent IS NULL OR f.user_agent" SQL_NE "$3) "
+        "FOR NO KEY UPDATE SKIP LOCKED) AS free "
     "WHERE d.id" SQL_EQ "free.id AND d.bucket" SQL_EQ "free.bucket",
     std::array<Oid, 6>{UUIDOID, INT2OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 
@@ -57,15 +59,15 @@ constinit pg::Statement select_of_user{
     "COALESCE(d.trusted_until" SQL_GT "$3, false), COALESCE(last.active, 0)::pg_catalog.int4, "
     "COALESCE(d.id" SQL_EQ "$4, false) "
     "FROM session_service.devices d LEFT JOIN ("
-    "SELECT s.device_id, pg_catalog.max(s.last_activity_at) AS at, "
-    "pg_catalog.count(*) FILTER (WHERE " SQL_ACTIVE(
-        "$3") ") AS active, "
-              "(pg_catalog.array_agg(s.ip_address ORDER BY s.last_activity_at DESC) "
-              "FILTER (WHERE s.ip_address IS NOT NULL))[1] AS ip_address "
-              "FROM session_service.sessions s WHERE s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ
-              "$2 GROUP BY s.device_id) AS last ON last.device_id" SQL_EQ "d.id "
-              "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2 "
-              "ORDER BY GREATEST(d.last_seen_at, last.at) DESC, d.id DESC",
+        "SELECT s.device_id, pg_catalog.max(s.last_activity_at) AS at, "
+        "pg_catalog.count(*) FILTER (WHERE " SQL_ACTIVE("$3") ") AS active, "
+        "(pg_catalog.array_agg(s.ip_address ORDER BY s.last_activity_at DESC) "
+            "FILTER (WHERE s.ip_address IS NOT NULL))[1] AS ip_address "
+        "FROM session_service.sessions s "
+        "WHERE s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2 GROUP BY s.device_id) AS last "
+    "ON last.device_id" SQL_EQ "d.id "
+    "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2 "
+    "ORDER BY GREATEST(d.last_seen_at, last.at) DESC, d.id DESC",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, UUIDOID}, pg::Reads::two_lists};
 
 constinit pg::Statement select_keyed{
@@ -91,6 +93,8 @@ constinit pg::Statement delete_one{"DELETE FROM session_service.devices d WHERE 
 constinit pg::Statement delete_of_user{
     "DELETE FROM session_service.devices d WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2",
     std::array<Oid, 2>{UUIDOID, INT2OID}};
+
+// clang-format on
 
 std::string_view view_or_empty(pg::Value text) {
     return text.isnull ? std::string_view{} : pg::to_view(text.value);

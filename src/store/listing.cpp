@@ -17,55 +17,67 @@ using pg::Result;
 using pg::Statement;
 using pg::Value;
 
+// Laid out by hand: clang-format breaks SQL at its macros.
+// clang-format off
+
 // In each of these $1 is the time and $2 the current session.
-#define SQL_SESSION_INFO                                                                           \
-    "SELECT s.id, s.user_id, s.device_id, " SQL_DEVICE_NAME ", d.user_agent, s.ip_address, "       \
-    "NULL::pg_catalog.text, NULL::pg_catalog.text, s.scopes, s.metadata, "                         \
-    "s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method, s.created_at, "               \
-    "s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at, "                  \
-    "s.absolute_expires_at, s.revoked_at, s.revoke_reason, "                                       \
-    "(CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' "                                          \
-    "WHEN s.expires_at" SQL_LE "$1 THEN 'expired' WHEN s.idle_expires_at" SQL_LE                   \
-    "$1 THEN 'idle' ELSE 'active' END)::session_service.session_status, " SQL_ACTIVE(              \
-        "$1") ", COALESCE(s.id" SQL_EQ "$2, false) "                                               \
-              "FROM session_service.sessions s LEFT JOIN session_service.devices d "               \
-              "ON d.id" SQL_EQ "s.device_id AND d.bucket" SQL_EQ "s.bucket "
+#define SQL_SESSION_INFO \
+    "SELECT s.id, s.user_id, s.device_id, " SQL_DEVICE_NAME ", d.user_agent, s.ip_address, " \
+    "NULL::pg_catalog.text, NULL::pg_catalog.text, s.scopes, s.metadata, " \
+    "s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method, s.created_at, " \
+    "s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at, " \
+    "s.absolute_expires_at, s.revoked_at, s.revoke_reason, " \
+    "(CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' " \
+        "WHEN s.expires_at" SQL_LE "$1 THEN 'expired' " \
+        "WHEN s.idle_expires_at" SQL_LE "$1 THEN 'idle' " \
+        "ELSE 'active' END)::session_service.session_status, " \
+    SQL_ACTIVE("$1") ", COALESCE(s.id" SQL_EQ "$2, false) " \
+    "FROM session_service.sessions s LEFT JOIN session_service.devices d " \
+    "ON d.id" SQL_EQ "s.device_id AND d.bucket" SQL_EQ "s.bucket "
 
 #define SQL_LATEST_FIRST " ORDER BY s.last_activity_at DESC, s.id DESC"
 
-constinit Statement select_by_id{SQL_SESSION_INFO "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4",
-                                 std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID}};
+constinit Statement select_by_id{
+    SQL_SESSION_INFO
+    "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4",
+    std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID}};
 
 constinit Statement select_of_user_by_id{
-    SQL_SESSION_INFO "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4 AND s.user_id" SQL_EQ "$5",
+    SQL_SESSION_INFO
+    "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4 AND s.user_id" SQL_EQ "$5",
     std::array<Oid, 5>{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID, UUIDOID}};
 
 #define SQL_OF_USER "WHERE s.user_id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4 "
 constexpr std::array<Oid, 4> user_list_types{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID};
 
-constinit Statement select_all_of_user{SQL_SESSION_INFO SQL_OF_USER SQL_LATEST_FIRST,
-                                       user_list_types};
+constinit Statement select_all_of_user{
+    SQL_SESSION_INFO SQL_OF_USER SQL_LATEST_FIRST,
+    user_list_types};
 
 constinit Statement select_active_of_user{
-    SQL_SESSION_INFO SQL_OF_USER "AND " SQL_ACTIVE("$1") SQL_LATEST_FIRST, user_list_types};
+    SQL_SESSION_INFO SQL_OF_USER "AND " SQL_ACTIVE("$1") SQL_LATEST_FIRST,
+    user_list_types};
 
-constinit Statement select_mfa_verified{SQL_SESSION_INFO SQL_OF_USER
-                                        "AND s.mfa_verified_at IS NOT NULL AND " SQL_ACTIVE("$1")
-                                            SQL_LATEST_FIRST,
-                                        user_list_types};
+constinit Statement select_mfa_verified{
+    SQL_SESSION_INFO SQL_OF_USER
+    "AND s.mfa_verified_at IS NOT NULL AND " SQL_ACTIVE("$1") SQL_LATEST_FIRST,
+    user_list_types};
 
-#define SQL_INACTIVE(now, cutoff, by_own)                                                          \
-    SQL_REVOCABLE(now)                                                                             \
-    " AND (s.last_activity_at" SQL_LE cutoff " OR (" by_own " AND s.idle_expires_at" SQL_LE now "))"
+#define SQL_INACTIVE(now, cutoff, by_own) \
+    SQL_REVOCABLE(now) " AND (s.last_activity_at" SQL_LE cutoff \
+    " OR (" by_own " AND s.idle_expires_at" SQL_LE now "))"
 
 constinit Statement select_inactive{
-    SQL_SESSION_INFO "WHERE " SQL_INACTIVE("$1", "$3", "$4") SQL_LATEST_FIRST,
-    std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID}, pg::Reads::whole_table};
+    SQL_SESSION_INFO
+    "WHERE " SQL_INACTIVE("$1", "$3", "$4") SQL_LATEST_FIRST,
+    std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID},
+    pg::Reads::whole_table};
 
 constinit Statement select_users_of_inactive{
     "SELECT DISTINCT s.user_id FROM session_service.sessions s "
     "WHERE " SQL_INACTIVE("$1", "$2", "$3") " ORDER BY s.user_id",
-    std::array<Oid, 3>{TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}, pg::Reads::whole_table};
+    std::array<Oid, 3>{TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID},
+    pg::Reads::whole_table};
 
 constinit Statement count_active_of_user{
     "SELECT pg_catalog.count(*) FROM session_service.sessions s "
@@ -74,22 +86,27 @@ constinit Statement count_active_of_user{
 
 constinit Statement count_active_of_all{
     "SELECT pg_catalog.count(*) FROM session_service.sessions s WHERE " SQL_ACTIVE("$1"),
-    std::array<Oid, 1>{TIMESTAMPTZOID}, pg::Reads::whole_table};
+    std::array<Oid, 1>{TIMESTAMPTZOID},
+    pg::Reads::whole_table};
 
-#define SQL_EVENT                                                                                  \
-    "SELECT e.id, e.at, e.kind, e.user_id, e.session_id, e.device_id, e.ip_address, e.reason, "    \
+#define SQL_EVENT \
+    "SELECT e.id, e.at, e.kind, e.user_id, e.session_id, e.device_id, e.ip_address, e.reason, " \
     "e.detail FROM session_service.events e "
 
 // The id sorts by time, so the key serves both the bound ($2, the first id of that time) and the
 // order.
 constinit Statement select_events_of_user{
-    SQL_EVENT "WHERE e.user_id" SQL_EQ "$4 AND e.bucket" SQL_EQ "$5 AND e.id" SQL_GE
-              "$2 AND e.at" SQL_GE "$1 ORDER BY e.id DESC LIMIT $3",
+    SQL_EVENT
+    "WHERE e.user_id" SQL_EQ "$4 AND e.bucket" SQL_EQ "$5 "
+    "AND e.id" SQL_GE "$2 AND e.at" SQL_GE "$1 ORDER BY e.id DESC LIMIT $3",
     std::array<Oid, 5>{TIMESTAMPTZOID, UUIDOID, INT4OID, UUIDOID, INT2OID}};
 
-constinit Statement select_all_events{SQL_EVENT "WHERE e.id" SQL_GE "$2 AND e.at" SQL_GE
-                                                "$1 ORDER BY e.id DESC LIMIT $3",
-                                      std::array<Oid, 3>{TIMESTAMPTZOID, UUIDOID, INT4OID}};
+constinit Statement select_all_events{
+    SQL_EVENT
+    "WHERE e.id" SQL_GE "$2 AND e.at" SQL_GE "$1 ORDER BY e.id DESC LIMIT $3",
+    std::array<Oid, 3>{TIMESTAMPTZOID, UUIDOID, INT4OID}};
+
+// clang-format on
 
 Value current_value(const CurrentSession& current) {
     return current ? pg::uuid_value(*current) : pg::null_value;

@@ -24,6 +24,9 @@ using pg::Result;
 using pg::Statement;
 using pg::Value;
 
+// Laid out by hand: clang-format breaks SQL at its macros.
+// clang-format off
+
 // Most statements start with the session's id and bucket, or the user's, and the time.
 #define SQL_THIS_SESSION "s.id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2"
 #define SQL_THIS_USER "s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2"
@@ -32,22 +35,23 @@ constinit Statement insert_row{
     "INSERT INTO session_service.sessions "
     "(id, bucket, user_id, device_id, token_hash, created_at, expires_at, purge_after, "
     "session_expiry, refresh_expiry, inactivity_timeout, secret_length, idle_expires_at, "
-    "refresh_expires_at, absolute_expires_at, scopes, metadata, ip_address, refresh_hash, "
-    "family_hash, last_activity_at, mfa_verified_at) "
-    "VALUES ($1, $2, $3, $4, " SQL_HASH("$5") ", $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                                              "$16, $17, $18, " SQL_HASH("$19") ", " SQL_HASH(
-                                                  "$20") ", $21, $22)",
+    "refresh_expires_at, absolute_expires_at, scopes, metadata, ip_address, "
+    "refresh_hash, family_hash, last_activity_at, mfa_verified_at) "
+    "VALUES ($1, $2, $3, $4, " SQL_HASH("$5") ", $6, $7, $8, "
+    "$9, $10, $11, $12, $13, "
+    "$14, $15, $16, $17, $18, "
+    SQL_HASH("$19") ", " SQL_HASH("$20") ", $21, $22)",
     std::array<Oid, 22>{
-        UUIDOID,        INT2OID,        UUIDOID,        UUIDOID,       BYTEAOID, TIMESTAMPTZOID,
-        TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,        INT8OID,       INT8OID,  INT2OID,
-        TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID,  JSONBOID, INETOID,
-        BYTEAOID,       BYTEAOID,       TIMESTAMPTZOID, TIMESTAMPTZOID}};
+        UUIDOID, INT2OID, UUIDOID, UUIDOID,
+        BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+        INT8OID, INT8OID, INT8OID, INT2OID, TIMESTAMPTZOID,
+        TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID, JSONBOID, INETOID,
+        BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 
 constinit Statement select_counted{
-    "SELECT s.id, s.device_id, " SQL_USABLE(
-        "$3") " FROM session_service.sessions s "
-              "WHERE " SQL_THIS_USER " AND s.revoked_at IS NULL AND NOT s.is_closed "
-              "ORDER BY CASE WHEN $4 THEN s.created_at ELSE s.last_activity_at END, s.id",
+    "SELECT s.id, s.device_id, " SQL_USABLE("$3") " FROM session_service.sessions s "
+    "WHERE " SQL_THIS_USER " AND s.revoked_at IS NULL AND NOT s.is_closed "
+    "ORDER BY CASE WHEN $4 THEN s.created_at ELSE s.last_activity_at END, s.id",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, BOOLOID}};
 
 constinit Statement close_over{
@@ -61,58 +65,60 @@ constinit Statement select_for_update{
     std::array<Oid, 2>{UUIDOID, INT2OID}};
 
 constinit Statement update_pair{
-    "UPDATE session_service.sessions s SET token_hash = " SQL_HASH(
-        "$5") ", "
-              "refresh_hash = " SQL_HASH(
-                  "$6") ", previous_refresh_hash = s.refresh_hash, "
-                        "family_hash = COALESCE(" SQL_HASH(
-                            "$7") ", s.family_hash), rotation_salt = $8, "
-                                  "rotated_at = $3, generation = s.generation" SQL_PLUS
-                                  "1, secret_length = $9, "
-                                  "expires_at = $10, refresh_expires_at = $11, idle_expires_at = "
-                                  "$12, last_activity_at = $3, "
-                                  "purge_after = $13, ip_address = COALESCE($14, s.ip_address) "
-                                  "WHERE " SQL_THIS_SESSION
-                                  " AND s.refresh_hash" SQL_HASH_EQ SQL_HASH(
-                                      "$4") " AND s.revoked_at IS NULL AND NOT s.is_closed AND "
-                                            "s.refresh_expires_at" SQL_GT
-                                            "$3 AND " SQL_NOT_IDLE("$3") " RETURNING s.id",
+    "UPDATE session_service.sessions s SET "
+    "token_hash = " SQL_HASH("$5") ", "
+    "refresh_hash = " SQL_HASH("$6") ", "
+    "previous_refresh_hash = s.refresh_hash, "
+    "family_hash = COALESCE(" SQL_HASH("$7") ", s.family_hash), "
+    "rotation_salt = $8, "
+    "rotated_at = $3, "
+    "generation = s.generation" SQL_PLUS "1, "
+    "secret_length = $9, "
+    "expires_at = $10, "
+    "refresh_expires_at = $11, "
+    "idle_expires_at = $12, "
+    "last_activity_at = $3, "
+    "purge_after = $13, "
+    "ip_address = COALESCE($14, s.ip_address) "
+    "WHERE " SQL_THIS_SESSION " AND s.refresh_hash" SQL_HASH_EQ SQL_HASH("$4") " "
+    "AND s.revoked_at IS NULL AND NOT s.is_closed "
+    "AND s.refresh_expires_at" SQL_GT "$3 AND " SQL_NOT_IDLE("$3") " RETURNING s.id",
     std::array<Oid, 14>{UUIDOID, INT2OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID, BYTEAOID, BYTEAOID,
                         BYTEAOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
                         TIMESTAMPTZOID, INETOID}};
 
 constinit Statement update_session_token{
-    "UPDATE session_service.sessions s SET token_hash = " SQL_HASH(
-        "$5") ", rotation_salt = NULL "
-              "WHERE " SQL_THIS_SESSION " AND s.token_hash" SQL_HASH_EQ SQL_HASH(
-                  "$4") " AND " SQL_ACTIVE("$3") " RETURNING s.expires_at",
+    "UPDATE session_service.sessions s SET token_hash = " SQL_HASH("$5") ", rotation_salt = NULL "
+    "WHERE " SQL_THIS_SESSION " AND s.token_hash" SQL_HASH_EQ SQL_HASH("$4") " "
+    "AND " SQL_ACTIVE("$3") " RETURNING s.expires_at",
     std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID}};
 
 #define SQL_EXTENDED "GREATEST(s.expires_at, LEAST($4, s.absolute_expires_at))"
 constinit Statement update_expiry{
-    "UPDATE session_service.sessions s SET expires_at = " SQL_EXTENDED ", "
-    "purge_after = " SQL_PURGE_DAY("s.idle_expires_at", SQL_EXTENDED,
-                                   "s.refresh_expires_at") " WHERE " SQL_THIS_SESSION
-                                                           " AND NOT s.is_closed AND " SQL_ACTIVE(
-                                                               "$3") " RETURNING s.expires_at",
+    "UPDATE session_service.sessions s SET "
+    "expires_at = " SQL_EXTENDED ", "
+    "purge_after = " SQL_PURGE_DAY("s.idle_expires_at", SQL_EXTENDED, "s.refresh_expires_at") " "
+    "WHERE " SQL_THIS_SESSION " AND NOT s.is_closed AND " SQL_ACTIVE("$3") " "
+    "RETURNING s.expires_at",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 
 // The salt goes too: a session that is over answers no retry.
-#define SQL_REVOKE                                                                                 \
-    "UPDATE session_service.sessions s SET revoked_at = $3, revoke_reason = $4, "                  \
+#define SQL_REVOKE \
+    "UPDATE session_service.sessions s SET revoked_at = $3, revoke_reason = $4, " \
     "purge_after = $3, rotation_salt = NULL "
 
 constinit Statement revoke_session{
-    SQL_REVOKE "WHERE " SQL_THIS_SESSION " AND " SQL_REVOCABLE("$3") " RETURNING s.id, s.device_id",
+    SQL_REVOKE
+    "WHERE " SQL_THIS_SESSION " AND " SQL_REVOCABLE("$3") " RETURNING s.id, s.device_id",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTOID}};
 
 constinit Statement revoke_sessions{
-    SQL_REVOKE "WHERE " SQL_THIS_USER
-               " AND " SQL_REVOCABLE("$3") " AND ($5 IS NULL OR s.id" SQL_NE
-                                           "$5) AND ($6 IS NULL OR s.device_id" SQL_EQ "$6) "
-                                           "AND (NOT $7 OR s.last_activity_at" SQL_LE
-                                           "$8 OR ($9 AND s.idle_expires_at" SQL_LE "$3)) "
-                                           "RETURNING s.id, s.device_id",
+    SQL_REVOKE
+    "WHERE " SQL_THIS_USER " AND " SQL_REVOCABLE("$3") " "
+    "AND ($5 IS NULL OR s.id" SQL_NE "$5) "
+    "AND ($6 IS NULL OR s.device_id" SQL_EQ "$6) "
+    "AND (NOT $7 OR s.last_activity_at" SQL_LE "$8 OR ($9 AND s.idle_expires_at" SQL_LE "$3)) "
+    "RETURNING s.id, s.device_id",
     std::array<Oid, 9>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTOID, UUIDOID, UUIDOID, BOOLOID,
                        TIMESTAMPTZOID, BOOLOID}};
 
@@ -126,19 +132,22 @@ constinit Statement update_scopes{
     "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " RETURNING s.id",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTARRAYOID}};
 
-constinit Statement update_metadata{"UPDATE session_service.sessions s SET metadata = $4 "
-                                    "WHERE " SQL_THIS_SESSION
-                                    " AND " SQL_ACTIVE("$3") " RETURNING s.id",
-                                    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, JSONBOID}};
+constinit Statement update_metadata{
+    "UPDATE session_service.sessions s SET metadata = $4 "
+    "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " RETURNING s.id",
+    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, JSONBOID}};
 
 // The sessions first, as cleanup does: two calls that delete the same rows take them in one order.
 constinit Statement delete_of_user{
-    "WITH gone AS (DELETE FROM session_service.sessions s WHERE " SQL_THIS_USER
-    " RETURNING s.id, s.bucket), "
-    "imported AS (DELETE FROM session_service.imported_tokens i USING gone "
-    "WHERE i.session_id" SQL_EQ "gone.id AND i.bucket" SQL_EQ "gone.bucket) "
+    "WITH gone AS ("
+        "DELETE FROM session_service.sessions s WHERE " SQL_THIS_USER " RETURNING s.id, s.bucket), "
+    "imported AS ("
+        "DELETE FROM session_service.imported_tokens i USING gone "
+        "WHERE i.session_id" SQL_EQ "gone.id AND i.bucket" SQL_EQ "gone.bucket) "
     "SELECT pg_catalog.count(*) FROM gone",
     std::array<Oid, 2>{UUIDOID, INT2OID}};
+
+// clang-format on
 
 Value bucket_value(const core::Uuid& session_id) {
     return pg::smallint_value(core::bucket_of(session_id));
@@ -161,9 +170,8 @@ std::span<Element> allocate(std::uint64_t count) {
     return {static_cast<Element*>(palloc(count * sizeof(Element) + 1)), count};
 }
 
-// The condition of update_pair.
-// What the rotation makes of the session's life at this moment; nothing where `presented` is not
-// its refresh token or buys nothing.
+// The condition of update_pair: what the rotation makes of the session's life at this moment;
+// nothing where `presented` is not its refresh token or buys nothing.
 std::optional<Renewed> renewed_by(const SessionRow& session, const Rotation& rotation) {
     const Micros now = pg::now();
     const core::Deadlines deadlines = session.deadlines();

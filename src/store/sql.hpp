@@ -21,9 +21,11 @@
 #define SQL_NOT_IDLE(now) "(s.idle_expires_at IS NULL OR s.idle_expires_at" SQL_GT now ")"
 #define SQL_NOT_EXPIRED_FOR_GOOD(now) "GREATEST(s.expires_at, s.refresh_expires_at)" SQL_GT now
 #define SQL_ACTIVE(now) "s.revoked_at IS NULL AND s.expires_at" SQL_GT now " AND " SQL_NOT_IDLE(now)
-#define SQL_USABLE(now)                                                                            \
-    "s.revoked_at IS NULL AND NOT s.is_closed AND " SQL_NOT_EXPIRED_FOR_GOOD(                      \
-        now) " AND " SQL_NOT_IDLE(now)
+// clang-format off
+#define SQL_USABLE(now) \
+    "s.revoked_at IS NULL AND NOT s.is_closed " \
+    "AND " SQL_NOT_EXPIRED_FOR_GOOD(now) " AND " SQL_NOT_IDLE(now)
+// clang-format on
 // What a revocation ends: the idle too, which are not over by their expiries.
 #define SQL_REVOCABLE(now) "s.revoked_at IS NULL AND " SQL_NOT_EXPIRED_FOR_GOOD(now)
 

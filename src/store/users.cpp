@@ -18,6 +18,9 @@ using pg::Statement;
 
 constexpr std::array<Oid, 2> user_key_types{UUIDOID, INT2OID};
 
+// Laid out by hand: clang-format breaks SQL at its macros.
+// clang-format off
+
 // A new row's epoch is the time, never 0, so that a user who was deleted and came back does not
 // start behind an epoch that some cache still remembers.
 constinit Statement upsert_user{
@@ -25,16 +28,17 @@ constinit Statement upsert_user{
     "ON CONFLICT (user_id, bucket) DO UPDATE SET epoch = u.epoch RETURNING u.max_sessions",
     std::array<Oid, 3>{UUIDOID, INT2OID, INT8OID}};
 
-constinit Statement select_for_update{"SELECT 1 FROM session_service.users u WHERE u.user_id" SQL_EQ
-                                      "$1 AND u.bucket" SQL_EQ "$2 "
-                                      "FOR NO KEY UPDATE",
-                                      user_key_types};
+constinit Statement select_for_update{
+    "SELECT 1 FROM session_service.users u "
+    "WHERE u.user_id" SQL_EQ "$1 AND u.bucket" SQL_EQ "$2 FOR NO KEY UPDATE",
+    user_key_types};
 
-constinit Statement select_has_rows{"SELECT EXISTS (SELECT 1 FROM session_service.sessions s "
-                                    "WHERE s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2) "
-                                    "OR EXISTS (SELECT 1 FROM session_service.devices d "
-                                    "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2)",
-                                    user_key_types};
+constinit Statement select_has_rows{
+    "SELECT EXISTS (SELECT 1 FROM session_service.sessions s "
+        "WHERE s.user_id" SQL_EQ "$1 AND s.bucket" SQL_EQ "$2) "
+    "OR EXISTS (SELECT 1 FROM session_service.devices d "
+        "WHERE d.user_id" SQL_EQ "$1 AND d.bucket" SQL_EQ "$2)",
+    user_key_types};
 
 constinit Statement update_epoch{
     "UPDATE session_service.users u SET epoch = GREATEST(u.epoch" SQL_PLUS "1, $3) "
@@ -54,6 +58,8 @@ constinit Statement upsert_limit{
 constinit Statement delete_row{"DELETE FROM session_service.users u WHERE u.user_id" SQL_EQ
                                "$1 AND u.bucket" SQL_EQ "$2",
                                user_key_types};
+
+// clang-format on
 
 std::array<pg::Value, 2> key_values(const UserKey& user) {
     return {pg::uuid_value(user.id), pg::smallint_value(user.bucket)};
