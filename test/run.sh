@@ -42,6 +42,8 @@ need_stage() {
         need libipc-run-perl perl -MIPC::Run -e 1
         need libmaxmind-db-writer-perl perl -MMaxMind::DB::Writer::Tree -e 1
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
+        need python3 test -x /usr/bin/python3
+        need python3-psycopg /usr/bin/python3 -c 'import psycopg'
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         ;;
     drivers)

@@ -235,11 +235,21 @@ is(stored_time($session, 'last_activity_at'), $clock, 'activity is now');
 is(stored_time($session, 'rotated_at'), $clock, 'and so is the replacement');
 is(is_valid($session), 1, 'and it is valid');
 
+# Also where the session outlives it.
+$start = new_day();
+my $extended = create();
+ask("SELECT session_service.extend_session('$extended->{id}', '200 days')");
+set_clock($start + 90 * DAY);
+is(seen($extended), $alive{seen} =~ s/true\|true/true|false/r, 'the end of the refresh token of a session that was extended');
+is(renew($extended), 0, 'is one');
+is(stored($extended, 'revoked_at, generation'), '|0', 'and nothing else');
+
 # Each renewal has the smaller of the session's own lifetimes and the settings of the moment.
+$start = new_day();
+$session = create(q{session_expiry => '1 hour'});
 setting(session_expiry => '10min');
 setting(refresh_token_expiry => '20min');
 setting(inactivity_timeout => '15min');
-$start = $clock;
 is(renew($session), 2, 'a renewal under shorter settings');
 is(join('|', map { stored_time($session, $_) - $start } qw(expires_at refresh_expires_at idle_expires_at)),
 	join('|', 10 * MINUTE, 20 * MINUTE, 15 * MINUTE), 'has those');
@@ -870,7 +880,7 @@ for my $back (1, DAY, 100 * DAY, 10_000 * DAY)
 	is(ask("SELECT session_service.revoke_session('$another->{id}')"), 't', 'and revoked');
 	is(ask($epoch), $last + 1, 'the epoch grows all the same');
 	is(deleted(), 0, 'cleanup deletes nothing');
-	is(ask("SELECT " . us('last_seen_at') . " FROM session_service.list_user_devices('$lasting->{user}')"), $noon, 'a device was last seen when it was');
+	is(ask('SELECT ' . us('last_seen_at') . " FROM session_service.devices WHERE id = '$lasting->{device}'"), $noon, 'a device was last seen when it was');
 }
 set_clock($noon);
 is(ask($epoch), $epoch_before + 4, 'back at noon the epoch is the last one');

@@ -1,0 +1,300 @@
+# No token, hash or key in a log: not at the noisiest settings where clients bind their parameters, nor in
+# any message of ours where they write literals. Nor a token in a file of the server's.
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256);
+use File::Find;
+use IPC::Run;
+use JSON::PP;
+use MIME::Base64 qw(decode_base64 encode_base64);
+use Test::More;
+
+use PostgreSQL::Test::Utils qw(slurp_file);
+use SessionNode;
+
+my $python = '/usr/bin/python3';
+plan skip_all => 'needs psycopg' if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+
+my $node = SessionNode->new('canary');
+$node->init;
+my ($libraries) = PostgreSQL::Test::Utils::run_command([ 'pg_config', '--pkglibdir' ]);
+my $preload = join ', ', grep { -e "$libraries/$_.so" } qw(auto_explain pg_stat_statements);
+$node->append_conf(
+	'postgresql.conf', qq{
+shared_preload_libraries = '$preload'
+logging_collector = on
+log_destination = 'stderr,csvlog,jsonlog'
+log_directory = 'log'
+log_filename = 'canary.log'
+log_rotation_size = 0
+deadlock_timeout = 100ms
+wal_level = logical
+autovacuum = off
+});
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements') if $preload =~ /pg_stat_statements/;
+
+# --- what is searched for
+
+# Parts of a token from its secret on: all but the prefix, the version and the session's id.
+use constant { ID_END => 27, PART => 12 };
+
+sub parts_of_secret
+{
+	my ($secret) = @_;
+	my $from = $secret =~ /^ss[tr]_/ ? ID_END : 0;
+	return map { substr($secret, $_, PART) } $from .. length($secret) - PART;
+}
+
+# As debug_print_plan writes the bytes of a constant.
+sub as_numbers { return join ' ', unpack 'c*', shift; }
+
+# As bytea_output = escape writes them.
+sub escaped
+{
+	my ($bytes) = @_;
+	return $bytes =~ s/([^\x20-\x7e]|\\)/$1 eq "\\" ? "\\\\" : sprintf('\\%03o', ord $1)/gesr;
+}
+
+# The forms in which a secret's hash could be written, each as parts of which a longer leak has one.
+sub forms_of_hash
+{
+	my ($hash) = @_;
+	my @forms = map { my $hex = $_; map { substr($hex, $_, 16) } 0, 8 .. 48 } unpack('H*', $hash), uc unpack('H*', $hash);
+	for my $offset (0 .. 2)
+	{
+		# In base64 the bytes before decide how these are written.
+		my $coded = encode_base64(("\0" x $offset) . $hash, '');
+		push @forms, map { substr($_, 4, 20) } $coded, $coded =~ tr{+/}{-_}r;
+	}
+	push @forms, map { my $slice = substr($hash, $_, 8); (as_numbers($slice), escaped($slice), escaped($slice) =~ s/\\/\\\\/gr) } 0, 8, 16, 24;
+	return grep { length >= 8 } @forms;
+}
+
+sub forms_of_token
+{
+	my ($secret) = @_;
+	my @forms = parts_of_secret($secret);
+	push @forms, map { (as_numbers($_), unpack('H*', $_)) } map { substr($secret, -$_, 10) } 12, 22;
+	if ($secret =~ /^ss[tr]_(.*)/)
+	{
+		# What the token encodes, in other forms.
+		my $bytes = decode_base64($1 =~ tr{-_}{+/}r . '==');
+		push @forms, unpack('H*', substr($bytes, 17, 16)), unpack('H*', substr($bytes, -20, 16));
+	}
+	return @forms;
+}
+
+# The family key and its hash; the secret alone is not stored, nor is its hash.
+sub hashes_of
+{
+	my ($secret) = @_;
+	my @hashed = ($secret);
+	push @hashed, substr(decode_base64($1 =~ tr{-_}{+/}r . '=='), 17, 16) if $secret =~ /^ssr_(.*)/;
+	return map { sha256($_) } @hashed;
+}
+
+sub pattern { my %once = map { $_ => 1 } @_; return join('|', map { quotemeta } sort keys %once) || '(?!)'; }
+
+sub found_in
+{
+	my ($text, $pattern) = @_;
+	my @found;
+	# Plans are wrapped, also between the numbers of a constant.
+	$text =~ s/(?:\\n|\s)+/ /g;
+	push @found, substr($text, $-[0] < 100 ? 0 : $-[0] - 100, 200) while $text =~ /$pattern/g && @found < 3;
+	return \@found;
+}
+
+# --- the logs
+
+my $data = $node->data_dir;
+my %logs = map { $_ => "$data/log/canary.$_" } qw(log csv json);
+sub log_positions { return { map { $_ => -s $logs{$_} } keys %logs }; }
+
+# What was written since; the collector may be behind, so a line is sent after it.
+sub logged_since
+{
+	my ($positions) = @_;
+	my $mark = 'mark ' . int(rand 1e9);
+	$node->safe_psql('postgres', "DO \$\$ BEGIN RAISE LOG '$mark'; END \$\$");
+	my %text;
+	for my $kind (keys %logs)
+	{
+		for (1 .. 500)
+		{
+			open my $file, '<:raw', $logs{$kind} or die "$logs{$kind}: $!";
+			seek $file, $positions->{$kind}, 0;
+			local $/;
+			$text{$kind} = <$file>;
+			last if $text{$kind} =~ /: +$mark|"$mark/;
+			select undef, undef, undef, 0.02;
+		}
+	}
+	return \%text;
+}
+
+my $quiet = '-c log_statement=none';
+my $noisy = join ' ', map { "-c $_" } qw(log_statement=all log_min_duration_statement=0 log_duration=on log_min_messages=debug5
+  log_error_verbosity=verbose log_min_error_statement=debug5 debug_print_parse=on debug_print_rewritten=on debug_print_plan=on
+  log_parameter_max_length=0 log_parameter_max_length_on_error=0 log_lock_waits=on log_statement_stats=on
+  log_replication_commands=on session_service.event_log=all session_service.notify=on);
+$noisy .= join ' ', '', map { "-c $_" } qw(auto_explain.log_min_duration=0 auto_explain.log_nested_statements=on auto_explain.log_analyze=on
+  auto_explain.log_verbose=on auto_explain.log_buffers=on auto_explain.log_triggers=on auto_explain.log_settings=on auto_explain.log_level=log)
+  if $preload =~ /auto_explain/;
+$noisy .= ' -c pg_stat_statements.track=all -c pg_stat_statements.track_utility=on' if $preload =~ /pg_stat_statements/;
+
+# Runs the calls of the client; what it tells, and what was logged meanwhile.
+sub calls
+{
+	my ($what, $options) = @_;
+	my $positions = log_positions();
+	my ($stdout, $stderr) = ('', '');
+	{
+		local $ENV{PGOPTIONS} = $options;
+		IPC::Run::run([ $python, 'test/t/log_canary.py', $node->connstr('postgres'), $what ], '>', \$stdout, '2>', \$stderr,
+			IPC::Run::timeout(120));
+	}
+	BAIL_OUT($stderr) if $stdout eq '';
+	my $told = decode_json($stdout);
+	is($_->[2], $_->[1], "$what: $_->[0]") for @{ $told->{outcomes} };
+	return ($told, logged_since($positions));
+}
+
+# --- bind parameters, at the noisiest settings
+
+my ($told, $logged) = calls('every', "$noisy -c plan_cache_mode=force_generic_plan");
+my @secrets = @{ $told->{secrets} };
+cmp_ok(scalar @secrets, '>', 40, 'tokens were handed over');
+my $tokens = pattern(map { forms_of_token($_) } @secrets);
+my $hashes = pattern(map { forms_of_hash($_) } map { hashes_of($_) } @secrets);
+for my $kind (sort keys %logs)
+{
+	ok($logged->{$kind} =~ /refresh_session\(\$1/, "$kind: the calls were logged");
+	ok($logged->{$kind} =~ /UPDATE session_service\.sessions/, "$kind: and our statements in them");
+	ok($logged->{$kind} =~ /:paramkind 0/, "$kind: with their plans");
+	ok($logged->{$kind} =~ /Query Text: UPDATE session_service\.sessions/, "$kind: and explained") if $preload =~ /auto_explain/;
+	ok($logged->{$kind} =~ /not a token hash|invalid input/, "$kind: and errors");
+	is_deeply(found_in($logged->{$kind}, $tokens), [], "$kind: no token");
+	is_deeply(found_in($logged->{$kind}, $hashes), [], "$kind: no hash");
+}
+my $texts = join "\n", @{ $told->{texts} };
+ok($texts =~ /refresh_session\(\$1/, 'the views of statements show the calls');
+is_deeply(found_in($texts, "$tokens|$hashes"), [], 'and no token and no hash');
+
+# --- the server's files
+
+$node->safe_psql('postgres', 'CHECKPOINT');
+my ($size, @files_with_token, @files_with_hash) = (0);
+my $ends_of_tokens = pattern(map { substr($_, -20, 16) } @secrets);
+my $raw_secrets = pattern(map { /^ss[tr]_(.*)/ ? substr(decode_base64($1 =~ tr{-_}{+/}r . '=='), -20, 16) : () } @secrets);
+my $raw_hashes = pattern(map { sha256($_) } @secrets);
+find(
+	sub {
+		return if !-f || $File::Find::dir =~ m{/log$};
+		my $bytes = slurp_file($File::Find::name);
+		utf8::downgrade($bytes, 1);
+		$size += length $bytes;
+		push @files_with_token, $File::Find::name if $bytes =~ /$ends_of_tokens|$raw_secrets/;
+		push @files_with_hash, $File::Find::name if $bytes =~ /$raw_hashes/;
+	},
+	$data);
+cmp_ok($size, '>', 16 * 1024 * 1024, 'the server has files');
+is_deeply(\@files_with_token, [], 'no token and no secret is in any');
+ok((grep { m{/base/} } @files_with_hash), 'hashes are, in a table');
+ok((grep { m{/pg_wal/} } @files_with_hash), 'and in the WAL');
+
+# --- that the search finds what is there
+
+sub search_tokens { return pattern(map { forms_of_token($_) } @{ $_[0]{secrets} }); }
+sub search_hashes { return pattern(map { forms_of_hash($_) } map { hashes_of($_) } @{ $_[0]{secrets} }); }
+
+($told, $logged) = calls('tokens', "$noisy -c plan_cache_mode=force_generic_plan -c log_parameter_max_length=-1");
+isnt(scalar @{ found_in($logged->{$_}, search_tokens($told)) }, 0, "$_: with parameters in the log, tokens are found") for sort keys %logs;
+for my $output ('hex', 'escape')
+{
+	($told, $logged) =
+	  calls('hashes', "$quiet -c log_min_duration_statement=0 -c log_parameter_max_length=-1 -c bytea_output=$output");
+	isnt(scalar @{ found_in($logged->{$_}, search_hashes($told)) }, 0, "$_: and so are hashes, $output") for sort keys %logs;
+}
+
+# Errors have no context with the parameters, and plans of ours no constants.
+($told, $logged) = calls('tokens', "$quiet -c log_parameter_max_length_on_error=-1");
+is_deeply(found_in($logged->{$_}, search_tokens($told)), [], "$_: not with parameters in the context of errors, which we hide")
+  for sort keys %logs;
+($told, $logged) = calls('tokens', "$noisy -c plan_cache_mode=force_custom_plan");
+isnt(scalar @{ found_in($logged->{$_}, pattern(map { as_numbers(substr $_, -12, 10) } @{ $told->{secrets} })) },
+	0, "$_: a plan of the caller's statement shows the token, in numbers as well")
+  for sort keys %logs;
+is_deeply(found_in($logged->{$_}, search_hashes($told)), [], "$_: no plan of ours shows a hash") for sort keys %logs;
+($told, $logged) = calls('hashes', "$noisy -c plan_cache_mode=force_custom_plan");
+isnt(scalar @{ found_in($logged->{$_}, search_hashes($told)) }, 0, "$_: where a plan shows one, it is found") for sort keys %logs;
+
+# --- literals: messages of ours do not repeat them
+
+my ($id, $token, $refresh_token) = split /\|/, $node->safe_psql('postgres',
+	'SELECT session_id, token, refresh_token FROM session_service.create_session(gen_random_uuid())');
+my $hash = unpack 'H*', sha256($token);
+my $key = 'canary-key-0123456789abcdefghij';
+my @literal_secrets = ($token, $refresh_token, $key);
+my $long = 'n' x 3000;
+# The statement, its SQLSTATE, and whether it takes a token, so that the statement is hidden as well.
+my @errors = (
+	[ "SELECT session_service.refresh_session('$refresh_token', user_agent => '$long')", '22001', 1 ],
+	[ "SELECT session_service.revoke_session_by_token('$token', '$long')", '22001', 1 ],
+	[ "SELECT session_service.mark_mfa_verified_by_token('$token', '$long')", '22001', 1 ],
+	[ "BEGIN READ ONLY; SELECT session_service.refresh_session('$refresh_token')", '25006', 1 ],
+	[ "BEGIN READ ONLY; SELECT session_service.rotate_session_token('$token')", '25006', 1 ],
+	[ "BEGIN READ ONLY; SELECT session_service.revoke_session_by_token('$token')", '25006', 1 ],
+	[ "BEGIN READ ONLY; SELECT session_service.mark_mfa_verified_by_token('$token')", '25006', 1 ],
+	[ "DO \$\$ BEGIN PERFORM session_service.revoke_session_by_token('$token', '$long'); END \$\$", '22001', 1 ],
+	[ "SELECT session_service.import_session('$hash', NULL, now())", '22004', 1 ],
+	[ "SELECT session_service.import_session('$hash', gen_random_uuid(), now() + interval '1 day', '$hash')", '23505', 1 ],
+	[ "SELECT session_service.import_session('$hash', gen_random_uuid(), now() + interval '1 day', device_name => '$long')", '22001', 1 ],
+	[ "SELECT session_service.validate_session_hash('$id', '$token')", '22P02', 0 ],
+	[ "SELECT '${hash}00'::session_service.token_hash", '22P02', 0 ],
+	[ "SELECT '\\x${hash}00'::bytea::session_service.token_hash", '22P02', 0 ],
+	[ "SELECT session_service.import_session('$token', gen_random_uuid(), now())", '22P02', 0 ],
+	[ "SELECT session_service.create_session(gen_random_uuid(), device_name => '$long', device_key => '$key')", '22001', 0 ],
+	[ "SELECT session_service.create_session(gen_random_uuid(), device_key => repeat('$key', 30))", '22001', 0 ],
+	[ "SELECT session_service.is_known_device(NULL, '$key')", '22004', 0 ]);
+for my $call ([ 'refresh_session', $refresh_token ], [ 'rotate_session_token', $token ], [ 'revoke_session_by_token', $token ],
+	[ 'mark_mfa_verified_by_token', $token ])
+{
+	push @errors, [ "SET statement_timeout = '150ms'; SELECT session_service.$call->[0]('$call->[1]')", '57014', 1, 'waits' ],
+	  [ "SET lock_timeout = '150ms'; SELECT session_service.$call->[0]('$call->[1]')", '55P03', 1, 'waits' ];
+}
+$tokens = pattern(map { forms_of_token($_) } @literal_secrets);
+$hashes = pattern(map { forms_of_hash($_) } map { hashes_of($_) } @literal_secrets);
+my $holder = "BEGIN; SELECT FROM session_service.sessions WHERE id = '$id' FOR UPDATE; PREPARE TRANSACTION 'holder'";
+$node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
+$node->restart;
+my %held;
+for my $error (sort { !!$a->[3] <=> !!$b->[3] } @errors)
+{
+	my ($sql, $state, $hidden, $waits) = @$error;
+	my $name = $sql =~ s/'[^']{20,}'/'…'/gr;
+	$node->safe_psql('postgres', $holder) if $waits && !$held{it}++;
+	my $positions = log_positions();
+	{
+		local $ENV{PGOPTIONS} = "$quiet -c log_min_messages=debug5 -c log_error_verbosity=verbose -c log_min_error_statement=debug5 -c log_lock_waits=on";
+		$node->psql('postgres', $sql, on_error_stop => 0);
+	}
+	my @entries = map { decode_json($_) } split /\n/, logged_since($positions)->{json};
+	my @raised = grep { ($_->{state_code} // '') eq $state } @entries;
+	is(scalar @raised, 1, "$state: $name") or diag(map { "$_->{error_severity} $_->{state_code} $_->{message}\n" } grep { $_->{state_code} } @entries);
+	my @said = map { my %entry = %$_; delete $entry{statement}; join "\n", values %entry } @entries;
+	is_deeply(found_in(join("\n", @said), "$tokens|$hashes"), [], 'no message repeats the token') or diag($name);
+	is_deeply([ grep { defined } map { $_->{statement} } @raised ], [], 'nor is the statement logged') if $hidden;
+}
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'holder'");
+
+# Again that the search finds: the server's own messages repeat what they cannot read.
+my $positions = log_positions();
+$node->psql('postgres', "SELECT session_service.revoke_session('$token')");
+isnt(scalar @{ found_in(logged_since($positions)->{json}, $tokens) }, 0, 'a message of the server repeats a token that is no uuid');
+
+$node->stop;
+done_testing();
