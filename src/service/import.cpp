@@ -55,7 +55,8 @@ void add_hashes(const ImportedSession& request, const UserKey& user, const core:
         is_refresh_first ? add_refresh_token() && add_token() : add_token() && add_refresh_token();
     if (!is_new) {
         // It was not there when this call looked, and who looks again finds it.
-        if (store::find_imported_token(request.token_hash)) {
+        const auto known = store::find_imported_token(request.token_hash);
+        if (known && known->session_id != session_id) {
             ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                             errmsg("the same token was imported for another user at the same time"),
                             errhint("The call can be tried again.")));
