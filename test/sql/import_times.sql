@@ -68,6 +68,6 @@ SELECT what, status, absolute_expires_at > clock_timestamp() AS later FROM (VALU
     (5, 'all last', '294276-12-31 23:59:59 UTC', '294276-12-31 23:59:59 UTC', '294276-12-31 23:59:59 UTC')) t (place, what, expires, created, last_activity),
     LATERAL (SELECT import_session(hash_token(what), :'alice', expires, hash_token('refresh ' || what), created_at => created, last_activity_at => last_activity, refresh_expires_at => expires) AS id) i, get_session(id) ORDER BY place;
 -- another session with the refresh token of one is refused for good, in whichever order the hashes are; with the same token it is that session
-SELECT import_session(hash_token('first'), :'alice', clock_timestamp() + interval '1 day', hash_token('shared')) AS first_id \gset
+SELECT import_session(hash_token('mine'), :'alice', clock_timestamp() + interval '1 day', hash_token('shared')) AS first_id \gset
 SELECT DISTINCT pg_temp.outcome(format('SELECT import_session(hash_token(%L), %L, clock_timestamp() + interval ''1 day'', hash_token(''shared''))', 'token ' || n, :'bob')) FROM generate_series(1, 16) n;
-SELECT DISTINCT import_session(hash_token('first'), u, clock_timestamp() + interval '2 days', hash_token('other')) = :'first_id' AS same FROM unnest(ARRAY[:'alice', :'bob']::uuid[]) u;
+SELECT DISTINCT import_session(hash_token('mine'), u, clock_timestamp() + interval '2 days', hash_token('other')) = :'first_id' AS same FROM unnest(ARRAY[:'alice', :'bob']::uuid[]) u;
