@@ -99,7 +99,7 @@ app.all('/renew{/*rest}', async (req, res) => {
 
 app.get('/sign-in', async (req, res) => {
     if (await sessions.validate(cookies.get('session', req), client(req).address)) return res.redirect(303, '/devices');
-    res.render('sign-in', { email: '', error: null, notice: words.ENDED[req.query.ended] });
+    res.render('sign-in', { email: '', error: null, notice: words.endOf(req.query.ended) });
 });
 
 app.post('/sign-in', async (req, res) => {
@@ -110,9 +110,9 @@ app.post('/sign-in', async (req, res) => {
         return res.render('sign-in', { email, error: 'The email address or the password is not right.', notice: null });
     }
     const deviceKey = cookies.getDeviceKey(req) ?? (await sessions.newDeviceKey());
-    const pair = await sessions.create(user.id, deviceKey, client(req));
     // Always a new session; the one that this browser had until now is over.
     await sessions.endByToken(cookies.get('session', req));
+    const pair = await sessions.create(user.id, deviceKey, client(req));
     cookies.setPair(req, res, pair);
     cookies.setDeviceKey(req, res, deviceKey);
     res.redirect(303, '/devices');
@@ -142,7 +142,7 @@ app.get('/devices', requireSession, async (req, res) => {
     }
     // This device, then those that are signed in, each in the order of the list: last seen first.
     devices.sort((a, b) => b.is_current - a.is_current || (b.sessions.length > 0) - (a.sessions.length > 0));
-    res.render('devices', { user, devices, news, others: list.length - 1, done: words.DONE[req.query.done] });
+    res.render('devices', { user, devices, news, others: list.length - 1, done: words.doneOf(req.query.done) });
 });
 
 // Up to when new devices were brought to the notice of this session.

@@ -23,3 +23,4 @@ SELECT session_service.grant_access('web_app', 'application');
 -- A session token that is good for minutes, and a refresh token that is good for weeks.
 ALTER DATABASE :"DBNAME" SET session_service.session_expiry = '15min';
 ALTER DATABASE :"DBNAME" SET session_service.refresh_token_expiry = '30d';
+ALTER DATABASE :"DBNAME" SET session_service.inactivity_timeout = '7d';

@@ -17,9 +17,14 @@ const server = app.listen(Number(process.env.PORT ?? 3000), host, (error) => {
     console.log(`Listening on http://${host}:${server.address().port}`);
 });
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.once(signal, () => {
-        server.close(() => pool.end());
-        server.closeIdleConnections();
-    });
+// The requests that are under way get their answers. Ctrl-C may come with a SIGTERM: the first signal counts.
+let stopping = false;
+function stop() {
+    if (stopping) return;
+    stopping = true;
+    server.close(() => pool.end());
+    server.closeIdleConnections();
+    setTimeout(() => server.closeAllConnections(), 3000).unref();
 }
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);

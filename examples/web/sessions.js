@@ -88,7 +88,7 @@ export function listDevices(userId, currentDeviceId) {
 export function listNewDevices(userId, currentDeviceId, since) {
     return rows(
         `SELECT e.device_id, e.at, e.ip_address, d.name
-         FROM session_service.list_events($1, since => $3) e
+         FROM session_service.list_events($1, since => $3, max_rows => 10000) e
               LEFT JOIN session_service.list_user_devices($1) d ON d.id = e.device_id
          WHERE e.kind = 'device.new' AND e.device_id <> $2 AND date_trunc('milliseconds', e.at) > $3`,
         [userId, currentDeviceId, since],

@@ -1,7 +1,7 @@
 // What the pages say.
 
 // Why a session is over, for /sign-in?ended=…
-export const ENDED = {
+const ENDED = {
     here: { kind: 'good', text: 'You are signed out.' },
     elsewhere: { kind: 'plain', text: 'You were signed out of this browser from another device.' },
     idle: { kind: 'plain', text: 'You were signed out because you had not been here for a while.' },
@@ -12,6 +12,8 @@ export const ENDED = {
             + 'If you did not do this yourself, change your password after signing in.',
     },
 };
+
+export const endOf = (key) => lookUp(ENDED, key);
 
 const REASONS = { 'Refresh token reuse': 'reuse', 'Session limit exceeded': 'limit' };
 
@@ -29,7 +31,7 @@ export function reasonOf(session) {
 }
 
 // What was just done, for /devices?done=…
-export const DONE = {
+const DONE = {
     session: 'That session is signed out.',
     others: 'You are signed out everywhere but here.',
     name: 'The device has a new name.',
@@ -37,6 +39,13 @@ export const DONE = {
     untrust: 'The device is no longer trusted.',
     forget: 'The device is removed, and signed out.',
 };
+
+export const doneOf = (key) => lookUp(DONE, key);
+
+// What comes with an address may be any text, and "constructor" is no key of ours.
+function lookUp(table, key) {
+    return Object.hasOwn(table, key) ? table[key] : null;
+}
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const UNITS = [

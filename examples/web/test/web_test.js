@@ -52,11 +52,13 @@ async function startApplication() {
     });
     return {
         url,
-        async stop() {
+        // Returns the exit status.
+        async stop(...signals) {
             child.removeAllListeners('exit');
             const gone = once(child, 'exit');
-            child.kill();
-            await gone;
+            for (const signal of signals.length ? signals : ['SIGTERM']) child.kill(signal);
+            const [status] = await gone;
+            return status;
         },
     };
 }
@@ -582,6 +584,14 @@ test('a renewal leads nowhere else', async () => {
     }
 });
 
+test('an address shows no words of its own', async () => {
+    const here = await openBrowser();
+    for (const [key, notices] of [['idle', 1], ['constructor', 0], ['__proto__', 0], ['%3Cb%3Ehello', 0]]) {
+        await here.page.goto(`/sign-in?ended=${key}`);
+        assert.equal(await here.page.locator('.notice').count(), notices, key);
+    }
+});
+
 // --- anything
 
 test('whatever a client sends, it is not our fault', async () => {
@@ -638,6 +648,12 @@ test('the role of the application can do what the application does, and no more'
     } finally {
         await client.end();
     }
+});
+
+test('a signal ends the application in order, and a second one changes nothing', async () => {
+    const other = await startApplication();
+    await (await fetch(`${other.url}/sign-in`)).text();
+    assert.equal(await other.stop('SIGINT', 'SIGTERM'), 0);
 });
 
 test('each page fits a narrow window, and each field has a label', async () => {
