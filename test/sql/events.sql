@@ -45,11 +45,12 @@ BEGIN
     SELECT * INTO evicted FROM session_service.create_session('00000000-0000-4000-8000-00000000000a');
     PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000a');
     SELECT * INTO made FROM session_service.create_session('00000000-0000-4000-8000-00000000000a');
-    PERFORM session_service.mark_mfa_verified(made.session_id);
+    PERFORM session_service.mark_mfa_verified(made.session_id), session_service.trust_device('00000000-0000-4000-8000-00000000000a', made.device_id);
     SELECT r.token INTO token FROM session_service.refresh_session(made.refresh_token) r;
     PERFORM session_service.rotate_session_token(token);
     PERFORM session_service.refresh_session(made.refresh_token);
     PERFORM session_service.revoke_all_user_sessions('00000000-0000-4000-8000-00000000000a');
+    PERFORM session_service.forget_device('00000000-0000-4000-8000-00000000000a', made.device_id);
     RETURN (SELECT string_agg(DISTINCT kind, ', ' ORDER BY kind) FROM session_service.list_all_events(NULL, 1000));
 END $$;
 SELECT level, pg_temp.kinds_under(level) FROM unnest('{all,security,none}'::text[]) level;
