@@ -48,14 +48,14 @@ sub parts_of_secret
 	return map { substr($secret, $_, PART) } $from .. length($secret) - PART;
 }
 
-# As debug_print_plan writes the bytes of a constant.
-sub as_numbers { return join ' ', unpack 'c*', shift; }
+# As debug_print_plan writes the bytes of a constant, without the spaces.
+sub as_numbers { return join '', unpack 'c*', shift; }
 
-# As bytea_output = escape writes them.
+# As bytea_output = escape writes them, without the spaces.
 sub escaped
 {
 	my ($bytes) = @_;
-	return $bytes =~ s/([^\x20-\x7e]|\\)/$1 eq "\\" ? "\\\\" : sprintf('\\%03o', ord $1)/gesr;
+	return $bytes =~ s/ //gr =~ s/([^\x20-\x7e]|\\)/$1 eq "\\" ? "\\\\" : sprintf('\\%03o', ord $1)/gesr;
 }
 
 # The forms in which a secret's hash could be written, each as parts of which a longer leak has one.
@@ -102,8 +102,8 @@ sub found_in
 {
 	my ($text, $pattern) = @_;
 	my @found;
-	# Plans are wrapped, also between the numbers of a constant.
-	$text =~ s/(?:\\n|\s)+/ /g;
+	# Plans are wrapped at a column, also within the numbers of a constant: what is searched has no space.
+	$text =~ s/(?:\\n|\s)+//g;
 	push @found, substr($text, $-[0] < 100 ? 0 : $-[0] - 100, 200) while $text =~ /$pattern/g && @found < 3;
 	return \@found;
 }
