@@ -10,6 +10,23 @@
 #
 # Each deviation from plain PGXS says why.
 
+# These two find a server for themselves, and install what they need to build. PGXS also has a target check,
+# which only tells that there is none: where one of ours is asked for, the other goals are passed on.
+ifneq ($(filter check quickstart,$(MAKECMDGOALS)),)
+
+.PHONY: $(MAKECMDGOALS)
+
+check:
+	bash test/run.sh
+
+quickstart:
+	bash test/quickstart.sh
+
+$(filter-out check quickstart,$(MAKECMDGOALS)):
+	$(MAKE) --no-print-directory $@
+
+else
+
 PG_CONFIG ?= pg_config
 
 EXTENSION  = session_service
@@ -54,11 +71,8 @@ else
 $(info building without libmaxminddb: session_service.geoip_database will have no effect)
 endif
 
-# PGXS has a target check, which only tells that there is none: `make check` does without PGXS.
-ifeq ($(filter check,$(MAKECMDGOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
-endif
 
 # Link as C++, since PGXS links as C.
 override COMPILER = $(CXX) $(CXXFLAGS)
@@ -70,3 +84,5 @@ $(DATA_built): $(SCRIPT_PARTS)
 -include $(SOURCES:.cpp=.d)
 
 include test/tests.mk
+
+endif # check, quickstart

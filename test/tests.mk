@@ -11,16 +11,7 @@ CLANGXX      ?= clang++
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY   ?= clang-tidy
 
-.PHONY: quickstart check unit fuzz format lint
-
-quickstart:
-	bash test/quickstart.sh
-
-# Only where PGXS, which has another target of the name, was left out.
-ifneq ($(filter check,$(MAKECMDGOALS)),)
-check:
-	bash test/run.sh
-endif
+.PHONY: unit fuzz format lint
 
 # --- unit tests of the core
 

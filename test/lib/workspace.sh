@@ -58,6 +58,9 @@ run_in_workspace() {
     (
         cd "$WORKSPACE/source"
         export HOME=$WORKSPACE/home TMPDIR=$WORKSPACE/tmp LC_ALL=C.UTF-8
+        # Of a make that may have called us: its jobs are not for the make that we call. Variables given to
+        # it are in the environment as well.
+        unset MAKEFLAGS MFLAGS MAKELEVEL
         umask 022
         as_unprivileged_user bash "$@"
     )
