@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The extension through real drivers: psycopg 3, psycopg2 and node-postgres. Prints TAP.
+# The extension through real drivers: psycopg 3, psycopg2 and node-postgres; and what an application
+# builds on them: a client that listens, a cache. Prints TAP.
 #
 # The PG… variables lead to a running server that has the extension and on which the caller is
 # superuser; everything happens in a database of its own, which is dropped at the end. Needs Debian's
@@ -17,7 +18,7 @@ sql() {
 drop_database() {
     rm -f "$output"
     sql "DROP DATABASE IF EXISTS $database WITH (FORCE)"
-    sql "DROP ROLE IF EXISTS session_service_drivers_nobody"
+    sql "DROP ROLE IF EXISTS session_service_drivers_nobody, session_service_drivers_notify, session_service_drivers_cache"
 }
 
 # Runs the tests of one driver. One that ends without having said that something failed has failed.
@@ -42,6 +43,7 @@ psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION session_service'
 test_driver psycopg /usr/bin/python3 python/psycopg_test.py
 test_driver psycopg2 /usr/bin/python3 python/psycopg2_test.py
 test_driver notifications /usr/bin/python3 python/notify_test.py
+test_driver 'session cache' /usr/bin/python3 python/session_cache_test.py
 
 # Exactly the locked packages; none of them may run a script of its own as it is installed.
 if [ ! -d node/node_modules ] && ! npm --prefix node ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1; then

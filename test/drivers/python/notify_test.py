@@ -225,12 +225,14 @@ def whatever_is_logged():
     expected = {
         "none": [],
         "security": ["device.new", "session.revoked"],
-        "all": ["device.new", "session.created", "session.revoked"],
+        "all": ["device.new", "session.created", "session.refreshed", "session.rotated", "session.revoked"],
     }
     for level, recorded in expected.items():
         with connect("notify = on", f"event_log = '{level}'") as connection, Listener() as listener:
             user = uuid.uuid4()
             made = sign_in(connection, user)
+            pair = one(connection, "SELECT * FROM session_service.refresh_session(%s)", made.refresh_token)
+            assert one(connection, "SELECT * FROM session_service.rotate_session_token(%s)", pair.token)
             assert value(connection, "SELECT session_service.revoke_session(%s)", made.session_id)
             assert listener.told() == [("session.revoked", made.session_id)], level
             assert kinds(connection, user) == recorded, level
@@ -292,15 +294,15 @@ def off():
         connection.execute("SET session_service.notify = off")
         assert value(connection, "SELECT session_service.delete_user(%s)", user) == 2
         assert listener.heard() == []
-        connection.execute("CREATE ROLE session_service_drivers_nobody")
-        connection.execute("SET ROLE session_service_drivers_nobody")
+        connection.execute("CREATE ROLE session_service_drivers_notify")
+        connection.execute("SET ROLE session_service_drivers_notify")
         try:
             connection.execute("SET session_service.notify = on")
             raise AssertionError("a role without privileges set it")
         except errors.InsufficientPrivilege:
             pass
         connection.execute("RESET ROLE")
-        connection.execute("DROP ROLE session_service_drivers_nobody")
+        connection.execute("DROP ROLE session_service_drivers_notify")
 
 
 @test
