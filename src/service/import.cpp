@@ -62,7 +62,7 @@ void add_hashes(const ImportedSession& request, const UserKey& user, const core:
                             errhint("The call can be tried again.")));
         }
         ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("another session was imported with one of these hashes")));
+                        errmsg("another token was imported with one of these hashes")));
     }
 }
 
