@@ -30,6 +30,8 @@ SELECT session_service.revoke_session(session_id, E'a\\b\tc\nd') FROM held WHERE
 SELECT session_service.mark_mfa_verified(session_id, 'totp') FROM held WHERE n = 39;
 SELECT session_service.set_user_session_limit(md5('user 1')::uuid, 12);
 SELECT session_service.import_session(session_service.hash_token('an old token'), md5('user 5')::uuid, now() + '1 day', session_service.hash_token('an old refresh token'));
+SELECT session_service.import_session(session_service.hash_token('a replaced token'), md5('user 6')::uuid, now() + '1 day', session_service.hash_token('a replaced refresh token'));
+CREATE TABLE replacement AS SELECT * FROM session_service.refresh_session('a replaced refresh token');
 SQL
 
 my @tables = split /\n/, query('postgres', q{SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' ORDER BY 1});
@@ -73,6 +75,17 @@ for my $format (sort keys %formats)
 		39, "$format: every living token still opens its session");
 	is( query($format, q{SELECT count(*) FROM session_service.introspect_token('an old token') i WHERE (i->'active')::boolean}),
 		1, "$format: an imported one too");
+	is( query($format, q{SELECT session_service.import_session(session_service.hash_token('an old token'), md5('user 5')::uuid, now() + '1 day') = session_id FROM session_service.validate_session('an old token')}),
+		't', "$format: which to import again changes nothing");
+	is( query($format, q{SELECT count(*) FROM session_service.refresh_session('an old refresh token') r, session_service.validate_session(r.token) v WHERE NOT repeated AND v.user_id = md5('user 5')::uuid}),
+		1, "$format: an imported refresh token buys its first pair");
+	is( query($format, q{SELECT count(*) FROM replacement p, session_service.refresh_session('a replaced refresh token') r WHERE r.repeated AND (r.token, r.refresh_token) = (p.token, p.refresh_token)}),
+		1, "$format: one that was replaced before the dump still gets the pair that replaced it");
+	is( query($format, q{SELECT count(r) FROM replacement p, session_service.refresh_session(p.refresh_token) r WHERE NOT r.repeated})
+		  . query($format, q{SELECT count(*) FROM session_service.refresh_session('a replaced refresh token')}),
+		'10', "$format: after the next pair it buys nothing");
+	is( query($format, q{SELECT revoke_reason FROM session_service.sessions JOIN replacement ON id = session_id}),
+		'Refresh token reuse', "$format: and is reuse");
 	is( query(
 			$format,
 			q{SELECT count(*) FILTER (WHERE r.repeated AND r.refresh_token = h.refresh_token) FROM spent s JOIN held h USING (n), session_service.refresh_session(s.refresh_token) r}),
