@@ -26,7 +26,7 @@ bool is_active(const SessionRow& session, const Presented& presented) {
     const core::Micros now = pg::now();
     const core::Deadlines deadlines = session.deadlines();
     if (presented.kind == core::TokenKind::session) {
-        return session.matches(column::token_hash, presented.hash) &&
+        return session.matches(column::token_hash, presented.hash) && !session.is_closed() &&
                core::status_of(session.is_revoked(), deadlines, now) == core::Status::active;
     }
     return session.matches(column::refresh_hash, presented.hash) && !session.is_revoked() &&

@@ -12,7 +12,7 @@ std::optional<store::SessionRow> find_active(store::SessionLookup& lookup, const
                                              core::Micros now) {
     const std::optional<store::SessionRow> session = lookup.find(key.session_id);
     const bool is_active =
-        session && session->matches(store::column::token_hash, key.hash) &&
+        session && session->matches(store::column::token_hash, key.hash) && !session->is_closed() &&
         core::status_of(session->is_revoked(), session->deadlines(), now) == core::Status::active;
     return is_active ? session : std::nullopt;
 }

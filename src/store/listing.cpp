@@ -29,7 +29,7 @@ using pg::Value;
     "s.absolute_expires_at, s.revoked_at, s.revoke_reason, " \
     "(CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' " \
         "WHEN s.expires_at" SQL_LE "$1 THEN 'expired' " \
-        "WHEN s.idle_expires_at" SQL_LE "$1 THEN 'idle' " \
+        "WHEN s.is_closed OR s.idle_expires_at" SQL_LE "$1 THEN 'idle' " \
         "ELSE 'active' END)::session_service.session_status, " \
     SQL_ACTIVE("$1") ", COALESCE(s.id" SQL_EQ "$2, false) " \
     "FROM session_service.sessions s LEFT JOIN session_service.devices d " \

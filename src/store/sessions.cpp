@@ -98,7 +98,7 @@ constinit Statement update_expiry{
     "UPDATE session_service.sessions s SET "
     "expires_at = " SQL_EXTENDED ", "
     "purge_after = " SQL_PURGE_DAY("s.idle_expires_at", SQL_EXTENDED, "s.refresh_expires_at") " "
-    "WHERE " SQL_THIS_SESSION " AND NOT s.is_closed AND " SQL_ACTIVE("$3") " "
+    "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " "
     "RETURNING s.expires_at",
     std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 

@@ -20,8 +20,11 @@
 // C++. GREATEST and LEAST pass over NULL: no refresh token, no inactivity timeout.
 #define SQL_NOT_IDLE(now) "(s.idle_expires_at IS NULL OR s.idle_expires_at" SQL_GT now ")"
 #define SQL_NOT_EXPIRED_FOR_GOOD(now) "GREATEST(s.expires_at, s.refresh_expires_at)" SQL_GT now
-#define SQL_ACTIVE(now) "s.revoked_at IS NULL AND s.expires_at" SQL_GT now " AND " SQL_NOT_IDLE(now)
+// Closed is what was found over once: a clock that was set back does not reopen it.
 // clang-format off
+#define SQL_ACTIVE(now) \
+    "s.revoked_at IS NULL AND NOT s.is_closed " \
+    "AND s.expires_at" SQL_GT now " AND " SQL_NOT_IDLE(now)
 #define SQL_USABLE(now) \
     "s.revoked_at IS NULL AND NOT s.is_closed " \
     "AND " SQL_NOT_EXPIRED_FOR_GOOD(now) " AND " SQL_NOT_IDLE(now)

@@ -888,6 +888,26 @@ set_clock($noon + 1);
 is(is_valid($lasting), 1, 'and activity');
 is(stored_time($lasting, 'last_activity_at'), $clock, 'is recorded again');
 
+# What was found over at a sign-in no longer counts in the limit, so it does not come back either.
+setting(max_per_user => 1);
+for my $arguments (q{inactivity_timeout => '10 minutes'}, q{session_expiry => '10 minutes', issue_refresh => false})
+{
+	$start = new_day();
+	$session = create($arguments);
+	set_clock($start + 10 * MINUTE);
+	is(create(undef, $session->{user})->{evicted}, '{}', 'a session that was over at a sign-in');
+	set_clock($start + 10 * MINUTE - 1);
+	is(is_valid($session), 0, 'is not valid again');
+	is(status($session), 'idle', 'but is listed as one that is over');
+	is(changed($session), '0|f|f|f|f|f|f|0|0|t|t|t|' . ($session->{refresh_token} ? 't' : 'f') . '|2|2|0', 'nor is it renewed');
+	is(ask("SELECT session_service.count_user_sessions('$session->{user}')"), 1, 'and the limit holds');
+	is(ask("SELECT session_service.introspect_token('$session->{token}') -> 'active'"), 'false', 'for introspection too');
+}
+default_setting('max_per_user');
+$start = new_day();
+set_clock($noon);
+$lasting = create();
+
 # A refresh is of now, also where now is before the last one.
 set_clock($noon - 2 * DAY);
 is(renew($lasting), 2, 'a refresh in the past');
