@@ -25,7 +25,8 @@ as_unprivileged_user() {
     if [ "$(id -u)" -ne 0 ]; then
         "$@"
     else
-        runuser -u "$(unprivileged_user)" -- "$@"
+        # runuser sets HOME to the user's own.
+        runuser -u "$(unprivileged_user)" -- env HOME="$HOME" "$@"
     fi
 }
 
@@ -57,7 +58,8 @@ run_in_workspace() {
     forget_other_servers
     (
         cd "$WORKSPACE/source"
-        export HOME=$WORKSPACE/home TMPDIR=$WORKSPACE/tmp LC_ALL=C.UTF-8
+        # LANG too, since PostgreSQL's test modules drop LC_ALL: their clusters are UTF-8 everywhere.
+        export HOME=$WORKSPACE/home TMPDIR=$WORKSPACE/tmp LANG=C.UTF-8 LC_ALL=C.UTF-8
         # Of a make that may have called us: its jobs are not for the make that we call. Variables given to
         # it are in the environment as well.
         unset MAKEFLAGS MFLAGS MAKELEVEL
