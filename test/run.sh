@@ -16,7 +16,7 @@ for part in packages workspace cluster results; do
     . "$top/test/lib/$part.sh"
 done
 
-all_stages=(lint layers build unit fuzz regress isolation tap drivers web readme)
+all_stages=(lint layers build unit fuzz regress isolation tap drivers web examples)
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$top/test/run.sh"
@@ -184,9 +184,9 @@ stage_web() {
     recorded results_from_tap bash examples/web/test/run.sh
 }
 
-stage_readme() {
+stage_examples() {
     start_shared_cluster || return
-    recorded results_from_tap bash test/readme_examples.sh
+    recorded results_from_tap bash test/doc_examples.sh
 }
 
 show_diffs() {
@@ -256,7 +256,7 @@ inner_run() {
 select_stages() {
     local stage asked=" $* "
     case $asked in
-    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" readme "*) asked+="build " ;;
+    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" examples "*) asked+="build " ;;
     esac
     for stage in "${all_stages[@]}"; do
         case $asked in
