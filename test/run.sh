@@ -45,6 +45,8 @@ need_stage() {
         need python3 test -x /usr/bin/python3
         need python3-psycopg /usr/bin/python3 -c 'import psycopg'
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
+        need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
+        need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
         ;;
     drivers)
         need python3 test -x /usr/bin/python3

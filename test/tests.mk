@@ -59,7 +59,7 @@ build/fuzz/%.o: %.cpp
 
 # --- the form of the code
 
-FORMAT_SOURCES = $(sort $(wildcard src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp))
+FORMAT_SOURCES = $(sort $(wildcard src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp))
 LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES)
 
 format:

@@ -1,0 +1,259 @@
+#include "client/measure.hpp"
+
+#include "client/histogram.hpp"
+#include "client/postgres.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <iterator>
+#include <mutex>
+#include <thread>
+
+namespace bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void pin(int pid) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    if (sched_setaffinity(pid, sizeof set, &set) != 0) {
+        throw Failure("cannot bind process " + std::to_string(pid) + " to a processor");
+    }
+}
+
+/// What one client did in one slice, or all did in all.
+struct Work {
+    std::uint64_t units = 0;
+    std::uint64_t calls = 0;
+    Histogram latencies;
+};
+
+void work_for(Side& side, Clock::time_point end, Work& work) {
+    Clock::time_point before = Clock::now();
+    while (before < end) {
+        work.units += side.once();
+        ++work.calls;
+        const Clock::time_point after = Clock::now();
+        work.latencies.add(static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(after - before).count()));
+        before = after;
+    }
+}
+
+/// A side, and the tokens it is to use.
+struct Plan {
+    std::string side;
+    const std::vector<Ticket>* tickets;
+};
+
+/// Clients that all run slices of one side after another.
+class Crew {
+  public:
+    Crew(const std::vector<Plan>& plans, std::size_t clients, bool pinned)
+        : sides_(clients), slices_(clients), start_(static_cast<std::ptrdiff_t>(clients) + 1),
+          end_(static_cast<std::ptrdiff_t>(clients) + 1) {
+        for (std::size_t i = 0; i < clients; ++i) {
+            for (const Plan& plan : plans) {
+                sides_[i].push_back(make_side(plan.side, {plan.tickets, i, clients}));
+                if (pinned) {
+                    pin(sides_[i].back()->server_pid());
+                }
+            }
+        }
+        for (std::size_t i = 0; i < clients; ++i) {
+            threads_.emplace_back([this, i, pinned] {
+                if (pinned) {
+                    pin(0);
+                }
+                attend(i);
+            });
+        }
+    }
+
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
+
+    ~Crew() {
+        side_ = none;
+        start_.arrive_and_wait();
+        for (std::thread& thread : threads_) {
+            thread.join();
+        }
+    }
+
+    /// Runs a slice; its work is added to `total`. Returns units of work a second.
+    double slice(std::size_t side, double seconds, Work& total) {
+        side_ = side;
+        const Clock::time_point begin = Clock::now();
+        deadline_ = begin + std::chrono::duration_cast<Clock::duration>(
+                                std::chrono::duration<double>(seconds));
+        start_.arrive_and_wait();
+        end_.arrive_and_wait();
+        const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
+        if (failure_) {
+            std::rethrow_exception(failure_);
+        }
+        std::uint64_t units = 0;
+        for (Work& work : slices_) {
+            units += work.units;
+            total.calls += work.calls;
+            total.latencies.add(work.latencies);
+            work = {};
+        }
+        total.units += units;
+        return static_cast<double>(units) / passed;
+    }
+
+  private:
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    void attend(std::size_t client) {
+        while (true) {
+            start_.arrive_and_wait();
+            if (side_ == none) {
+                return;
+            }
+            try {
+                work_for(*sides_[client][side_], deadline_, slices_[client]);
+            } catch (...) {
+                const std::lock_guard lock(mutex_);
+                failure_ = std::current_exception();
+            }
+            end_.arrive_and_wait();
+        }
+    }
+
+    std::vector<std::vector<std::unique_ptr<Side>>> sides_;
+    std::vector<Work> slices_;
+    std::vector<std::thread> threads_;
+    std::barrier<> start_;
+    std::barrier<> end_;
+    std::size_t side_ = none;
+    Clock::time_point deadline_;
+    std::mutex mutex_;
+    std::exception_ptr failure_;
+};
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    const std::size_t half = values.size() / 2;
+    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+/// The server's counts beside a side: bytes of WAL, updates, and HOT ones among them.
+class Watch {
+  public:
+    explicit Watch(const std::string& side) : table_(table_of(side)) {
+        if (!database_of(side).empty()) {
+            connection_ = std::make_unique<Connection>(database_of(side));
+            connection_->run("SET synchronous_commit = off");
+        }
+    }
+
+    void checkpoint() {
+        if (connection_) {
+            connection_->run("CHECKPOINT");
+        }
+    }
+
+    double wal() {
+        return connection_ ? std::stod(connection_->value(
+                                 "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
+                           : 0;
+    }
+
+    struct Updates {
+        double all = 0;
+        double hot = 0;
+    };
+    /// What backends that have ended, or were idle for a while, reported.
+    Updates updates() {
+        if (!connection_) {
+            return {};
+        }
+        const Result row =
+            connection_->run("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables "
+                             "WHERE relid = to_regclass('" +
+                             table_ + "')");
+        return row.rows() == 0 ? Updates{}
+                               : Updates{std::stod(row.text(0, 0)), std::stod(row.text(0, 1))};
+    }
+
+  private:
+    std::string table_;
+    std::unique_ptr<Connection> connection_;
+};
+
+double hot_share(const Watch::Updates& before, const Watch::Updates& after) {
+    const double all = after.all - before.all;
+    return all > 0 ? (after.hot - before.hot) / all : -1;
+}
+
+} // namespace
+
+void compare(const Comparison& comparison, const std::vector<Ticket>& tickets_a,
+             const std::vector<Ticket>& tickets_b) {
+    constexpr std::size_t both = 2;
+    const std::vector<std::string> names{comparison.a, comparison.b};
+    std::array<Watch, both> watches{Watch(names[0]), Watch(names[1])};
+    const std::array<Watch::Updates, both> updates_before{watches[0].updates(),
+                                                          watches[1].updates()};
+    std::array<std::vector<double>, both> rates;
+    std::array<Work, both> work;
+    std::array<std::vector<double>, both> wal_per_unit;
+    std::vector<double> ratios;
+    {
+        Crew crew({{names[0], &tickets_a}, {names[1], &tickets_b}}, comparison.clients,
+                  comparison.pin);
+        for (std::size_t side = 0; side < both; ++side) {
+            Work warm_up;
+            crew.slice(side, std::min(1.0, comparison.seconds), warm_up);
+        }
+        for (int round = 0; round < comparison.rounds; ++round) {
+            for (std::size_t side = 0; side < both; ++side) {
+                if (comparison.checkpoint) {
+                    watches[side].checkpoint();
+                }
+                const double wal_before = watches[side].wal();
+                const std::uint64_t units_before = work[side].units;
+                rates[side].push_back(crew.slice(side, comparison.seconds, work[side]));
+                wal_per_unit[side].push_back((watches[side].wal() - wal_before) /
+                                             static_cast<double>(work[side].units - units_before));
+            }
+            ratios.push_back(rates[0].back() / rates[1].back());
+        }
+    }
+    // The backends report as they end.
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    std::printf("%s\t%s\t%s\t%zu\t%d\t%d\t%g", comparison.row.c_str(), comparison.a.c_str(),
+                comparison.b.c_str(), comparison.clients, comparison.pin ? 1 : 0, comparison.rounds,
+                comparison.seconds);
+    for (std::size_t side = 0; side < both; ++side) {
+        std::printf("\t%.1f\t%.1f\t%.1f\t%.0f\t%.4f", median(rates[side]),
+                    work[side].latencies.quantile(0.5) / 1000,
+                    work[side].latencies.quantile(0.99) / 1000, median(wal_per_unit[side]),
+                    hot_share(updates_before[side], watches[side].updates()));
+    }
+    std::printf("\t%.4f\t%.4f\t%.4f\t%.4f\n", median(rates[0]) / median(rates[1]), median(ratios),
+                *std::ranges::min_element(ratios), *std::ranges::max_element(ratios));
+    std::fflush(stdout);
+}
+
+void run_alone(const std::string& side, std::size_t clients, double seconds,
+               const std::vector<Ticket>& tickets) {
+    Work work;
+    Crew crew({{side, &tickets}}, clients, false);
+    const double rate = crew.slice(0, seconds, work);
+    std::printf("%llu\t%.1f\t%.1f\t%.1f\n", static_cast<unsigned long long>(work.units), rate,
+                work.latencies.quantile(0.5) / 1000, work.latencies.quantile(0.99) / 1000);
+}
+
+} // namespace bench

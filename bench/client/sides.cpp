@@ -1,0 +1,416 @@
+#include "client/sides.hpp"
+
+#include "client/population.hpp"
+#include "client/postgres.hpp"
+#include "client/redis.hpp"
+
+#include <openssl/rand.h>
+
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <sstream>
+
+namespace bench {
+
+namespace {
+
+/// A client that draws tickets at random.
+class Drawing : public Side {
+  public:
+    explicit Drawing(const Client& client)
+        : tickets_(*client.tickets), random_(20240601 + client.index),
+          any_(0, tickets_.size() - 1) {}
+
+  protected:
+    const Ticket& draw() { return tickets_[any_(random_)]; }
+    std::mt19937_64& random() { return random_; }
+
+  private:
+    const std::vector<Ticket>& tickets_;
+    std::mt19937_64 random_;
+    std::uniform_int_distribution<std::size_t> any_;
+};
+
+class OfPostgres : public Drawing {
+  public:
+    OfPostgres(const std::string& database, const Client& client)
+        : Drawing(client), connection_(database) {}
+
+    int server_pid() override { return connection_.backend_pid(); }
+
+  protected:
+    Connection& connection() { return connection_; }
+
+    /// Runs a prepared statement that must give one row.
+    Result one_row(const char* statement, const std::vector<const char*>& values) {
+        Result result = connection_.run_prepared(statement, values);
+        if (result.rows() != 1) {
+            throw Failure(std::string(statement) + ": " + std::to_string(result.rows()) + " rows");
+        }
+        return result;
+    }
+
+  private:
+    Connection connection_;
+};
+
+// --- the extension
+
+class Validate : public OfPostgres {
+  public:
+    Validate(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("validate", "SELECT * FROM session_service.validate_session($1)");
+    }
+    std::uint64_t once() override {
+        (void)one_row("validate", {draw().token.c_str()});
+        return 1;
+    }
+};
+
+class ValidateMany : public OfPostgres {
+  public:
+    ValidateMany(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("validate", "SELECT * FROM session_service.validate_sessions($1)");
+    }
+    std::uint64_t once() override {
+        constexpr int tokens = 100;
+        array_ = "{";
+        for (int i = 0; i < tokens; ++i) {
+            array_ += i == 0 ? "" : ",";
+            array_ += draw().token;
+        }
+        array_ += "}";
+        if (connection().run_prepared("validate", {array_.c_str()}).rows() != tokens) {
+            throw Failure("validate_sessions: a token was refused");
+        }
+        return tokens;
+    }
+
+  private:
+    std::string array_;
+};
+
+class Refuse : public OfPostgres {
+  public:
+    Refuse(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("refuse", "SELECT * FROM session_service.validate_session($1)");
+    }
+    std::uint64_t once() override {
+        // One character off: nothing but the checksum is wrong.
+        token_ = draw().token;
+        token_.back() = token_.back() == 'A' ? 'B' : 'A';
+        if (connection().run_prepared("refuse", {token_.c_str()}).rows() != 0) {
+            throw Failure("a malformed token was accepted");
+        }
+        return 1;
+    }
+
+  private:
+    std::string token_;
+};
+
+class Create : public OfPostgres {
+  public:
+    Create(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("create", "SELECT * FROM session_service.create_session("
+                                       "$1, $2, $3, $4, '{read,write}', $5)");
+    }
+    std::uint64_t once() override {
+        const Ticket& ticket = draw();
+        (void)one_row("create", {ticket.user_id.c_str(), ticket.device_name.c_str(),
+                                 ticket.user_agent.c_str(), ticket.address.c_str(),
+                                 ticket.device_key.c_str()});
+        return 1;
+    }
+};
+
+/// Each client spends the refresh tokens of its own share of the tickets, and keeps the new ones.
+class Spending : public OfPostgres {
+  public:
+    Spending(const std::string& database, const Client& client, std::string Ticket::*token)
+        : OfPostgres(database, client) {
+        for (std::size_t i = client.index; i < client.tickets->size(); i += client.count) {
+            tokens_.push_back((*client.tickets)[i].*token);
+        }
+    }
+
+  protected:
+    std::string& draw_own() {
+        return tokens_[std::uniform_int_distribution<std::size_t>(0, tokens_.size() - 1)(random())];
+    }
+
+  private:
+    std::vector<std::string> tokens_;
+};
+
+class Refresh : public Spending {
+  public:
+    Refresh(const std::string& database, const Client& client)
+        : Spending(database, client, &Ticket::refresh_token) {
+        connection().prepare("refresh", "SELECT * FROM session_service.refresh_session($1)");
+    }
+    std::uint64_t once() override {
+        std::string& token = draw_own();
+        token = one_row("refresh", {token.c_str()}).text(0, 3);
+        return 1;
+    }
+};
+
+// --- bare statements
+
+class Select : public OfPostgres {
+  public:
+    Select(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare(
+            "select", "SELECT id, user_id, device_id, scopes, metadata, "
+                      "mfa_verified_at IS NOT NULL AS mfa_verified, created_at, last_activity_at, "
+                      "expires_at FROM session_service.sessions WHERE id = $1 "
+                      "AND revoked_at IS NULL AND expires_at > now() "
+                      "AND (idle_expires_at IS NULL OR idle_expires_at > now())");
+    }
+    std::uint64_t once() override {
+        (void)one_row("select", {draw().session_id.c_str()});
+        return 1;
+    }
+};
+
+/// The floor of any round trip.
+class SelectOne : public OfPostgres {
+  public:
+    SelectOne(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("one", "SELECT $1::text");
+    }
+    std::uint64_t once() override {
+        (void)one_row("one", {draw().token.c_str()});
+        return 1;
+    }
+};
+
+class PlpgsqlValidate : public OfPostgres {
+  public:
+    PlpgsqlValidate(const std::string& database, const Client& client)
+        : OfPostgres(database, client) {
+        connection().prepare("validate", "SELECT * FROM plpgsql.validate_session($1)");
+    }
+    std::uint64_t once() override {
+        (void)one_row("validate", {draw().token.c_str()});
+        return 1;
+    }
+};
+
+// --- the original service's statements
+
+#define ORIGINAL_COLUMNS                                                                           \
+    "id, user_id, token_hash, refresh_token_hash, ip_address, user_agent, device_name, scopes, "   \
+    "created_at, last_activity_at, expires_at, revoked_at, revoke_reason, mfa_verified, "          \
+    "mfa_verified_at"
+
+std::string random_hex() {
+    std::array<std::uint8_t, 32> bytes{};
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+        throw Failure("no random bytes");
+    }
+    return hex(bytes);
+}
+
+class OriginalValidate : public OfPostgres {
+  public:
+    OriginalValidate(const std::string& database, const Client& client)
+        : OfPostgres(database, client) {
+        connection().prepare("find", "SELECT " ORIGINAL_COLUMNS " FROM original.sessions "
+                                     "WHERE token_hash = $1 AND revoked_at IS NULL "
+                                     "AND expires_at > now()");
+        connection().prepare("touch", "UPDATE original.sessions SET last_activity_at = now() "
+                                      "WHERE id = $1");
+    }
+    std::uint64_t once() override {
+        const std::string hash = sha256_hex(draw().peer_token);
+        const Result session = one_row("find", {hash.c_str()});
+        (void)connection().run_prepared("touch", {session.text(0, 0)});
+        return 1;
+    }
+};
+
+const char* const insert_original =
+    "INSERT INTO original.sessions (user_id, token_hash, refresh_token_hash, ip_address, "
+    "user_agent, device_name, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+    "now() + interval '168 hours') RETURNING " ORIGINAL_COLUMNS;
+
+class OriginalCreate : public OfPostgres {
+  public:
+    /// `gauge`: whether all active sessions are counted at the end for a metric, as the service
+    /// does, or once more those of the user.
+    OriginalCreate(const std::string& database, const Client& client, bool gauge)
+        : OfPostgres(database, client), gauge_(gauge) {
+        connection().prepare("count", "SELECT count(*) FROM original.sessions WHERE user_id = $1 "
+                                      "AND revoked_at IS NULL AND expires_at > now()");
+        connection().prepare("count_all", "SELECT count(*) FROM original.sessions "
+                                          "WHERE revoked_at IS NULL AND expires_at > now()");
+        connection().prepare("insert", insert_original);
+    }
+    std::uint64_t once() override {
+        const Ticket& ticket = draw();
+        (void)one_row("count", {ticket.user_id.c_str()});
+        const std::string token_hash = sha256_hex(random_hex());
+        const std::string refresh_hash = sha256_hex(random_hex());
+        (void)one_row("insert", {ticket.user_id.c_str(), token_hash.c_str(), refresh_hash.c_str(),
+                                 ticket.address.c_str(), ticket.user_agent.c_str(),
+                                 ticket.device_name.c_str(), "{read,write}"});
+        if (gauge_) {
+            (void)one_row("count_all", {});
+        } else {
+            (void)one_row("count", {ticket.user_id.c_str()});
+        }
+        return 1;
+    }
+
+  private:
+    bool gauge_;
+};
+
+class OriginalRefresh : public Spending {
+  public:
+    OriginalRefresh(const std::string& database, const Client& client)
+        : Spending(database, client, &Ticket::peer_refresh_token) {
+        connection().prepare("find", "SELECT " ORIGINAL_COLUMNS " FROM original.sessions "
+                                     "WHERE refresh_token_hash = $1 AND revoked_at IS NULL "
+                                     "AND expires_at > now()");
+        connection().prepare("insert", insert_original);
+        connection().prepare("revoke", "UPDATE original.sessions SET revoked_at = now(), "
+                                       "revoke_reason = 'Refresh token rotation' WHERE id = $1");
+    }
+    std::uint64_t once() override {
+        std::string& token = draw_own();
+        const std::string hash = sha256_hex(token);
+        const Result old = one_row("find", {hash.c_str()});
+        const std::string session_hash = sha256_hex(random_hex());
+        const std::string next = random_hex();
+        const std::string next_hash = sha256_hex(next);
+        (void)one_row("insert", {old.text(0, 1), session_hash.c_str(), next_hash.c_str(),
+                                 old.text(0, 4), old.text(0, 5), old.text(0, 6), old.text(0, 7)});
+        (void)connection().run_prepared("revoke", {old.text(0, 0)});
+        token = next;
+        return 1;
+    }
+};
+
+// --- Redis
+
+class OfRedis : public Drawing {
+  public:
+    OfRedis(const std::string& socket, const Client& client) : Drawing(client), redis_(socket) {}
+    int server_pid() override { return redis_.server_pid(); }
+
+  protected:
+    RedisConnection& redis() { return redis_; }
+
+  private:
+    RedisConnection redis_;
+};
+
+class RedisGet : public OfRedis {
+  public:
+    using OfRedis::OfRedis;
+    std::uint64_t once() override {
+        if (redis().get(redis_key(sha256_hex(draw().token))).empty()) {
+            throw Failure("Redis does not have the key");
+        }
+        return 1;
+    }
+};
+
+/// A sign-in: a new token, stored under its hash.
+class RedisSet : public OfRedis {
+  public:
+    using OfRedis::OfRedis;
+    std::uint64_t once() override {
+        constexpr std::size_t size = 300;
+        redis().set(redis_key(sha256_hex(random_hex())), std::string(size, 'x'));
+        return 1;
+    }
+};
+
+template <typename Kind>
+std::unique_ptr<Side> make(const std::string& where, const Client& client) {
+    return std::make_unique<Kind>(where, client);
+}
+
+std::unique_ptr<Side> make_original_create(const std::string& where, const Client& client) {
+    return std::make_unique<OriginalCreate>(where, client, false);
+}
+
+std::unique_ptr<Side> make_original_create_gauge(const std::string& where, const Client& client) {
+    return std::make_unique<OriginalCreate>(where, client, true);
+}
+
+using Maker = std::unique_ptr<Side> (*)(const std::string&, const Client&);
+
+const std::map<std::string, Maker>& makers() {
+    static const std::map<std::string, Maker> all{
+        {"validate", make<Validate>},
+        {"validate_many", make<ValidateMany>},
+        {"refuse", make<Refuse>},
+        {"create", make<Create>},
+        {"refresh", make<Refresh>},
+        {"select", make<Select>},
+        {"select_one", make<SelectOne>},
+        {"plpgsql_validate", make<PlpgsqlValidate>},
+        {"original_validate", make<OriginalValidate>},
+        {"original_create", make_original_create},
+        {"original_create_gauge", make_original_create_gauge},
+        {"original_refresh", make<OriginalRefresh>},
+        {"redis_get", make<RedisGet>},
+        {"redis_set", make<RedisSet>},
+    };
+    return all;
+}
+
+std::string name_of(const std::string& specification) {
+    return specification.substr(0, specification.find(':'));
+}
+
+std::string where_of(const std::string& specification) {
+    return specification.substr(specification.find(':') + 1);
+}
+
+} // namespace
+
+std::vector<Ticket> read_tickets(const std::string& path) {
+    std::ifstream file(path);
+    std::vector<Ticket> tickets;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream fields(line);
+        Ticket ticket;
+        for (std::string Ticket::*field :
+             {&Ticket::token, &Ticket::refresh_token, &Ticket::session_id, &Ticket::user_id,
+              &Ticket::device_key, &Ticket::device_name, &Ticket::user_agent, &Ticket::address,
+              &Ticket::peer_token, &Ticket::peer_refresh_token}) {
+            std::getline(fields, ticket.*field, '\t');
+        }
+        tickets.push_back(std::move(ticket));
+    }
+    if (tickets.empty()) {
+        throw Failure("no tokens in " + path);
+    }
+    return tickets;
+}
+
+std::unique_ptr<Side> make_side(const std::string& specification, const Client& client) {
+    const auto maker = makers().find(name_of(specification));
+    if (maker == makers().end()) {
+        throw Failure("unknown side: " + specification);
+    }
+    return maker->second(where_of(specification), client);
+}
+
+std::string database_of(const std::string& specification) {
+    return specification.starts_with("redis") ? "" : where_of(specification);
+}
+
+std::string table_of(const std::string& specification) {
+    return specification.starts_with("original") ? "original.sessions" : "session_service.sessions";
+}
+
+} // namespace bench

@@ -1,0 +1,58 @@
+// What is measured: each side is one way to do one operation, as one client does it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/// One line of the file that `client fill` writes.
+struct Ticket {
+    std::string token;
+    std::string refresh_token;
+    std::string session_id;
+    std::string user_id;
+    std::string device_key;
+    std::string device_name;
+    std::string user_agent;
+    std::string address;
+    std::string peer_token;
+    std::string peer_refresh_token;
+};
+
+std::vector<Ticket> read_tickets(const std::string& path);
+
+/// The tickets of one client of several: those who spend theirs (a refresh) must not share.
+struct Client {
+    const std::vector<Ticket>* tickets;
+    std::size_t index;
+    std::size_t count;
+};
+
+class Side {
+  public:
+    Side() = default;
+    Side(const Side&) = delete;
+    Side& operator=(const Side&) = delete;
+    virtual ~Side() = default;
+
+    /// Does the operation once, and tells how many units of work that was.
+    virtual std::uint64_t once() = 0;
+
+    /// The server process that works for this side.
+    virtual int server_pid() = 0;
+};
+
+/// `specification` is NAME:WHERE, of which WHERE is a database or Redis' socket. The names are
+/// listed in sides.cpp.
+std::unique_ptr<Side> make_side(const std::string& specification, const Client& client);
+
+/// The database of a specification, "" for Redis.
+std::string database_of(const std::string& specification);
+
+/// The table whose updates the side's are, for the share of HOT updates.
+std::string table_of(const std::string& specification);
+
+} // namespace bench

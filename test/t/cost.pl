@@ -1,0 +1,150 @@
+# What calls cost, in counts that a machine's speed does not change: pages touched by a validation, bytes
+# of WAL of each write, and that updates stay HOT. The bounds are wide: they catch a cost that became
+# several times what it was.
+use strict;
+use warnings;
+
+use Test::More;
+
+use SessionNode;
+
+my $node = SessionNode->new('cost');
+$node->init;
+$node->append_conf(
+	'postgresql.conf', q{
+autovacuum = off
+checkpoint_timeout = 1h
+max_wal_size = 1GB
+track_counts = on
+session_service.max_per_user = 0
+});
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+
+sub query { return $node->safe_psql('postgres', shift); }
+
+# Some thousand sessions, so that the primary key has two levels, and their tokens.
+my $sessions = 4000;
+query(
+	qq{
+	CREATE TABLE signed_in AS SELECT n, c.* FROM generate_series(1, $sessions) n,
+		LATERAL session_service.create_session(md5((n / 4)::text)::uuid, 'Device', 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
+			'203.0.113.7', '{read,write}') c;
+	VACUUM (ANALYZE);
+	CREATE PROCEDURE repeat_call(statement text, times integer) LANGUAGE plpgsql AS \$\$
+	DECLARE call record;
+	BEGIN
+		FOR call IN SELECT * FROM signed_in ORDER BY md5(n::text) LIMIT times LOOP
+			EXECUTE statement USING call.token, call.refresh_token, call.session_id;
+			COMMIT;
+		END LOOP;
+	END \$\$;
+});
+
+# --- pages
+
+# Shared pages that a call of a backend touches, once its caches are filled.
+sub pages_of
+{
+	my ($call) = @_;
+	my $plan = query(
+		qq{
+		SELECT token, session_id FROM signed_in WHERE n = 2000 \\gset
+		SELECT $call;
+		SELECT $call;
+		EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $call;
+	});
+	my ($hit) = $plan =~ /^\s*Buffers: shared (.*)$/m;
+	return 0 if !defined $hit;
+	my $pages = 0;
+	$pages += $_ for $hit =~ /(?:hit|read)=(\d+)/g;
+	return $pages;
+}
+
+# Meta page or root, leaf and heap: three; a split-up page of the heap may add one.
+my $pages = pages_of("* FROM session_service.validate_session(:'token')");
+ok($pages >= 2 && $pages <= 4, "a validation touches two to four pages ($pages)");
+$pages = pages_of("* FROM session_service.validate_session(:'token' || 'A')");
+is($pages, 0, 'a malformed token touches none');
+$pages = pages_of("session_service.token_session_id(:'token')");
+is($pages, 0, 'reading the id of a token touches none');
+
+# Updates of sessions, and HOT ones among them, as the backends that have ended reported.
+my $updates = q{SELECT n_tup_upd || ' ' || n_tup_hot_upd FROM pg_stat_user_tables
+	WHERE relid = 'session_service.sessions'::regclass};
+
+# --- bytes of WAL, each page written before, so that no full page image counts
+
+# Bytes for each of `$times` calls, a transaction each, after one call each of the same sessions.
+sub wal_of
+{
+	my ($statement, $times) = @_;
+	query("CALL repeat_call($statement, $times)");
+	my $answer = query(
+		qq{
+		SELECT pg_current_wal_insert_lsn() AS before \\gset
+		CALL repeat_call($statement, $times);
+		SELECT ((pg_current_wal_insert_lsn() - :'before') / $times)::integer;
+	});
+	return (split /\n/, $answer)[-1];
+}
+
+my $validate = q{'SELECT * FROM session_service.validate_session($1)'};
+my $create =
+  q{'SELECT * FROM session_service.create_session(md5($3::text)::uuid, ''Device'', ip_address => ''203.0.113.7'', scopes => ''{read,write}'')'};
+my $times = 300;
+
+my $wal = wal_of($validate, $times);
+is($wal, 0, 'a validation whose activity is not due writes nothing');
+
+$node->append_conf('postgresql.conf', 'session_service.touch_interval = 0');
+$node->reload;
+my ($all, $in_place) = split / /, query($updates);
+$wal = wal_of($validate, $times);
+ok($wal > 0 && $wal < 600, "recorded activity: less than 600 bytes ($wal)");
+my ($all_after, $in_place_after) = split / /, query($updates);
+is($all_after - $all, 2 * $times, 'each validation with due activity updates one row once');
+ok($in_place_after - $in_place >= 0.9 * 2 * $times, 'at least nine of ten of these are HOT updates');
+$node->append_conf('postgresql.conf', 'session_service.touch_interval = 1h');
+$node->reload;
+
+$wal = wal_of($create, $times);
+ok($wal > 500 && $wal < 4000, "a sign-in: less than 4000 bytes ($wal)");
+
+# Each refresh needs the token that the one before gave: kept in a temporary table, which is not logged.
+query(
+	q{
+	CREATE PROCEDURE refresh_some(times integer) LANGUAGE plpgsql AS $$
+	DECLARE one record; next text;
+	BEGIN
+		FOR one IN SELECT n FROM kept ORDER BY md5(n::text) LIMIT times LOOP
+			SELECT r.refresh_token INTO STRICT next
+			FROM kept k, LATERAL session_service.refresh_session(k.refresh_token) r WHERE k.n = one.n;
+			UPDATE kept SET refresh_token = next WHERE n = one.n;
+			COMMIT;
+		END LOOP;
+	END $$});
+
+query('VACUUM session_service.sessions');
+my ($updated_before, $hot_before) = split / /, query($updates);
+my $answer = query(
+	qq{
+	CREATE TEMP TABLE kept AS SELECT n, refresh_token FROM signed_in;
+	CALL refresh_some($times);
+	SELECT pg_current_wal_insert_lsn() AS before \\gset
+	CALL refresh_some($times);
+	SELECT ((pg_current_wal_insert_lsn() - :'before') / $times)::integer;
+});
+$wal = (split /\n/, $answer)[-1];
+ok($wal > 100 && $wal < 1200, "a refresh: less than 1200 bytes ($wal)");
+
+# --- HOT updates: no index grows by activity or a refresh
+
+my ($updated, $hot) = split / /, query($updates);
+$updated -= $updated_before;
+$hot -= $hot_before;
+is($updated, 2 * $times, 'each refresh updates one row once');
+my $share = $hot / ($updated || 1);
+ok($share >= 0.9, sprintf('at least nine of ten refreshes are HOT updates (%.3f)', $share));
+
+done_testing();
