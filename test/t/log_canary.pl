@@ -144,6 +144,8 @@ my $noisy = join ' ', map { "-c $_" } qw(log_statement=all log_min_duration_stat
 $noisy .= join ' ', '', map { "-c $_" } qw(auto_explain.log_min_duration=0 auto_explain.log_nested_statements=on auto_explain.log_analyze=on
   auto_explain.log_verbose=on auto_explain.log_buffers=on auto_explain.log_triggers=on auto_explain.log_settings=on auto_explain.log_level=log)
   if $preload =~ /auto_explain/;
+# It logs parameters since 16, with a setting of its own for them.
+$noisy .= ' -c auto_explain.log_parameter_max_length=0' if $preload =~ /auto_explain/ && $node->pg_version >= 16;
 $noisy .= ' -c pg_stat_statements.track=all -c pg_stat_statements.track_utility=on' if $preload =~ /pg_stat_statements/;
 
 # Runs the calls of the client; what it tells, and what was logged meanwhile.
