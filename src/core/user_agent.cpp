@@ -481,6 +481,29 @@ Client find_compatible(const Header& header) noexcept {
     return {};
 }
 
+/// Whether a name may be a client's: letters, digits, blanks and a few signs, in any script.
+constexpr bool has_form_of_name(std::string_view name) noexcept {
+    return !name.empty() && name.front() != '\'' &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return is_letter(c) || is_digit(c) || is_space(c) ||
+                      static_cast<unsigned char>(c) > 0x7f ||
+                      std::string_view{"._-+&'!:@%"}.find(c) != std::string_view::npos;
+           });
+}
+
+/// Whether a text is a client's name without more ("Jellyfin Media Player"), and not just words:
+/// each word is written with a capital letter, or in a script of another kind.
+constexpr bool has_form_of_title(std::string_view text) noexcept {
+    bool begins_word = true;
+    for (const char c : text) {
+        if (begins_word && !(c >= 'A' && c <= 'Z') && static_cast<unsigned char>(c) <= 0x7f) {
+            return false;
+        }
+        begins_word = is_space(c);
+    }
+    return text.size() > 1;
+}
+
 /// A client of its own kind begins with its name, which may have blanks ("Plex Media Player 2.58",
 /// "Instagram 309.1 Android (...)").
 Client find_native(std::string_view text) noexcept {
@@ -495,12 +518,14 @@ Client find_native(std::string_view text) noexcept {
         is_name = is_name || is_letter(text[end]) || static_cast<unsigned char>(text[end]) > 0x7f;
         ++end;
     }
-    if (!is_name) {
+    const std::string_view name = trim(text.substr(0, end));
+    const bool is_all = end == text.size();
+    if (!is_name || !has_form_of_name(name) ||
+        (is_all && name != "node" && !has_form_of_title(name))) {
         return {};
     }
     const bool slash = end < text.size() && text[end] == '/';
-    return {trim(text.substr(0, end)), leading_version(text.substr(slash ? end + 1 : end)),
-            Kind::app};
+    return {name, leading_version(text.substr(slash ? end + 1 : end)), Kind::app};
 }
 
 /// Whether the header has the form of a browser's: those call themselves Mozilla, or are too old
@@ -588,7 +613,7 @@ constexpr bool says_television(std::string_view word) noexcept {
 void read_device_word(System& system, std::string_view word) noexcept {
     if (equal(word, "Mobile") || equal(word, "MIDP")) {
         system.mobile = true;
-    } else if (says_tablet(word)) {
+    } else if (says_tablet(word) || equal(word, "Kindle")) {
         system.tablet = true;
     } else if (says_television(word)) {
         system.tv = true;
@@ -804,8 +829,13 @@ UserAgent describe_user_agent(std::string_view text) noexcept {
     if (client.kind == Kind::bot) {
         result.device_type = DeviceType::bot;
     } else if (client.kind == Kind::app) {
-        // "Roku/DVP-12.5" is the device itself.
-        result.device_type = os_of_word(client.name) == Os::roku ? DeviceType::tv : DeviceType::app;
+        // "Roku/DVP-12.5", "AppleTV11,1/17.5" and "HbbTV/1.5.1" are the device itself.
+        const Os device = os_of_word(client.name);
+        const bool is_tv = device == Os::roku || device == Os::tvos || client.name == "HbbTV";
+        result.device_type = is_tv ? DeviceType::tv : DeviceType::app;
+        if (device == Os::tvos) {
+            result.browser = result.browser_version = {}; // a model
+        }
     } else {
         if (client.name == "Safari") {
             result.browser = stock_browser_of(system.os);

@@ -135,6 +135,7 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"HiBrowser", "HiBrowser"},
     {"HuaweiBrowser", "Huawei Browser"},
     {"Iron", "Iron"},
+    {"Kindle", "Kindle"},
     {"Konqueror", "Konqueror"},
     {"Maxthon", "Maxthon"},
     {"MetaSr", "Sogou Explorer"},
