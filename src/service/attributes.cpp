@@ -22,7 +22,7 @@ bool record_mfa(const core::Uuid& session_id, pg::Value method) {
                       {.kind = store::EventKind::session_mfa_verified,
                        .session_id = session_id,
                        .device_id = owner->device_id,
-                       .reason = method});
+                       .mfa_method = method});
         return true;
     });
 }

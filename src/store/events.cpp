@@ -21,9 +21,10 @@ namespace {
 constinit pg::Statement insert_event{
     "INSERT INTO session_service.events "
     "(id, bucket, at, kind, user_id, session_id, device_id, ip_address, reason, detail) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+    "CASE WHEN $10 IS NOT NULL THEN pg_catalog.jsonb_build_object('method', $10) END)",
     std::array<Oid, 10>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID,
-                        INETOID, TEXTOID, JSONBOID}};
+                        INETOID, TEXTOID, TEXTOID}};
 
 // Orders the events that one backend records within the same microsecond.
 std::uint16_t sequence = 0;
@@ -89,7 +90,7 @@ void record(const UserKey& user, core::Micros now, const Event& event) {
                             pg::time_value(now), pg::text_value(name_of(event.kind)),
                             pg::uuid_value(user.id), optional_uuid_value(event.session_id),
                             optional_uuid_value(event.device_id), event.ip_address, event.reason,
-                            event.detail});
+                            event.mfa_method});
 }
 
 void announce(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,

@@ -25,7 +25,7 @@ struct Event {
     std::optional<core::Uuid> device_id;
     pg::Value ip_address = pg::null_value;
     pg::Value reason = pg::null_value;
-    pg::Value detail = pg::null_value; // jsonb
+    pg::Value mfa_method = pg::null_value; // goes into the detail
 };
 
 /// Records an event in the current transaction, if the settings ask for its kind, within as_owner.

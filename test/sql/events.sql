@@ -30,7 +30,7 @@ BEGIN;
 SELECT count(*) FROM generate_series(1, 50) i, set_user_session_limit(:'carol', 0), create_session(:'carol', metadata => to_jsonb(i));
 COMMIT;
 SELECT count(*) FROM generate_series(1, 50) i, get_session(:'c_session_id') s, LATERAL (SELECT mark_mfa_verified(c.session_id, i::text) FROM create_session(:'carol', metadata => to_jsonb(i)) c) m;
-SELECT bool_and(reason::integer = 51 - place) AS latest_first FROM (SELECT reason, row_number() OVER () AS place FROM list_events(:'carol') WHERE kind = 'session.mfa_verified') e;
+SELECT bool_and((detail ->> 'method')::integer = 51 - place) AS latest_first FROM (SELECT detail, row_number() OVER () AS place FROM list_events(:'carol') WHERE kind = 'session.mfa_verified') e;
 SELECT count(*) FILTER (WHERE kind = 'session.created') AS created, count(*) FILTER (WHERE kind = 'device.new') AS devices FROM list_events(:'carol', max_rows => 1000);
 
 -- security is all but session.created, session.refreshed and session.rotated; none is none

@@ -8,7 +8,7 @@ SELECT mfa_verified, mfa_verified_at, mfa_method FROM get_session(:'session_id')
 SELECT mark_mfa_verified(:'session_id', 'totp');
 SELECT mfa_verified, pg_temp.is_in(mfa_verified_at, '0') AS now, mfa_method FROM get_session(:'session_id');
 SELECT mfa_verified FROM validate_session(:'token');
-SELECT kind, session_id = :'session_id' AS session, device_id = :'device_id' AS device, reason FROM list_events(:'alice') WHERE kind ~ 'mfa';
+SELECT kind, session_id = :'session_id' AS session, device_id = :'device_id' AS device, detail FROM list_events(:'alice') WHERE kind ~ 'mfa';
 -- any method, or none; the last time counts
 CALL pg_temp.time_passes('1 hour');
 SELECT mark_mfa_verified(:'session_id', method) FROM unnest('{webauthn,backup,own kind}'::text[]) method;
