@@ -45,7 +45,6 @@ CREATE FUNCTION pg_temp.differences(role text, VARIADIC levels text[]) RETURNS S
     WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND has_any_column_privilege(role, c.oid, 'SELECT,INSERT,UPDATE,REFERENCES')
     UNION ALL
     SELECT format('%s: usage', t.oid::regtype) FROM pg_type t WHERE t.typnamespace = 'session_service'::regnamespace AND t.typelem = 0 AND has_type_privilege(role, t.oid, 'USAGE')
-        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
     UNION ALL
     SELECT 'schema: usage ' || has_schema_privilege(role, 'session_service', 'USAGE') WHERE has_schema_privilege(role, 'session_service', 'USAGE') <> (cardinality(levels) > 0)
     UNION ALL

@@ -38,10 +38,16 @@ is( $node->safe_psql(
 	'in its own schema');
 $node->safe_psql('postgres', 'DROP EXTENSION session_service; DROP SCHEMA IF EXISTS session_service');
 is(objects(), $before, 'DROP EXTENSION leaves nothing');
-$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
-pass('and it goes in again');
 
-my ($status, $stdout, $stderr) = $node->psql('postgres', '\i sql/session_service--1.0.sql');
+# A schema that is there already belongs to its owner, who could put objects of their own beside ours.
+$node->safe_psql('postgres', 'CREATE ROLE squatter; CREATE SCHEMA session_service AUTHORIZATION squatter');
+my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\nCREATE EXTENSION session_service");
+like($stderr, qr/ERROR:  42501: schema "session_service" belongs to another role/, 'not into a schema of somebody else');
+$node->safe_psql('postgres', 'ALTER SCHEMA session_service OWNER TO CURRENT_USER');
+$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+pass('but into one of a superuser, and so it goes in again');
+
+($status, $stdout, $stderr) = $node->psql('postgres', '\i sql/session_service--1.0.sql');
 like($stderr . $stdout, qr/Use "CREATE EXTENSION session_service" to load this file/,
 	'the script refuses to run in psql');
 
