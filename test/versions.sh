@@ -10,8 +10,8 @@
 # gives no namespaces (in most containers), or where the mirror does not answer.
 #
 #   MIRROR     Debian's archive (default http://deb.debian.org/debian)
-#   STAGES     of test/run.sh (default: layers build unit regress isolation tap; the form of the code is
-#              checked by one version of the tools alone)
+#   STAGES     of test/run.sh (default: layers build unit regress isolation tap examples; the form of the
+#              code is checked by one version of the tools alone)
 #   SYSTEMS    a directory to keep the systems in for the next time (default: a temporary one, removed)
 #
 # The exit status is 0 where every suite passed, 77 where all was skipped.
@@ -19,7 +19,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 mirror=${MIRROR:-http://deb.debian.org/debian}
-stages=${STAGES:-layers build unit regress isolation tap}
+stages=${STAGES:-layers build unit regress isolation tap examples}
 
 skip() {
     echo "skipped: $1"
