@@ -83,4 +83,14 @@ inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, E
 #endif
 }
 
+/// Whether the executor computes or checks a column of a row that is written: since 18 also one
+/// that is not stored, and may be NOT NULL.
+inline bool has_generated_column(const TupleConstr& constraints) {
+#if PG_VERSION_NUM >= 180000
+    return constraints.has_generated_stored || constraints.has_generated_virtual;
+#else
+    return constraints.has_generated_stored;
+#endif
+}
+
 } // namespace session_service::pg

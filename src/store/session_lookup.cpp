@@ -95,8 +95,8 @@ SessionLookup::Writing SessionLookup::writing_at_commit() const {
                    : Writing::by_statement;
     }
     const TupleConstr* constraints = RelationGetDescr(heap_)->constr;
-    const bool is_checked =
-        constraints != nullptr && (constraints->num_check > 0 || constraints->has_generated_stored);
+    const bool is_checked = constraints != nullptr &&
+                            (constraints->num_check > 0 || pg::has_generated_column(*constraints));
     return scan_ != nullptr && !is_checked ? Writing::directly : Writing::by_statement;
 }
 
