@@ -258,7 +258,7 @@ def plot(directory, comparisons):
         y = top + height * i
         one, value = x(1), x(entry["ratio"])
         label = html.escape(f"{entry['row']}  {what}")
-        out.append(f'<text class="small" x="{left - 10}" y="{y + 16}" text-anchor="end">{label}, '
+        out.append(f'<text class="small" x="{left - 10}" y="{y + 16}" text-anchor="end">{label} · '
                    f"{'c' if entry['pinned'] else ''}{int(entry['clients'])}</text>")
         out.append(f'<rect class="{kind}" x="{min(one, value):.1f}" y="{y + 5}" '
                    f'width="{max(abs(value - one), 1):.1f}" height="{height - 12}"/>')

@@ -9,8 +9,9 @@
 #   --rows P1,P5      only these rows
 #   --sizes S,M,L     sessions in the small, the usual and the large database; L may be 0 for none
 #                     (10000,1000000,10000000; quick: 10000,200000,0)
-#   --rounds N        interleaved rounds (9; quick: 5)
-#   --seconds S       of each side in each round (5; quick: 2)
+#   --rounds N        interleaved rounds (25; quick: 21)
+#   --seconds S       of each side in each round (2; quick: 0.4): many short ones rather than few long ones
+#                     keep out what else the machine does
 #   --calls N         calls of each function in the row of memory (1000000; quick: 20000)
 #   --output DIR      where the results go (bench)
 #
@@ -460,8 +461,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ "$quick" = yes ]; then
-    : "${sizes:=10000,200000,0}" "${rounds:=5}" "${seconds:=2}" "${calls:=20000}"
+    : "${sizes:=10000,200000,0}" "${rounds:=21}" "${seconds:=0.4}" "${calls:=20000}"
 else
-    : "${sizes:=10000,1000000,10000000}" "${rounds:=9}" "${seconds:=5}" "${calls:=1000000}"
+    : "${sizes:=10000,1000000,10000000}" "${rounds:=25}" "${seconds:=2}" "${calls:=1000000}"
 fi
 outer_run
