@@ -33,13 +33,7 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
             return false;
         }
         const std::int64_t epoch = store::raise_epoch(user, now);
-        store::record(user, now,
-                      {.kind = kind,
-                       .session_id = revoked->id,
-                       .device_id = revoked->device_id,
-                       .ip_address = ip_address,
-                       .reason = reason});
-        store::announce(user, kind, revoked->id, epoch);
+        tell_of_revocation(user, *revoked, now, kind, reason, epoch, ip_address);
         return true;
     });
     if (ended) {
@@ -66,10 +60,14 @@ std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept
 } // namespace
 
 void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micros now,
-                        EventKind kind, pg::Value reason, std::int64_t epoch) {
-    store::record(
-        user, now,
-        {.kind = kind, .session_id = session.id, .device_id = session.device_id, .reason = reason});
+                        EventKind kind, pg::Value reason, std::int64_t epoch,
+                        pg::Value ip_address) {
+    store::record(user, now,
+                  {.kind = kind,
+                   .session_id = session.id,
+                   .device_id = session.device_id,
+                   .ip_address = ip_address,
+                   .reason = reason});
     store::announce(user, kind, session.id, epoch);
 }
 

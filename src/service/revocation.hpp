@@ -14,7 +14,8 @@ using core::Micros;
 
 /// Records and announces the end of a session, within as_owner, after the user's epoch was raised.
 void tell_of_revocation(const store::UserKey& user, const store::Revoked& session, Micros now,
-                        store::EventKind kind, pg::Value reason, std::int64_t epoch);
+                        store::EventKind kind, pg::Value reason, std::int64_t epoch,
+                        pg::Value ip_address = pg::null_value);
 
 /// Ends the session, if it is `user_id`'s where that is given; whether this call did it. `function`
 /// is the name of the SQL function, for a read-only transaction's error; likewise below.
