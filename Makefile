@@ -4,15 +4,16 @@
 #   make install         into the server that $(PG_CONFIG) tells of
 #   make quickstart      build, start a throw-away cluster, show the main job
 #   make check           the whole test suite, on throw-away clusters
+#   make soak            the long form of its tests, with a report: hours
 #   make installcheck    the regression and isolation tests against an installed, running server
 #   make unit fuzz       the tests of the core, which need no server
 #   make format lint     clang-format and clang-tidy
 #
 # Each deviation from plain PGXS says why.
 
-# These two find a server for themselves, and install what they need to build. PGXS also has a target check,
+# These find a server for themselves, and install what they need to build. PGXS also has a target check,
 # which only tells that there is none: where one of ours is asked for, the other goals are passed on.
-ifneq ($(filter check quickstart,$(MAKECMDGOALS)),)
+ifneq ($(filter check quickstart soak,$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 
@@ -22,7 +23,10 @@ check:
 quickstart:
 	bash test/quickstart.sh
 
-$(filter-out check quickstart,$(MAKECMDGOALS)):
+soak:
+	bash test/soak.sh
+
+$(filter-out check quickstart soak,$(MAKECMDGOALS)):
 	$(MAKE) --no-print-directory $@
 
 else
@@ -85,4 +89,4 @@ $(DATA_built): $(SCRIPT_PARTS)
 
 include test/tests.mk
 
-endif # check, quickstart
+endif # check, quickstart, soak

@@ -8,6 +8,7 @@
 #
 #   PG_CONFIG        the pg_config of the server to test with
 #   STAGE_SECONDS    how long one program of a stage may take (default 1200)
+#   EXTENT           quick, or soak for the long forms (test/soak.sh runs those)
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -226,7 +227,7 @@ run_stage() {
     [ "$failed" -eq 0 ] || verdict=FAILED
     printf '%-10s %-6s %4d passed, %d failed%s  (%d s)\n' "$stage" "$verdict" "$passed" "$failed" \
         "$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")" $((SECONDS - began))
-    sed -n 's/^skip /    skipped: /p' "$results"
+    sed -n -e 's/^skip /    skipped: /p' -e 's/^counted /    counted: /p' "$results"
     if [ "$failed" -gt 0 ]; then
         sed -n 's/^fail /    failed: /p' "$results"
         echo "----- what $stage printed, at most the last 400 lines"

@@ -1,8 +1,9 @@
-# Sourced: turns what test programs print into one line per test: "pass NAME", "fail NAME", "skip NAME".
+# Sourced: turns what test programs print into one line per test: "pass NAME", "fail NAME", "skip NAME"; and
+# into lines "counted WHAT" where they say how much they did.
 
 # TAP, without what is nested in subtests.
 results_from_tap() {
-    sed -nE -e '/^(not )?ok\b.*# *(skip|todo)\b/I{s/^(not )?ok *[0-9]* *-? */skip /p;d}' \
+    sed -nE -e 's/^# counted: /counted /p' -e '/^(not )?ok\b.*# *(skip|todo)\b/I{s/^(not )?ok *[0-9]* *-? */skip /p;d}' \
         -e 's/^ok\b *[0-9]* *-? */pass /p' -e 's/^not ok\b *[0-9]* *-? */fail /p'
 }
 

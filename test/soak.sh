@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The long form of the tests that look for rare faults: `make soak`. Hours.
+#
+# Runs stages of test/run.sh with EXTENT=soak, in which races, crashes, the reference model and hostile input
+# run for minutes or hours each instead of seconds, and writes what was done and counted to soak-report.txt.
+#
+#   REPORT       the report's file (default soak-report.txt, in the directory where it is called)
+#   FUZZ_RUNS    inputs for each fuzzer (default 100000000)
+#
+# Arguments are stages of test/run.sh, instead of those that have a long form.
+set -euo pipefail
+
+report=$(realpath "${REPORT:-soak-report.txt}")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[ $# -gt 0 ] || set -- build fuzz tap
+export EXTENT=soak STAGE_SECONDS=${STAGE_SECONDS:-36000} FUZZ_RUNS=${FUZZ_RUNS:-100000000}
+{
+    echo "session_service $(sed -n "s/^default_version = '\(.*\)'/\1/p" session_service.control)$(git describe --always --dirty 2>/dev/null | sed 's/^/, revision /')"
+    echo "Begun $(date -u '+%Y-%m-%d %H:%M:%S') UTC on $(nproc) processors, Linux $(uname -r)."
+    status=0
+    bash test/run.sh "$@" || status=$?
+    echo "Ended $(date -u '+%Y-%m-%d %H:%M:%S') UTC."
+    exit "$status"
+} 2>&1 | tee "$report"
