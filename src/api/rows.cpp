@@ -5,6 +5,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
+#include "miscadmin.h"
 #include "utils/tuplestore.h"
 }
 
@@ -32,7 +33,7 @@ Row split(std::span<const pg::Value> values) {
 ReturnSetInfo* set_info(FunctionCallInfo fcinfo) {
     auto* info = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     if (info == nullptr || !IsA(info, ReturnSetInfo) ||
-        (info->allowedModes & SFRM_ValuePerCall) == 0 || info->expectedDesc == nullptr) {
+        (info->allowedModes & SFRM_Materialize) == 0 || info->expectedDesc == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("set-valued function called in context that cannot accept a set")));
     }
@@ -48,22 +49,30 @@ void require_columns(TupleDesc descriptor, std::size_t count) {
     }
 }
 
+// An empty set, in the form in which the executor takes it over. Its rows are made with the
+// executor's own descriptor, so none of ours goes along for a comparison.
+void begin_rows(ReturnSetInfo* info) {
+    const MemoryContext caller = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+    info->returnMode = SFRM_Materialize;
+    info->setResult =
+        tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+    MemoryContextSwitchTo(caller);
+}
+
 } // namespace
 
 Datum no_row(FunctionCallInfo fcinfo) {
-    set_info(fcinfo)->isDone = ExprEndResult;
-    fcinfo->isnull = true;
+    begin_rows(set_info(fcinfo));
     return 0;
 }
 
 Datum one_row(FunctionCallInfo fcinfo, std::span<const pg::Value> values) {
     ReturnSetInfo* info = set_info(fcinfo);
     require_columns(info->expectedDesc, values.size());
-    // A set of one needs no second call to end it.
-    info->isDone = ExprSingleResult;
+    begin_rows(info);
     Row row = split(values);
-    return HeapTupleGetDatum(
-        heap_form_tuple(info->expectedDesc, row.values.data(), row.nulls.data()));
+    tuplestore_putvalues(info->setResult, info->expectedDesc, row.values.data(), row.nulls.data());
+    return 0;
 }
 
 Datum row_of(FunctionCallInfo fcinfo, std::span<const pg::Value> values) {

@@ -62,8 +62,7 @@ bool is_distributed(Oid relation) {
     return found;
 }
 
-bool has_plain_primary_key(Relation sessions) {
-    const Oid index_id = pg::primary_key_index(sessions);
+bool is_plain_primary_key(Oid index_id) {
     if (!OidIsValid(index_id)) {
         return false;
     }
@@ -91,11 +90,12 @@ SessionsTable examine(Relation sessions) {
     SessionsTable table;
     table.relation = RelationGetRelid(sessions);
     table.owner = sessions->rd_rel->relowner;
+    table.primary_key = pg::primary_key_index(sessions);
     table.is_plain = sessions->rd_rel->relkind == RELKIND_RELATION &&
                      sessions->rd_rel->relam == HEAP_TABLE_AM_OID &&
                      !sessions->rd_rel->relhassubclass &&
                      has_expected_columns(RelationGetDescr(sessions)) &&
-                     has_plain_primary_key(sessions) && !is_distributed(table.relation);
+                     is_plain_primary_key(table.primary_key) && !is_distributed(table.relation);
     return table;
 }
 

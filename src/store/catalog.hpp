@@ -49,6 +49,7 @@ inline constexpr int count = revoke_reason;
 struct SessionsTable {
     Oid relation = InvalidOid;
     Oid owner = InvalidOid;
+    Oid primary_key = InvalidOid; // its index
     /// A plain local heap with a plain btree as primary key: its rows can be read directly. False
     /// for a partitioned, foreign or distributed table, which looks the same and is silently wrong.
     bool is_plain = false;

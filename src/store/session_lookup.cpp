@@ -3,6 +3,7 @@
 #include "core/crypto.hpp"
 #include "core/uuid.hpp"
 #include "store/sql.hpp"
+#include "store/tid_cache.hpp"
 
 #include <algorithm>
 
@@ -11,6 +12,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
@@ -71,10 +73,9 @@ SessionLookup SessionLookup::open(column::Number last) {
     lookup.last_ = last;
     lookup.heap_ = open_sessions(AccessShareLock);
     if (sessions_table().is_plain) {
-        lookup.index_ = index_open(pg::primary_key_index(lookup.heap_), AccessShareLock);
         lookup.snapshot_ = RegisterSnapshot(pg::fresh_snapshot());
         lookup.slot_ = table_slot_create(lookup.heap_, nullptr);
-        lookup.scan_ = pg::begin_index_scan(lookup.heap_, lookup.index_, lookup.snapshot_, 1);
+        lookup.fetch_ = table_index_fetch_begin(lookup.heap_);
     } else {
         lookup.values_ = static_cast<std::array<Datum, column::count>*>(
             palloc0(sizeof(std::array<Datum, column::count>)));
@@ -97,22 +98,51 @@ SessionLookup::Writing SessionLookup::writing_at_commit() const {
     const TupleConstr* constraints = RelationGetDescr(heap_)->constr;
     const bool is_checked = constraints != nullptr &&
                             (constraints->num_check > 0 || pg::has_generated_column(*constraints));
-    return scan_ != nullptr && !is_checked ? Writing::directly : Writing::by_statement;
+    return is_direct() && !is_checked ? Writing::directly : Writing::by_statement;
 }
 
 std::optional<SessionRow> SessionLookup::find(const core::Uuid& id) {
-    return scan_ != nullptr ? find_by_index(id) : find_by_statement(id);
+    return is_direct() ? find_directly(id) : find_by_statement(id);
 }
 
-std::optional<SessionRow> SessionLookup::find_by_index(const core::Uuid& id) {
-    ScanKeyData key;
-    ScanKeyInit(&key, column::id, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(id.data()));
-    index_rescan(scan_, &key, 1, nullptr, 0);
-    if (!index_getnext_slot(scan_, ForwardScanDirection, slot_)) {
+std::optional<SessionRow> SessionLookup::find_directly(const core::Uuid& id) {
+    if (!fetch_where_remembered(id) && !fetch_by_index(id)) {
         return std::nullopt;
     }
     slot_getsomeattrs(slot_, last_);
     return SessionRow{slot_->tts_values, slot_->tts_isnull};
+}
+
+bool SessionLookup::fetch_where_remembered(const core::Uuid& id) {
+    std::optional<ItemPointerData> tid = remembered_tid(id);
+    // A vacuum may have cut off the table's end since, and can not while its lock is held.
+    if (!tid || ItemPointerGetBlockNumber(&*tid) >= RelationGetNumberOfBlocks(heap_)) {
+        return false;
+    }
+    bool has_more = false;
+    if (!table_index_fetch_tuple(fetch_, &*tid, snapshot_, slot_, &has_more, nullptr)) {
+        return false;
+    }
+    slot_getsomeattrs(slot_, column::id);
+    return pg::to_uuid(slot_->tts_values[column::id - 1]) == id;
+}
+
+bool SessionLookup::fetch_by_index(const core::Uuid& id) {
+    if (scan_ == nullptr) {
+        index_ = index_open(sessions_table().primary_key, AccessShareLock);
+        scan_ = pg::begin_index_scan(heap_, index_, snapshot_, 1);
+    }
+    ScanKeyData key;
+    ScanKeyInit(&key, column::id, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(id.data()));
+    index_rescan(scan_, &key, 1, nullptr, 0);
+    while (const ItemPointerData* found = index_getnext_tid(scan_, ForwardScanDirection)) {
+        const ItemPointerData tid = *found; // fetching moves it on, to the version that is visible
+        if (index_fetch_heap(scan_, slot_)) {
+            remember_tid(id, tid);
+            return true;
+        }
+    }
+    return false;
 }
 
 std::optional<SessionRow> SessionLookup::find_by_statement(const core::Uuid& id) {
@@ -130,11 +160,14 @@ std::optional<SessionRow> SessionLookup::find_by_statement(const core::Uuid& id)
 }
 
 void SessionLookup::close() {
-    if (scan_ != nullptr) {
-        index_endscan(scan_);
+    if (is_direct()) {
+        if (scan_ != nullptr) {
+            index_endscan(scan_);
+            index_close(index_, NoLock);
+        }
+        table_index_fetch_end(fetch_);
         ExecDropSingleTupleTableSlot(slot_);
         UnregisterSnapshot(snapshot_);
-        index_close(index_, NoLock);
     } else {
         pg::leave_owner(owner_);
     }

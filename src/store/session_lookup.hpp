@@ -1,4 +1,5 @@
-// Finding a session by its id: from the primary key's index to the heap, without the executor.
+// Finding a session by its id: where its row was found last, or from the primary key's index to the
+// heap, without the executor.
 #pragma once
 
 #include "core/lifetime.hpp"
@@ -68,15 +69,19 @@ class SessionLookup {
     Relation heap() const { return heap_; }
 
   private:
-    std::optional<SessionRow> find_by_index(const core::Uuid& id);
+    bool is_direct() const { return slot_ != nullptr; }
+    std::optional<SessionRow> find_directly(const core::Uuid& id);
+    bool fetch_where_remembered(const core::Uuid& id);
+    bool fetch_by_index(const core::Uuid& id);
     std::optional<SessionRow> find_by_statement(const core::Uuid& id);
 
     column::Number last_ = column::revoke_reason;
     Relation heap_ = nullptr;
-    Relation index_ = nullptr;
-    IndexScanDesc scan_ = nullptr;
     TupleTableSlot* slot_ = nullptr;
     Snapshot snapshot_ = nullptr;
+    IndexFetchTableData* fetch_ = nullptr;
+    Relation index_ = nullptr; // once it is needed
+    IndexScanDesc scan_ = nullptr;
     pg::OwnerScope owner_; // of the fallback
     std::array<Datum, column::count>* values_ = nullptr;
     std::array<bool, column::count>* nulls_ = nullptr;
