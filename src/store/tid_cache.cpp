@@ -44,7 +44,7 @@ void bring_forward(Set& set, Set::iterator hint) {
 
 std::optional<ItemPointerData> remembered_tid(const core::Uuid& id) {
     const auto [set, tag] = place_of(id);
-    const auto hint = std::ranges::find(set, tag, &Hint::tag);
+    auto* const hint = std::ranges::find(set, tag, &Hint::tag);
     // One that was never written is all zeros, which is no address.
     if (hint == set.end() || !ItemPointerIsValid(&hint->tid)) {
         return std::nullopt;
@@ -55,7 +55,7 @@ std::optional<ItemPointerData> remembered_tid(const core::Uuid& id) {
 
 void remember_tid(const core::Uuid& id, const ItemPointerData& tid) {
     const auto [set, tag] = place_of(id);
-    auto hint = std::ranges::find(set, tag, &Hint::tag);
+    auto* hint = std::ranges::find(set, tag, &Hint::tag);
     if (hint == set.end()) {
         hint = std::prev(set.end());
     }
