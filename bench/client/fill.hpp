@@ -5,9 +5,13 @@
 
 namespace bench {
 
+/// How rows are loaded: beside the indexes, so that these are as long use leaves them; or into
+/// empty tables as fast as can be, the indexes built afterwards.
+enum class Loading { as_in_use, bulk };
+
 /// The extension's tables, in exactly the state that create_session would leave under the default
 /// settings.
-void fill_extension(const std::string& database, const Population& population);
+void fill_extension(const std::string& database, const Population& population, Loading loading);
 
 /// The peer's tables (sql/original.sql).
 void fill_original(const std::string& database, const Population& population);

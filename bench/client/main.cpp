@@ -1,13 +1,13 @@
 // The load client of the benchmark; run.sh is who calls it.
 //
 //   client fill     --sessions N --now MICROS --spread SECONDS
-//                   [--extension DB] [--original DB] [--redis SOCKET]
+//                   [--extension DB [--bulk 1]] [--original DB] [--redis SOCKET]
 //                   [--tokens FILE --sample N]
-//   client compare  --row NAME --a SIDE:WHERE --b SIDE:WHERE --tokens FILE
-//                   [--tokens-b FILE] [--clients N] [--rounds N] [--seconds S] [--pin 1]
-//                  [--checkpoint 1]
+//   client compare  --row NAME --a SIDE:WHERE --b SIDE:WHERE --tokens FILE [--checkpoint 1]
+//                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
+//   client growth   --row NAME --sides SIDE,SIDE… --databases DB,DB… --tokens DIRECTORY
+//                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
 //   client alone    --side SIDE:WHERE --tokens FILE [--clients N] [--seconds S]
-//   client memory   --database DB --tokens FILE --calls N --failing-calls N
 //   client first    --database DB --tokens FILE --connections N
 #include "client/fill.hpp"
 #include "client/measure.hpp"
@@ -16,6 +16,7 @@
 
 #include <cstdio>
 #include <map>
+#include <sstream>
 
 namespace {
 
@@ -41,6 +42,15 @@ class Options {
     std::uint64_t count(const std::string& name, std::uint64_t otherwise) const {
         return has(name) ? count(name) : otherwise;
     }
+    /// What is separated by commas.
+    std::vector<std::string> list(const std::string& name) const {
+        std::vector<std::string> parts;
+        std::istringstream text_of_list(text(name));
+        for (std::string part; std::getline(text_of_list, part, ',');) {
+            parts.push_back(part);
+        }
+        return parts;
+    }
     double number(const std::string& name, double otherwise) const {
         return has(name) ? std::stod(text(name)) : otherwise;
     }
@@ -54,7 +64,8 @@ void fill(const Options& options) {
         options.count("sessions"), static_cast<std::int64_t>(options.count("now")),
         static_cast<std::int64_t>(options.count("spread")) * core::micros_per_second);
     if (options.has("extension")) {
-        fill_extension(options.text("extension"), population);
+        fill_extension(options.text("extension"), population,
+                       options.count("bulk", 0) == 1 ? Loading::bulk : Loading::as_in_use);
     }
     if (options.has("original")) {
         fill_original(options.text("original"), population);
@@ -67,29 +78,44 @@ void fill(const Options& options) {
     }
 }
 
+Rounds rounds_of(const Options& options) {
+    return {.row = options.text("row"),
+            .clients = options.count("clients", 1),
+            .rounds = static_cast<int>(options.count("rounds", 5)),
+            .seconds = options.number("seconds", 3),
+            .pin = options.count("pin", 0) == 1,
+            .checkpoint = options.count("checkpoint", 0) == 1};
+}
+
+/// Each side on each database, with that database's tokens.
+void growth(const Options& options) {
+    std::map<std::string, std::vector<Ticket>> tickets;
+    std::vector<Plan> plans;
+    for (const std::string& database : options.list("databases")) {
+        const auto& of_database = tickets[database] =
+            read_tickets(options.text("tokens") + "/" + database + ".tokens");
+        for (const std::string& side : options.list("sides")) {
+            plans.push_back({side + ":" + database, &of_database});
+        }
+    }
+    measure_all(rounds_of(options), plans);
+}
+
 int run(const std::string& mode, const Options& options) {
     if (mode == "fill") {
         fill(options);
         return 0;
     }
+    if (mode == "growth") {
+        growth(options);
+        return 0;
+    }
     const std::vector<Ticket> tickets = read_tickets(options.text("tokens"));
     if (mode == "compare") {
-        compare({.row = options.text("row"),
-                 .a = options.text("a"),
-                 .b = options.text("b"),
-                 .clients = options.count("clients", 1),
-                 .rounds = static_cast<int>(options.count("rounds", 5)),
-                 .seconds = options.number("seconds", 3),
-                 .pin = options.count("pin", 0) == 1,
-                 .checkpoint = options.count("checkpoint", 0) == 1},
-                tickets,
-                options.has("tokens-b") ? read_tickets(options.text("tokens-b")) : tickets);
+        compare(rounds_of(options), {options.text("a"), &tickets}, {options.text("b"), &tickets});
     } else if (mode == "alone") {
         run_alone(options.text("side"), options.count("clients", 1), options.number("seconds", 3),
                   tickets);
-    } else if (mode == "memory") {
-        probe_memory(options.text("database"), options.count("calls"),
-                     options.count("failing-calls"), tickets);
     } else if (mode == "first") {
         probe_first_call(options.text("database"), static_cast<int>(options.count("connections")),
                          tickets);

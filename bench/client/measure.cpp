@@ -48,12 +48,6 @@ void work_for(Side& side, Clock::time_point end, Work& work) {
     }
 }
 
-/// A side, and the tokens it is to use.
-struct Plan {
-    std::string side;
-    const std::vector<Ticket>* tickets;
-};
-
 /// Clients that all run slices of one side after another.
 class Crew {
   public:
@@ -197,53 +191,91 @@ double hot_share(const Watch::Updates& before, const Watch::Updates& after) {
     return all > 0 ? (after.hot - before.hot) / all : -1;
 }
 
+/// What one side did in all its rounds.
+struct Outcome {
+    Work work;
+    std::vector<double> rates;
+    std::vector<double> wal_per_unit;
+};
+
+std::vector<Outcome> take_turns(const Rounds& rounds, const std::vector<Plan>& plans,
+                                std::vector<Watch>& watches) {
+    std::vector<Outcome> outcomes(plans.size());
+    Crew crew(plans, rounds.clients, rounds.pin);
+    for (std::size_t side = 0; side < plans.size(); ++side) {
+        Work warm_up;
+        crew.slice(side, std::min(1.0, rounds.seconds), warm_up);
+    }
+    for (int round = 0; round < rounds.rounds; ++round) {
+        for (std::size_t side = 0; side < plans.size(); ++side) {
+            Outcome& outcome = outcomes[side];
+            if (rounds.checkpoint) {
+                watches[side].checkpoint();
+            }
+            const double wal_before = watches[side].wal();
+            const std::uint64_t units_before = outcome.work.units;
+            outcome.rates.push_back(crew.slice(side, rounds.seconds, outcome.work));
+            outcome.wal_per_unit.push_back((watches[side].wal() - wal_before) /
+                                           static_cast<double>(outcome.work.units - units_before));
+        }
+    }
+    return outcomes;
+}
+
+std::vector<Watch> watch(const std::vector<Plan>& plans) {
+    std::vector<Watch> watches;
+    for (const Plan& plan : plans) {
+        watches.emplace_back(plan.side);
+    }
+    return watches;
+}
+
+/// p50, p95, p99 and p99.9, in microseconds.
+void print_percentiles(const Histogram& latencies) {
+    for (const double share : {0.5, 0.95, 0.99, 0.999}) {
+        std::printf("\t%.1f", latencies.quantile(share) / 1000);
+    }
+}
+
 } // namespace
 
-void compare(const Comparison& comparison, const std::vector<Ticket>& tickets_a,
-             const std::vector<Ticket>& tickets_b) {
-    constexpr std::size_t both = 2;
-    const std::vector<std::string> names{comparison.a, comparison.b};
-    std::array<Watch, both> watches{Watch(names[0]), Watch(names[1])};
-    const std::array<Watch::Updates, both> updates_before{watches[0].updates(),
-                                                          watches[1].updates()};
-    std::array<std::vector<double>, both> rates;
-    std::array<Work, both> work;
-    std::array<std::vector<double>, both> wal_per_unit;
+void compare(const Rounds& rounds, const Plan& a, const Plan& b) {
+    std::vector<Watch> watches = watch({a, b});
+    const std::array<Watch::Updates, 2> updates_before{watches[0].updates(), watches[1].updates()};
+    const std::vector<Outcome> outcomes = take_turns(rounds, {a, b}, watches);
     std::vector<double> ratios;
-    {
-        Crew crew({{names[0], &tickets_a}, {names[1], &tickets_b}}, comparison.clients,
-                  comparison.pin);
-        for (std::size_t side = 0; side < both; ++side) {
-            Work warm_up;
-            crew.slice(side, std::min(1.0, comparison.seconds), warm_up);
-        }
-        for (int round = 0; round < comparison.rounds; ++round) {
-            for (std::size_t side = 0; side < both; ++side) {
-                if (comparison.checkpoint) {
-                    watches[side].checkpoint();
-                }
-                const double wal_before = watches[side].wal();
-                const std::uint64_t units_before = work[side].units;
-                rates[side].push_back(crew.slice(side, comparison.seconds, work[side]));
-                wal_per_unit[side].push_back((watches[side].wal() - wal_before) /
-                                             static_cast<double>(work[side].units - units_before));
-            }
-            ratios.push_back(rates[0].back() / rates[1].back());
-        }
+    for (std::size_t round = 0; round < outcomes[0].rates.size(); ++round) {
+        ratios.push_back(outcomes[0].rates[round] / outcomes[1].rates[round]);
     }
     // The backends report as they end.
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    std::printf("%s\t%s\t%s\t%zu\t%d\t%d\t%g", comparison.row.c_str(), comparison.a.c_str(),
-                comparison.b.c_str(), comparison.clients, comparison.pin ? 1 : 0, comparison.rounds,
-                comparison.seconds);
-    for (std::size_t side = 0; side < both; ++side) {
-        std::printf("\t%.1f\t%.1f\t%.1f\t%.0f\t%.4f", median(rates[side]),
-                    work[side].latencies.quantile(0.5) / 1000,
-                    work[side].latencies.quantile(0.99) / 1000, median(wal_per_unit[side]),
+    std::printf("%s\t%s\t%s\t%zu\t%d\t%d\t%g", rounds.row.c_str(), a.side.c_str(), b.side.c_str(),
+                rounds.clients, rounds.pin ? 1 : 0, rounds.rounds, rounds.seconds);
+    for (std::size_t side = 0; side < outcomes.size(); ++side) {
+        const Outcome& outcome = outcomes[side];
+        std::printf("\t%.1f", median(outcome.rates));
+        print_percentiles(outcome.work.latencies);
+        std::printf("\t%.0f\t%.4f", median(outcome.wal_per_unit),
                     hot_share(updates_before[side], watches[side].updates()));
     }
-    std::printf("\t%.4f\t%.4f\t%.4f\t%.4f\n", median(rates[0]) / median(rates[1]), median(ratios),
-                *std::ranges::min_element(ratios), *std::ranges::max_element(ratios));
+    std::printf("\t%.4f\t%.4f\t%.4f\t%.4f\n", median(outcomes[0].rates) / median(outcomes[1].rates),
+                median(ratios), *std::ranges::min_element(ratios),
+                *std::ranges::max_element(ratios));
+    std::fflush(stdout);
+}
+
+void measure_all(const Rounds& rounds, const std::vector<Plan>& plans) {
+    std::vector<Watch> watches = watch(plans);
+    const std::vector<Outcome> outcomes = take_turns(rounds, plans, watches);
+    for (std::size_t side = 0; side < plans.size(); ++side) {
+        std::printf("%s\t%s\t%zu\t%d", rounds.row.c_str(), plans[side].side.c_str(), rounds.clients,
+                    rounds.pin ? 1 : 0);
+        print_percentiles(outcomes[side].work.latencies);
+        for (const double rate : outcomes[side].rates) {
+            std::printf("\t%.1f", rate);
+        }
+        std::printf("\n");
+    }
     std::fflush(stdout);
 }
 
@@ -252,8 +284,9 @@ void run_alone(const std::string& side, std::size_t clients, double seconds,
     Work work;
     Crew crew({{side, &tickets}}, clients, false);
     const double rate = crew.slice(0, seconds, work);
-    std::printf("%llu\t%.1f\t%.1f\t%.1f\n", static_cast<unsigned long long>(work.units), rate,
-                work.latencies.quantile(0.5) / 1000, work.latencies.quantile(0.99) / 1000);
+    std::printf("%llu\t%.1f", static_cast<unsigned long long>(work.units), rate);
+    print_percentiles(work.latencies);
+    std::printf("\n");
 }
 
 } // namespace bench

@@ -1,14 +1,13 @@
-// Two sides against each other, in interleaved rounds A B A B …
+// Sides against each other, in interleaved rounds A B A B …
 #pragma once
 
 #include "client/sides.hpp"
 
 namespace bench {
 
-struct Comparison {
+/// How they take turns.
+struct Rounds {
     std::string row; // its name in the results
-    std::string a;
-    std::string b;
     std::size_t clients = 1;
     int rounds = 5;
     double seconds = 3;      // of each slice
@@ -16,13 +15,21 @@ struct Comparison {
     bool checkpoint = false; // before each slice
 };
 
+/// A side, and the tokens it is to use.
+struct Plan {
+    std::string side;
+    const std::vector<Ticket>* tickets;
+};
+
 /// Runs the rounds after a warm-up, and prints one line of tab-separated fields, which
 /// report.py names.
-void compare(const Comparison& comparison, const std::vector<Ticket>& tickets_a,
-             const std::vector<Ticket>& tickets_b);
+void compare(const Rounds& rounds, const Plan& a, const Plan& b);
 
-/// One side alone for `seconds`: prints operations, operations a second, p50 and p99
-/// (microseconds).
+/// The same with any number of sides: A B C A B C …; prints a line for each, with the rates of all
+/// its rounds and the percentiles of its latencies.
+void measure_all(const Rounds& rounds, const std::vector<Plan>& plans);
+
+/// One side alone for `seconds`: prints operations, operations a second, and the percentiles.
 void run_alone(const std::string& side, std::size_t clients, double seconds,
                const std::vector<Ticket>& tickets);
 

@@ -6,10 +6,12 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <random>
+#include <span>
 #include <sstream>
 
 namespace bench {
@@ -25,6 +27,13 @@ class Drawing : public Side {
 
   protected:
     const Ticket& draw() { return tickets_[any_(random_)]; }
+    /// So many in a row from a random place.
+    std::span<const Ticket> draw_many(std::size_t count) {
+        if (count > tickets_.size()) {
+            throw Failure("not enough tokens for a batch of " + std::to_string(count));
+        }
+        return std::span(tickets_).subspan(std::min(any_(random_), tickets_.size() - count), count);
+    }
     std::mt19937_64& random() { return random_; }
 
   private:
@@ -69,27 +78,57 @@ class Validate : public OfPostgres {
     }
 };
 
-class ValidateMany : public OfPostgres {
+/// A call for `size` different tickets, neighbours in the file, which is in random order.
+template <std::size_t size>
+class Batch : public OfPostgres {
   public:
-    ValidateMany(const std::string& database, const Client& client) : OfPostgres(database, client) {
-        connection().prepare("validate", "SELECT * FROM session_service.validate_sessions($1)");
-    }
-    std::uint64_t once() override {
-        constexpr int tokens = 100;
+    using OfPostgres::OfPostgres;
+
+  protected:
+    /// The literal of an array of one field of them.
+    const std::string& draw_array(std::string Ticket::*field) {
         array_ = "{";
-        for (int i = 0; i < tokens; ++i) {
-            array_ += i == 0 ? "" : ",";
-            array_ += draw().token;
+        for (const Ticket& ticket : draw_many(size)) {
+            array_ += array_.size() == 1 ? "" : ",";
+            array_ += ticket.*field;
         }
         array_ += "}";
-        if (connection().run_prepared("validate", {array_.c_str()}).rows() != tokens) {
-            throw Failure("validate_sessions: a token was refused");
-        }
-        return tokens;
+        return array_;
     }
 
   private:
     std::string array_;
+};
+
+template <std::size_t size>
+class ValidateMany : public Batch<size> {
+  public:
+    ValidateMany(const std::string& database, const Client& client)
+        : Batch<size>(database, client) {
+        this->connection().prepare("validate",
+                                   "SELECT * FROM session_service.validate_sessions($1)");
+    }
+    std::uint64_t once() override {
+        const std::string& tokens = this->draw_array(&Ticket::token);
+        if (this->connection().run_prepared("validate", {tokens.c_str()}).rows() !=
+            static_cast<int>(size)) {
+            throw Failure("validate_sessions: a token was refused");
+        }
+        return size;
+    }
+};
+
+template <std::size_t size>
+class Touch : public Batch<size> {
+  public:
+    Touch(const std::string& database, const Client& client) : Batch<size>(database, client) {
+        this->connection().prepare("touch", "SELECT session_service.touch_sessions($1)");
+    }
+    std::uint64_t once() override {
+        const std::string& ids = this->draw_array(&Ticket::session_id);
+        // With several clients a row may be another's at that moment.
+        return std::stoull(this->one_row("touch", {ids.c_str()}).text(0, 0));
+    }
 };
 
 class Refuse : public OfPostgres {
@@ -350,7 +389,11 @@ using Maker = std::unique_ptr<Side> (*)(const std::string&, const Client&);
 const std::map<std::string, Maker>& makers() {
     static const std::map<std::string, Maker> all{
         {"validate", make<Validate>},
-        {"validate_many", make<ValidateMany>},
+        {"validate_100", make<ValidateMany<100>>},
+        {"validate_1000", make<ValidateMany<1000>>},
+        {"touch_1", make<Touch<1>>},
+        {"touch_100", make<Touch<100>>},
+        {"touch_1000", make<Touch<1000>>},
         {"refuse", make<Refuse>},
         {"create", make<Create>},
         {"refresh", make<Refresh>},
