@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Writes RESULTS.md and results.svg from what run.sh measured, in the directory that is given."""
+"""Writes RESULTS.md, results.svg and growth.svg from what run.sh measured, in the directory that is given."""
 
 import collections
 import html
 import math
 import pathlib
+import statistics
 import sys
 
 FIELDS = (
     "row a b clients pinned rounds seconds "
-    "rate_a p50_a p99_a wal_a hot_a rate_b p50_b p99_b wal_b hot_b "
+    "rate_a p50_a p95_a p99_a p999_a wal_a hot_a rate_b p50_b p95_b p99_b p999_b wal_b hot_b "
     "ratio round_ratio round_min round_max"
 ).split()
 
@@ -23,6 +24,9 @@ ROWS = {
     "P3-create": ("create_session / Redis SET, appendfsync always", 3, 3),
     "P3-everysec": ("create_session / Redis SET, appendfsync everysec", None, None),
     "P4": ("validate_sessions of 100 / validate_session, tokens", 8, 8),
+    "P4-1000": ("validate_sessions of 1,000 / validate_session, tokens", None, None),
+    "P4-touch": ("touch_sessions of 100 / of one, sessions", None, None),
+    "P4-touch-1000": ("touch_sessions of 1,000 / of one, sessions", None, None),
     "P5": ("create_session / the original's count, INSERT, count", 1.5, 1.5),
     "P5-checkpoint": ("the same, a checkpoint before each slice", None, None),
     "P5-records": ("the same, without full page images", None, None),
@@ -30,7 +34,6 @@ ROWS = {
     "P6": ("refresh_session / the original's SELECT, INSERT, UPDATE", 2, 2),
     "P6-checkpoint": ("the same, a checkpoint before each slice", None, None),
     "P6-records": ("the same, without full page images", None, None),
-    "P7": ("validate_session, largest database / smallest", 0.9, 0.9),
 }
 # Bytes of WAL: of the records alone, and with the full page images that follow a checkpoint. (Without either
 # switch the sides would differ by what of their pages was written before.)
@@ -56,6 +59,20 @@ def read_comparisons(directory):
     return found
 
 
+PERCENTILES = ("p50", "p95", "p99", "p99.9")
+
+
+def read_growth(directory):
+    """What each side did on each size: the clients and whether they were bound, and then by side and database."""
+    found = collections.defaultdict(dict)
+    for line in read_lines(directory / "growth.tsv"):
+        side, _, database = line[1].partition(":")
+        rates = [float(cell) for cell in line[8:]]
+        found[int(line[2]), float(line[3])][side, database] = {
+            "rates": rates, "rate": statistics.median(rates), **dict(zip(PERCENTILES, map(float, line[4:8])))}
+    return found
+
+
 def clients_of(entry):
     count = int(entry["clients"])
     text = "1 client" if count == 1 else f"{count} clients"
@@ -74,9 +91,11 @@ def plain(value):
 class Figure:
     """One line of the table of goals: at_most tells on which side of the goal to be."""
 
-    def __init__(self, row, what, value, goal=None, at_most=False, unit="", note=""):
+    def __init__(self, row, what, value, goal=None, at_most=False, unit="", note="", case="", spread=None):
         self.row, self.what, self.value, self.goal = row, what, value, goal
         self.at_most, self.unit, self.note = at_most, unit, note
+        # Of several figures of the same: which; and the least and the greatest of what it is the median of.
+        self.case, self.spread = case, spread
 
     @property
     def verdict(self):
@@ -87,7 +106,7 @@ class Figure:
 
     def cells(self):
         goal = "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {plain(self.goal)}{self.unit}"
-        return [self.row, self.what, f"{plain(self.value)}{self.unit}", self.note, goal, self.verdict]
+        return [self.row, self.what + (f"; {self.case}" if self.case else ""), f"{plain(self.value)}{self.unit}", self.note, goal, self.verdict]
 
 
 def ratios(comparisons):
@@ -95,8 +114,25 @@ def ratios(comparisons):
         what, goal_one, goal_many = ROWS[entry["row"]]
         many = entry["clients"] > 1
         spread = f"{entry['round_ratio']:.2f} ({entry['round_min']:.2f} to {entry['round_max']:.2f})"
-        yield Figure(entry["row"], f"{what}; {clients_of(entry)}", entry["ratio"],
-                     goal_many if many else goal_one, note=spread)
+        yield Figure(entry["row"], what, entry["ratio"], goal_many if many else goal_one, note=spread,
+                     case=clients_of(entry), spread=(entry["round_min"], entry["round_max"]))
+
+
+def growth_figures(growth, sizes):
+    """P7: a call in a larger database against one in the small."""
+    for (clients, pinned), outcomes in growth.items():
+        for database in ("usual", "large"):
+            if ("validate", database) not in outcomes:
+                continue
+            last = database == "large" or ("validate", "large") not in outcomes
+            rounds = [large / small for large, small in zip(outcomes["validate", database]["rates"],
+                                                            outcomes["validate", "small"]["rates"])]
+            select = outcomes["select", database]["rate"] / outcomes["select", "small"]["rate"]
+            yield Figure("P7", f"validate_session, {sizes[database]:,} sessions / {sizes['small']:,}",
+                         outcomes["validate", database]["rate"] / outcomes["validate", "small"]["rate"],
+                         0.9 if last else None,
+                         note=f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}); the bare SELECT: {select:.2f}",
+                         case=clients_of({"clients": clients, "pinned": pinned}), spread=(min(rounds), max(rounds)))
 
 
 def wal(comparisons):
@@ -111,13 +147,37 @@ def hot_shares(comparisons):
     for row, what in (("P2", "activity writes"), ("P6", "refreshes")):
         for entry in comparisons:
             if entry["row"] == row and entry["hot_a"] >= 0:
-                yield Figure("P9", f"HOT share of {what}; {clients_of(entry)}", entry["hot_a"] * 100, 95,
+                yield Figure("P9", f"HOT share of {what}", entry["hot_a"] * 100, 95, case=clients_of(entry),
                              unit=" %", note=f"the original's updates: {max(entry['hot_b'], 0) * 100:.0f} %")
 
 
-def median(values):
-    values = sorted(values)
-    return values[len(values) // 2]
+class Memory:
+    """What one function left behind in one backend."""
+
+    def __init__(self, line):
+        self.name, self.outcome = line[:2]
+        self.calls, before, _, after, contexts_before, _, contexts_after = map(int, line[2:])
+        self.private, self.contexts = after - before, contexts_after - contexts_before
+
+
+def read_memory(directory):
+    return [Memory(line) for line in read_lines(directory / "memory.tsv")]
+
+
+def memory_figures(memory, expected):
+    for what, outcomes in (("successful", ("success",)), ("refused or failing", ("refusal", "error", "any"))):
+        probes = [probe for probe in memory if probe.outcome in outcomes]
+        if not probes:
+            continue
+        calls = [probe.calls for probe in probes]
+        most = sum(count == max(calls) for count in calls)
+        of_them = f"of {len(probes)}, {most} with {max(calls):,} calls, the others within the time with {min(calls):,} or more"
+        for kind in ("private", "contexts"):
+            worst = max(probes, key=lambda probe: getattr(probe, kind))
+            yield Figure("P11", f"growth of a backend's {'private memory' if kind == 'private' else 'memory contexts'} by {what} calls, the worst",
+                         getattr(worst, kind) / 1e6, 1, True, " MB", f"{worst.name}; {of_them}")
+    if memory and len(memory) != int(expected[0]):
+        yield Figure("P11", "probes that did not succeed", expected[0] - len(memory), 0, True)
 
 
 def others(directory):
@@ -126,7 +186,7 @@ def others(directory):
         figures[row, name].append(float(value))
 
     def of(row, name):
-        return median(figures[row, name])
+        return statistics.median(figures[row, name])
 
     if ("P8", "session_service.sessions") in figures:
         ours, original = of("P8", "session_service.sessions"), of("P8", "original.sessions")
@@ -144,16 +204,12 @@ def others(directory):
                      0.8, note=f"{plain(of('P10', 'cleanup'))} / {plain(of('P10', 'delete'))} rows a second")
         yield Figure("P10", f"p99 of validate_session while {plain(of('P10', 'rows'))} sessions are cleaned / idle",
                      of("P10", "p99-busy") / of("P10", "p99-idle"), 2, True,
-                     note=f"{plain(of('P10', 'p99-busy'))} / {plain(of('P10', 'p99-idle'))} µs; "
-                          f"p50 {plain(of('P10', 'p50-busy'))} / {plain(of('P10', 'p50-idle'))} µs")
-    memory = read_lines(directory / "memory.tsv")
-    if memory:
-        worst = max(memory, key=lambda line: int(line[3]) - int(line[2]))
-        yield Figure("P11", f"growth of a backend's private memory over {int(worst[1]):,} calls, the worst function",
-                     (int(worst[3]) - int(worst[2])) / 1e6, 1, True, " MB", worst[0])
-        worst = max(memory, key=lambda line: int(line[5]) - int(line[4]))
-        yield Figure("P11", "growth of its memory contexts, the worst function", (int(worst[5]) - int(worst[4])) / 1e6,
-                     1, True, " MB", worst[0])
+                     note="; ".join(f"{share} {plain(of('P10', share + '-busy'))} / {plain(of('P10', share + '-idle'))} µs"
+                                    for share in PERCENTILES))
+        yield Figure("P10", "cleanup_sessions meanwhile / alone, rows a second",
+                     of("P10", "cleanup-busy") / of("P10", "cleanup"),
+                     note=f"{plain(of('P10', 'cleanup-busy'))} / {plain(of('P10', 'cleanup'))} rows a second")
+    yield from memory_figures(read_memory(directory), figures["P11", "probes"])
     if ("P12", "validate_session, first") in figures:
         more = of("P12", "validate_session, first") - of("P12", "validate_session, second")
         bare = of("P12", "bare SELECT, first") - of("P12", "bare SELECT, second")
@@ -178,107 +234,226 @@ def short(side):
     return name + (f" ({where})" if "/" not in where and where != "usual" else "")
 
 
-def report(directory, comparisons, figures):
+def growth_table(growth, sizes):
+    rows = []
+    for (clients, pinned), outcomes in growth.items():
+        for (side, database), outcome in outcomes.items():
+            first = outcomes[side, "small"]
+            rows.append([clients_of({"clients": clients, "pinned": pinned}),
+                         {"validate": "validate_session", "select": "bare SELECT"}[side], f"{sizes[database]:,}",
+                         plain(outcome["rate"]), f"{outcome['rate'] / first['rate']:.2f}"]
+                        + [plain(outcome[share]) for share in PERCENTILES])
+    rows.sort(key=lambda row: (row[0] != rows[0][0], row[1] != "validate_session"))
+    return markdown_table(["clients", "call", "sessions", "a second", "of the smallest's"]
+                          + [share + " µs" for share in PERCENTILES], rows)
+
+
+def memory_table(memory):
+    """The largest first; what grew little is folded away."""
+    rows = [[probe.name, probe.outcome.replace("any", "refusal or error"), f"{probe.calls:,}", f"{probe.private:,}",
+             f"{probe.contexts:,}"] for probe in sorted(memory, key=lambda probe: -probe.private)]
+    head = ["call", "outcome", "calls", "private memory, bytes more", "memory contexts, bytes more"]
+    return [markdown_table(head, rows[:8]), "", "<details><summary>All of them</summary>", "", markdown_table(head, rows), "",
+            "</details>", ""]
+
+
+def report(directory, comparisons, growth, sizes, figures):
     setup = dict(line for line in read_lines(directory / "setup.tsv"))
-    ahead = [figure for figure in figures if figure.verdict == "ahead"]
-    behind = [figure for figure in figures if "behind" in figure.verdict]
+    goals = [figure for figure in figures if figure.goal is not None]
+    behind = [figure for figure in goals if figure.verdict != "ahead"]
     text = ["# Results", "",
-            f"Measured on {setup['date']} by `bench/run.sh{' --quick' if setup['quick'] == 'yes' else ''}`; "
+            f"Measured on {setup['date']} by `bench/run.sh{' --quick' if setup['quick'] == 'yes' else ''}`, "
+            f"in {float(setup['took']) / 60:.0f} minutes, {float(setup['filling']) / 60:.0f} of them to build and to fill; "
             "[README.md](README.md) tells what each row measures.", "",
             f"- PostgreSQL {setup['server']}, shared_buffers {setup['shared_buffers']}, fsync and synchronous_commit on, "
             "autovacuum off while measuring; Redis " + setup["redis"] + ", append-only file.",
             f"- {setup['processors']}, {setup['memory']}, {setup['kernel']}; servers and clients share them. "
             f"Load average of the machine at the start: {setup['load']}.",
-            f"- Sessions in the small, the usual and the large database: {setup['sizes']}"
-            + (" (0: left out)." if setup["sizes"].endswith(" 0") else "."),
+            f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
+            + (" (0: left out)." if 0 in sizes.values() else "."),
             f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …; prepared statements, unix "
-            "sockets; 100,000 tokens drawn at random, or a third of a smaller database's.",
+            "sockets; 100,000 tokens drawn at random, or as many as a smaller database has.",
             "- \"One processor\": the client and the server's process are bound to the same one, so that a call costs what "
             "it computes and not the wake-up of another processor.", "",
-            "![Ratios against their goals](results.svg)", "", "## Figures and goals", "",
-            f"{len(ahead)} figures reach their goal, {len(behind)} fall short. Ratios are of medians; beside them the median "
-            "of the rounds' ratios, the least and the greatest.", "",
-            markdown_table(["row", "what", "figure", "rounds, or parts", "goal", ""], [f.cells() for f in figures]), ""]
-    text += ["## What is ahead, what is behind", ""]
-    text += [f"- Ahead: {f.row}, {f.what}: {plain(f.value)}{f.unit}." for f in ahead]
-    text += [f"- Behind: {f.row}, {f.what}: {plain(f.value)}{f.unit}, where {plain(f.goal)}{f.unit} is wanted."
-             for f in behind] or ["- Nothing that was measured is behind its goal."]
-    text += ["", "## Both sides of each comparison", "",
-             markdown_table(["row", "clients", "A", "a second", "p50 µs", "p99 µs", "B", "a second", "p50 µs", "p99 µs"],
-                            [[e["row"], clients_of(e), short(e["a"]), plain(e["rate_a"]), plain(e["p50_a"]),
-                              plain(e["p99_a"]), short(e["b"]), plain(e["rate_b"]), plain(e["p50_b"]),
-                              plain(e["p99_b"])] for e in comparisons]), ""]
-    memory = read_lines(directory / "memory.tsv")
+            f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "
+            + ("These do not:" if behind else "None is behind."), ""]
+    text += [f"- {f.row}, {f.what}{'; ' + f.case if f.case else ''}: {plain(f.value)}{f.unit}, "
+             f"{'at most' if f.at_most else 'at least'} {plain(f.goal)}{f.unit} wanted" for f in behind]
+    text += ["", "![Ratios against their goals](results.svg)", "", "## Figures and goals", "",
+             "Ratios are of medians; beside them the median of the rounds' ratios, the least and the greatest.", "",
+             markdown_table(["row", "what", "figure", "rounds, or parts", "goal", ""], [f.cells() for f in figures]), ""]
+    if growth:
+        text += ["## Growth", "",
+                 "`validate_session` beside the bare SELECT of the same row, in turns over all sizes: what the SELECT loses "
+                 "from size to size is PostgreSQL's own, longer ways through index and memory.", "",
+                 "![Latency over the number of sessions](growth.svg)", "", growth_table(growth, sizes), ""]
+    text += ["## Both sides of each comparison", "",
+             markdown_table(["row", "clients", "A", "a second"] + [share + " µs" for share in PERCENTILES]
+                            + ["B", "a second"] + [share + " µs" for share in PERCENTILES],
+                            [[e["row"], clients_of(e)] + [cell for side in "ab" for cell in (
+                                short(e[side]), plain(e[f"rate_{side}"]),
+                                *(plain(e[f"{share.replace('.', '')}_{side}"]) for share in PERCENTILES))]
+                             for e in comparisons]), ""]
+    memory = read_memory(directory)
     if memory:
         text += ["## Memory of a backend", "",
-                 markdown_table(["function", "calls", "private memory before", "after", "contexts before", "after"],
-                                [[line[0]] + [f"{int(cell):,}" for cell in line[1:]] for line in memory]), ""]
+                 "Private memory is what the process has beside shared buffers, contexts what the server's allocator gave out of "
+                 "it; both as they are after all calls of one backend, less what they were after its first 2,000.", ""]
+        text += memory_table(memory)
     (directory / "RESULTS.md").write_text("\n".join(text))
 
 
 STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #1f2328 }
-.small { font-size: 11px; fill: #59636e }
-.bar { fill: #2f6fb5 } .behind { fill: #b35900 } .free { fill: #8c959f }
-.axis { stroke: #8c959f } .goal { stroke: #1f2328; stroke-width: 2 } .range { stroke: #1f2328; stroke-opacity: .6 }
+text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+.title { font-size: 15px; font-weight: 600 } .head { font-weight: 600 }
+.small { font-size: 11px; fill: #59636e } .end { text-anchor: end } .middle { text-anchor: middle }
+.background { fill: #ffffff } .band { fill: #f6f8fa }
+.axis { stroke: #d1d9e0 } .one { stroke: #59636e }
+.ahead { fill: #1a7f37; stroke: #1a7f37 } .behind { fill: #bc4c00; stroke: #bc4c00 } .free { fill: #6e7781; stroke: #6e7781 }
+.goal { stroke: #1f2328; stroke-width: 2.5 } .range { stroke-opacity: .4; stroke-width: 5; stroke-linecap: round }
+.way { stroke-width: 1.5 } .ours { stroke: #0969da; fill: #0969da } .select { stroke: #8250df; fill: #8250df }
+path { fill: none !important; stroke-width: 2 } .dashed { stroke-dasharray: 5 4 }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 } .small { fill: #9198a1 }
-  .bar { fill: #6cb0f5 } .behind { fill: #f0a04b } .free { fill: #6e7681 }
-  .goal { stroke: #e6edf3 } .range { stroke: #e6edf3 }
+  text { fill: #e6edf3 } .small { fill: #9198a1 } .background { fill: #0d1117 } .band { fill: #151b23 }
+  .axis { stroke: #3d444d } .one { stroke: #9198a1 } .goal { stroke: #e6edf3 }
+  .ahead { fill: #3fb950; stroke: #3fb950 } .behind { fill: #f0883e; stroke: #f0883e } .free { fill: #9198a1; stroke: #9198a1 }
+  .ours { stroke: #4493f8; fill: #4493f8 } .select { stroke: #ab7df8; fill: #ab7df8 }
 }
 """
 
 
-def plot(directory, comparisons):
-    """Bars of the ratios on a logarithmic axis from 1/16 to 128, a mark at each goal."""
-    low, high = math.log2(1 / 16), math.log2(128)
-    left, width, height, top = 520, 420, 26, 60
+class Drawing:
+    """An SVG; text that is not of this program is escaped."""
+
+    def __init__(self, width, height, title):
+        self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',
+                      f'<title id="title">{html.escape(title)}</title>', f"<style>{STYLE}</style>",
+                      f'<rect class="background" width="{width}" height="{height}"/>']
+        self.text(16, 26, title, "title")
+
+    def text(self, x, y, text, kind=""):
+        self.parts.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{html.escape(text)}</text>')
+
+    def line(self, x1, y1, x2, y2, kind):
+        self.parts.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
+
+    def dot(self, x, y, kind):
+        self.parts.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
+
+    def curve(self, points, kind):
+        way = " L ".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        self.parts.append(f'<path class="{kind}" d="M {way}"/>')
+
+    def band(self, y, width, height):
+        self.parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{width}" height="{height}"/>')
+
+    def write(self, path):
+        path.write_text("\n".join([*self.parts, "</svg>"]) + "\n")
+
+
+def plot_ratios(path, figures):
+    """A dot for each ratio on a logarithmic axis, a mark at its goal, and the way between them."""
+    groups = collections.defaultdict(list)
+    for figure in figures:
+        # Bytes and shares have figures of their own in the table.
+        if figure.unit == "" and figure.value > 0:
+            groups[figure.row, figure.what].append(figure)
+    low, high = math.log2(1 / 16), math.log2(1024)
+    left, plot_width, line, width, top = 480, 500, 17, 1060, 84
 
     def x(ratio):
-        return left + width * (min(max(math.log2(ratio), low), high) - low) / (high - low)
+        return left + plot_width * (min(max(math.log2(ratio), low), high) - low) / (high - low)
 
-    bottom = top + height * len(comparisons)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 80} {bottom + 40}" '
-           'role="img" aria-labelledby="title">',
-           '<title id="title">Operations a second, session_service against each peer</title>',
-           f"<style>{STYLE}</style>",
-           '<text x="10" y="22">Operations a second: this extension / the other side (log scale)</text>',
-           '<text x="10" y="40" class="small">Bar: ratio of medians. Thin line: least and greatest round. '
-           "Upright mark: the goal.</text>"]
-    for power in range(-4, 8):
+    height = top + sum(max(len(cases), 1) * line + 8 for cases in groups.values()) + 34
+    drawing = Drawing(width, height, "How the extension compares, and what it should reach")
+    drawing.text(16, 46, "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.", "small")
+    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤.", "small")
+    y = top
+    for i, ((row, what), cases) in enumerate(groups.items()):
+        block = len(cases) * line + 8
+        if i % 2 == 0:
+            drawing.band(y, width, block)
+        y += block
+    for power in range(-4, 11):
         at = x(2.0 ** power)
-        label = str(2 ** power) if power >= 0 else f"1/{2 ** -power}"
-        out.append(f'<line class="axis" stroke-opacity="{1 if power == 0 else .25}" x1="{at:.1f}" y1="{top - 8}" '
-                   f'x2="{at:.1f}" y2="{bottom}"/>')
-        out.append(f'<text class="small" text-anchor="middle" x="{at:.1f}" y="{bottom + 16}">{label}</text>')
-    for i, entry in enumerate(comparisons):
-        what, goal_one, goal_many = ROWS[entry["row"]]
-        goal = goal_many if entry["clients"] > 1 else goal_one
-        kind = "free" if goal is None else "bar" if entry["ratio"] >= goal else "behind"
-        y = top + height * i
-        one, value = x(1), x(entry["ratio"])
-        label = html.escape(f"{entry['row']}  {what}")
-        out.append(f'<text class="small" x="{left - 10}" y="{y + 16}" text-anchor="end">{label} · '
-                   f"{'c' if entry['pinned'] else ''}{int(entry['clients'])}</text>")
-        out.append(f'<rect class="{kind}" x="{min(one, value):.1f}" y="{y + 5}" '
-                   f'width="{max(abs(value - one), 1):.1f}" height="{height - 12}"/>')
-        out.append(f'<line class="range" x1="{x(entry["round_min"]):.1f}" y1="{y + 12}" '
-                   f'x2="{x(entry["round_max"]):.1f}" y2="{y + 12}"/>')
-        if goal is not None:
-            out.append(f'<line class="goal" x1="{x(goal):.1f}" y1="{y + 2}" x2="{x(goal):.1f}" y2="{y + height - 4}"/>')
-        out.append(f'<text x="{left + width + 10}" y="{y + 17}">{plain(entry["ratio"])}</text>')
-    out.append(f'<text class="small" x="10" y="{bottom + 34}">Last number of a label: clients; '
-               "c1: one client, bound to the server's processor.</text></svg>")
-    (directory / "results.svg").write_text("\n".join(out) + "\n")
+        drawing.line(at, top, at, height - 34, "one" if power == 0 else "axis")
+        if power % 2 == 0 or power == 0:
+            drawing.text(at, height - 18, f"{2 ** power}×" if power >= 0 else f"1/{2 ** -power}", "small middle")
+    y = top
+    for (row, what), cases in groups.items():
+        for n, figure in enumerate(cases):
+            middle = y + 4 + line * (n + 0.5)
+            if n == 0:
+                drawing.text(16, middle + 4, row, "head")
+                drawing.text(110 if len(row) > 8 else 80, middle + 4, what if len(what) < 56 else what[:54] + "…")
+            drawing.text(left - 12, middle + 4, figure.case.replace("one processor", "1 CPU") if n or len(what) < 40 else "", "small end")
+            kind = "free" if figure.goal is None else "ahead" if figure.verdict == "ahead" else "behind"
+            if figure.spread:
+                drawing.line(x(figure.spread[0]), middle, x(figure.spread[1]), middle, kind + " range")
+            if figure.goal is not None:
+                drawing.line(x(figure.goal), middle, x(figure.value), middle, kind + " way")
+                drawing.line(x(figure.goal), middle - 7, x(figure.goal), middle + 7, "goal")
+            drawing.dot(x(figure.value), middle, kind)
+            drawing.text(width - 14, middle + 4, plain(figure.value) + ("" if figure.goal is None else
+                         f"  ({'≤' if figure.at_most else '≥'} {plain(figure.goal)})"), "small end")
+        y += len(cases) * line + 8
+    drawing.write(path)
+
+
+def plot_growth(path, growth, sizes):
+    """Latencies over the number of sessions, both axes logarithmic: a panel for each number of clients."""
+    panel, margin, top, bottom = 400, 70, 96, 340
+    drawing = Drawing(margin + len(growth) * (panel + margin), bottom + 56, "Latency of one call over the number of sessions")
+    drawing.line(16, 44, 46, 44, "ours way")
+    drawing.text(52, 48, "validate_session")
+    drawing.line(166, 44, 196, 44, "select way dashed")
+    drawing.text(202, 48, "bare SELECT by primary key; lower is better, both axes are logarithmic")
+    known = [count for count in sizes.values() if count > 0]
+    for i, ((clients, pinned), outcomes) in enumerate(growth.items()):
+        left = margin + i * (panel + margin)
+        values = [outcome[share] for outcome in outcomes.values() for share in PERCENTILES]
+        low, high = math.log10(min(values) * 0.8), math.log10(max(values) * 1.25)
+
+        def x(count):
+            return left + (panel - 60) * (math.log10(count) - math.log10(known[0])) / (math.log10(known[-1]) - math.log10(known[0]))
+
+        def y(value):
+            return bottom - (bottom - top) * (math.log10(value) - low) / (high - low)
+
+        drawing.text(left, top - 16, clients_of({"clients": clients, "pinned": pinned}), "head")
+        for exponent in range(0, 7):
+            for step in (1, 2, 5):
+                value = step * 10 ** exponent
+                if low <= math.log10(value) <= high:
+                    drawing.line(left, y(value), left + panel - 60, y(value), "axis")
+                    drawing.text(left - 8, y(value) + 4, f"{value:,} µs", "small end")
+        for count in known:
+            drawing.line(x(count), top, x(count), bottom, "axis")
+            drawing.text(x(count), bottom + 18, f"{count:,}", "small middle")
+        for side, kind in (("select", "select dashed"), ("validate", "ours")):
+            for share in PERCENTILES:
+                points = [(x(sizes[database]), y(outcomes[side, database][share]))
+                          for database in sizes if (side, database) in outcomes]
+                drawing.curve(points, kind)
+                for point in points:
+                    drawing.dot(*point, kind.split()[0])
+                if side == "validate":
+                    drawing.text(left + panel - 52, points[-1][1] + 4, share, "small")
+        drawing.text(left + (panel - 60) / 2, bottom + 40, "sessions", "small middle")
+    drawing.write(path)
 
 
 def main():
     directory = pathlib.Path(sys.argv[1])
-    comparisons = read_comparisons(directory)
-    figures = [*ratios(comparisons), *wal(comparisons), *hot_shares(comparisons), *others(directory)]
+    comparisons, growth = read_comparisons(directory), read_growth(directory)
+    setup = dict(read_lines(directory / "setup.tsv"))
+    sizes = dict(zip(("small", "usual", "large"), (int(size) for size in setup["sizes"].split(", "))))
+    figures = [*ratios(comparisons), *wal(comparisons), *hot_shares(comparisons), *growth_figures(growth, sizes), *others(directory)]
     figures.sort(key=lambda figure: (int(figure.row.split("-")[0][1:]), figure.row))
-    report(directory, comparisons, figures)
-    plot(directory, comparisons)
+    report(directory, comparisons, growth, sizes, figures)
+    plot_ratios(directory / "results.svg", figures)
+    if growth:
+        plot_growth(directory / "growth.svg", growth, sizes)
 
 
 main()

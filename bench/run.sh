@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The benchmark, from a clone: `bash bench/run.sh [option...]`. Writes bench/RESULTS.md and bench/results.svg.
+# The benchmark, from a clone: `bash bench/run.sh [option...]`. Writes bench/RESULTS.md and its plots.
 #
 # Installs the Debian packages that are missing (saying which), copies the tree to a private temporary
 # workspace, builds there, and starts a PostgreSQL and two Redis servers of its own, which go with the
@@ -9,10 +9,12 @@
 #   --rows P1,P5      only these rows
 #   --sizes S,M,L     sessions in the small, the usual and the large database; L may be 0 for none
 #                     (10000,1000000,10000000; quick: 10000,200000,0)
-#   --rounds N        interleaved rounds (25; quick: 21)
-#   --seconds S       of each side in each round (2; quick: 0.4): many short ones rather than few long ones
+#   --rounds N        interleaved rounds (15; quick: 7)
+#   --seconds S       of each side in each round (0.6; quick: 0.3): many short ones rather than few long ones
 #                     keep out what else the machine does
-#   --calls N         calls of each function in the row of memory (1000000; quick: 20000)
+#   --calls N         calls of each function in the row of memory (1000000; quick: 20000), a tenth where they
+#                     fail; fewer of those that take more than --call-seconds (8; quick: 0.2)
+#   --call-seconds S
 #   --output DIR      where the results go (bench)
 #
 #   PG_CONFIG         the pg_config of the server to measure
@@ -41,16 +43,30 @@ outer_run() {
     trap remove_workspace EXIT
     trap 'exit 130' INT TERM HUP
     make_workspace "$top"
+    require_space
     as_unprivileged_user mkdir "$WORKSPACE/results"
     echo "Measuring $("$PG_CONFIG" --version), as user $(unprivileged_user), in $WORKSPACE."
-    export quick rows sizes rounds seconds calls
+    export quick rows sizes rounds seconds calls call_seconds
     run_in_workspace bench/run.sh --in-workspace || status=$?
     if [ "$status" -eq 0 ]; then
         mkdir -p "$output"
-        cp "$WORKSPACE/results/RESULTS.md" "$WORKSPACE/results/results.svg" "$output/"
-        echo "Written: $output/RESULTS.md and $output/results.svg"
+        cp "$WORKSPACE"/results/*.{md,svg} "$output/"
+        echo "Written: $output/RESULTS.md and its plots"
     fi
     return "$status"
+}
+
+# Some 1.3 kB for each session, its device and their indexes, and as much for the peer's; the cleaned database
+# has twice the usual number, and a copy; WAL up to 8 GB.
+require_space() {
+    local small usual large needed free
+    IFS=, read -r small usual large <<<"$sizes"
+    needed=$(((small + large + usual * 7) * 13 / 10000000 + 9))
+    free=$(df -P -k "$WORKSPACE" | awk 'NR == 2 { print int($4 / 1000000) }')
+    if [ "$free" -lt "$needed" ]; then
+        echo "$needed GB of disk are needed in ${TMPDIR:-/tmp} (TMPDIR), $free are free; --sizes makes it less." >&2
+        exit 2
+    fi
 }
 
 # --- the inner run: servers
@@ -71,6 +87,9 @@ ALTER SYSTEM SET shared_buffers = '$shared_buffers';
 ALTER SYSTEM SET max_wal_size = '8GB';
 ALTER SYSTEM SET checkpoint_timeout = '1h';
 ALTER SYSTEM SET autovacuum = off;
+-- While it is filled.
+ALTER SYSTEM SET wal_level = minimal;
+ALTER SYSTEM SET max_wal_senders = 0;
 SQL
     restart_server
     start_redis everysec
@@ -98,6 +117,12 @@ stop_servers() {
     stop_cluster || true
 }
 
+# As in use, with a standby: a write may cost more WAL than where wal_level is minimal.
+restart_as_in_use() {
+    sql postgres -c 'ALTER SYSTEM RESET wal_level' -c 'ALTER SYSTEM RESET max_wal_senders' -c CHECKPOINT
+    restart_server
+}
+
 # --- databases and tokens
 
 client() {
@@ -115,7 +140,7 @@ sql() {
     psql -XqAt -v ON_ERROR_STOP=1 -d "$database" "$@"
 }
 
-# make_database NAME SESSIONS [TABLE...]: a database with the extension and, of the peers, those given.
+# make_database NAME SESSIONS [options of the client]: a database with the extension and the peers' schemas.
 make_database() {
     local name=$1 sessions=$2
     shift 2
@@ -124,20 +149,38 @@ make_database() {
     sql "$name" -c 'CREATE EXTENSION session_service' -f bench/sql/plpgsql.sql -f bench/sql/original.sql
     client fill --sessions "$sessions" --now "$now" --spread "$spread" --extension "$name" "$@"
     sql "$name" -c 'VACUUM (FREEZE, ANALYZE)'
+    # No activity is due, if not said otherwise.
+    set_for_all "$name" touch_interval 1d
 }
 
-# Tokens drawn at random: the first half for what only reads, the rest for what spends them, a part for each
-# of its rows, since a spent token is no longer good in the next.
+# draw_tokens NAME SESSIONS [SAMPLE]: tokens drawn at random, to be read.
 draw_tokens() {
-    local sessions=$1 name=$2 i
-    client fill --sessions "$sessions" --now "$now" --spread "$spread" --tokens "$WORKSPACE/run/all.tokens" \
-        --sample 300000
-    local part=$(($(wc -l <"$WORKSPACE/run/all.tokens") / 6))
+    client fill --sessions "$2" --now "$now" --spread "$spread" --tokens "$WORKSPACE/run/$1.tokens" --sample "${3:-100000}"
+}
+
+# The same, a third for what only reads, the rest for what spends them, a part for each of its rows, since a
+# spent token is no longer good in the next.
+draw_tokens_to_spend() {
+    local name=$1 part i
+    draw_tokens "$name" "$2" 300000
+    mv "$WORKSPACE/run/$name.tokens" "$WORKSPACE/run/all.tokens"
+    part=$(($(wc -l <"$WORKSPACE/run/all.tokens") / 6))
     head -n $((part * 2)) "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.tokens"
     for i in 1 2 3 4; do
         sed -n "$((part * (i + 1) + 1)),$((part * (i + 2)))p" "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.spent$i"
     done
     rm "$WORKSPACE/run/all.tokens"
+}
+
+# Reads a database into shared buffers, as far as there is room: of the large one the drawn sessions.
+read_in() {
+    if [ "$1" != large ] && sql "$1" -c 'CREATE EXTENSION IF NOT EXISTS pg_prewarm' 2>/dev/null; then
+        sql "$1" -c "SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i')
+            AND relnamespace IN ('session_service'::regnamespace, 'original'::regnamespace)" >/dev/null
+    fi
+    cut -f 3 "$WORKSPACE/run/$1.tokens" | sql "$1" -c 'CREATE TEMP TABLE drawn (id uuid)' -c '\copy drawn FROM pstdin' \
+        -c 'ANALYZE drawn' -c 'SET enable_hashjoin = off' -c 'SET enable_mergejoin = off' -c 'SET max_parallel_workers_per_gather = 0' \
+        -c 'SELECT count(s.metadata) FROM drawn JOIN session_service.sessions s USING (id)' >/dev/null
 }
 
 set_for_all() {
@@ -174,7 +217,6 @@ redis_everysec() { echo "$WORKSPACE/run/redis-everysec"; }
 redis_always() { echo "$WORKSPACE/run/redis-always"; }
 
 measure_reads() {
-    set_for_all usual touch_interval 1d
     if wanted P1; then
         compare P1 validate:usual select:usual usual.tokens --pin 1
         compare P1 validate:usual select:usual usual.tokens
@@ -188,49 +230,61 @@ measure_reads() {
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens --clients 8
     fi
     if wanted P4; then
-        compare P4 validate_many:usual validate:usual usual.tokens --pin 1
-        compare P4 validate_many:usual validate:usual usual.tokens
-    fi
-    if wanted P7; then
-        set_for_all small touch_interval 1d
-        local larger=usual
-        [ "$large" -eq 0 ] || larger=large
-        measure_growth "$larger" --pin 1
-        measure_growth "$larger" --clients 8
+        compare P4 validate_100:usual validate:usual usual.tokens --pin 1
+        compare P4 validate_100:usual validate:usual usual.tokens
+        compare P4-1000 validate_1000:usual validate:usual usual.tokens --pin 1
+        compare P4-1000 validate_1000:usual validate:usual usual.tokens
     fi
 }
 
-# Both sides have tokens of their own; a side that has none for its database would measure refusals.
 measure_growth() {
-    local larger=$1
-    shift
-    say "P7: validate, $larger against small $*"
-    client compare --row P7 --a "validate:$larger" --b validate:small --tokens "$WORKSPACE/run/$larger.tokens" \
-        --tokens-b "$WORKSPACE/run/small.tokens" --rounds "$rounds" --seconds "$seconds" "$@" \
-        >>"$WORKSPACE/results/compare.tsv"
+    local databases=small,usual options
+    wanted P7 || return 0
+    [ "$large" -eq 0 ] || databases+=,large
+    for options in "--pin 1" "--clients 8"; do
+        say "P7: validate_session and SELECT in $databases $options"
+        # shellcheck disable=SC2086
+        client growth --row P7 --sides validate,select --databases "$databases" --tokens "$WORKSPACE/run" \
+            --rounds "$rounds" --seconds "$seconds" $options >>"$WORKSPACE/results/growth.tsv"
+    done
+    # It needs the most room, and nothing else needs it.
+    [ "$large" -eq 0 ] || sql postgres -c 'DROP DATABASE large'
 }
 
-# Last activities as they are after a while: spread over the interval, so that as many fall due in each
-# second as in any other.
+# Activity as it is after a while: the last one of each session lies anywhere within the touch interval, so that as many
+# fall due in each second as in any other, and what fell due meanwhile is written.
+#
+# The interval is to be 60 seconds of work. The other side has every second slice, in which A's sessions grow
+# older as well, so it is twice as long by the clock.
 spread_activity() {
+    local interval=120s
+    set_for_all usual touch_interval "$interval"
     cut -f 3 "$WORKSPACE/run/usual.tokens" | sql usual -c 'CREATE TEMP TABLE drawn (id uuid)' \
         -c '\copy drawn FROM pstdin' -c "UPDATE session_service.sessions s
             SET last_activity_at = clock_timestamp() - age,
                 idle_expires_at = clock_timestamp() - age + interval '7 days'
-            FROM (SELECT id, random() * interval '60 seconds' AS age FROM drawn) AS d WHERE s.id = d.id"
+            FROM (SELECT id, random() * interval '$interval' AS age FROM drawn) AS d WHERE s.id = d.id"
     sql usual -c 'VACUUM session_service.sessions' -c 'VACUUM original.sessions' -c CHECKPOINT
+    cut -f 1 "$WORKSPACE/run/usual.tokens" | sql usual -c 'CREATE TEMP TABLE drawn (token text)' -c '\copy drawn FROM pstdin' \
+        -c 'SELECT count(v.session_id) FROM drawn, LATERAL session_service.validate_session(token) v' >/dev/null
 }
 
 measure_activity() {
     local options
     wanted P2 P9 || return 0
-    set_for_all usual touch_interval 60s
     for options in "--pin 1" "" "--clients 8"; do
         spread_activity
         # shellcheck disable=SC2086
         compare P2 validate:usual original_validate:usual usual.tokens $options
     done
     set_for_all usual touch_interval 1d
+}
+
+measure_touches() {
+    wanted P4 || return 0
+    compare P4-touch touch_100:usual touch_1:usual usual.tokens --pin 1
+    compare P4-touch touch_100:usual touch_1:usual usual.tokens
+    compare P4-touch-1000 touch_1000:usual touch_1:usual usual.tokens
 }
 
 # A command while pages are not written to WAL whole, as long after a checkpoint: what is left are the records.
@@ -289,7 +343,7 @@ repeat_line() {
 
 # Until nothing is left, a transaction each.
 clean() {
-    repeat_line $((over / 10000 + 2)) 'SELECT session_service.cleanup_sessions();' | sql "$1"
+    repeat_line $((usual / 10000 + 2)) 'SELECT session_service.cleanup_sessions();' | sql "$1"
 }
 
 delete_plainly() {
@@ -303,17 +357,24 @@ copy_database() {
     sql copied -c 'SELECT count(metadata) FROM session_service.sessions' >/dev/null
 }
 
-measure_cleanup() {
-    wanted P10 || return 0
-    local half=$((usual / 2)) round idle busy idle_p99 busy_p99 seconds_needed cleaner
+# Twice as many sessions as are cleaned: every other one is over, for longer than the retention.
+make_cleaned_database() {
+    local half=$((usual / 2))
     [ "$quick" = yes ] || half=$usual
-    make_database over $((half * 2))
-    # Every other session is over, for longer than the retention.
+    make_database over $((half * 2)) --bulk 1
+    draw_tokens over $((half * 2))
+    awk -F '\t' '$3 ~ /[02468ace]$/' "$WORKSPACE/run/over.tokens" >"$WORKSPACE/run/alive.tokens"
     sql over -c "UPDATE session_service.sessions SET revoked_at = now() - interval '40 days',
             revoke_reason = 'User logout', purge_after = now() - interval '40 days'
             WHERE get_byte(uuid_send(id), 15) & 1 = 1" -c 'VACUUM (ANALYZE)'
+}
+
+measure_cleanup() {
+    local round idle busy over seconds_needed cleaner side i
+    wanted P10 || return 0
     over=$(sql over -c "SELECT count(*) FROM session_service.sessions WHERE revoked_at IS NOT NULL")
-    for round in 1 2 3; do
+    figure P10 rows "$over"
+    for round in 1 2; do
         say "P10: cleaning $over sessions, round $round"
         copy_database
         seconds_needed=$(seconds_of clean copied)
@@ -323,32 +384,51 @@ measure_cleanup() {
         [ "$quick" != yes ] || break
     done
     say "P10: validation during cleanup"
-    draw_tokens $((half * 2)) over
-    awk -F '\t' '$3 ~ /[02468ace]$/' "$WORKSPACE/run/over.tokens" >"$WORKSPACE/run/alive.tokens"
     copy_database
-    set_for_all copied touch_interval 1d
-    idle=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds "$seconds_needed")
-    clean copied >/dev/null &
+    idle=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds 5)
+    seconds_of clean copied >"$WORKSPACE/run/cleaned" &
     cleaner=$!
+    # As long as cleanup would take alone: it takes longer beside this.
     busy=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds "$seconds_needed")
     wait "$cleaner"
-    idle_p99=$(cut -f 4 <<<"$idle")
-    busy_p99=$(cut -f 4 <<<"$busy")
-    figure P10 p99-idle "$idle_p99"
-    figure P10 p99-busy "$busy_p99"
-    figure P10 p50-idle "$(cut -f 3 <<<"$idle")"
-    figure P10 p50-busy "$(cut -f 3 <<<"$busy")"
-    figure P10 rows "$over"
+    figure P10 cleanup-busy "$(awk -v n="$over" -v s="$(cat "$WORKSPACE/run/cleaned")" 'BEGIN { print n / s }')"
+    for side in idle busy; do
+        i=3
+        for share in p50 p95 p99 p99.9; do
+            figure P10 "$share-$side" "$(cut -f $((i++)) <<<"${!side}")"
+        done
+    done
     sql postgres -c 'DROP DATABASE copied' -c 'DROP DATABASE over'
 }
 
+# make_memory_database NAME SESSIONS: one in which the functions are called, see sql/memory.sql.
+make_memory_database() {
+    make_database "$1" "$2" --bulk 1
+    draw_tokens "$1" "$2"
+    set_for_all "$1" max_per_user 0
+    sql "$1" -f bench/sql/memory.sql -c '\copy memory.tickets (token, refresh_token, session_id, user_id, device_key, device_name, user_agent, address, peer_token, peer_refresh_token) FROM pstdin' \
+        -c 'UPDATE memory.tickets t SET device_id = s.device_id FROM session_service.sessions s WHERE s.id = t.session_id' \
+        -c 'VACUUM (FREEZE, ANALYZE)' <"$WORKSPACE/run/$1.tokens"
+}
+
+# probe_memory DATABASE PROBE CALLS SECONDS
+probe_memory() {
+    psql -XqAt -v ON_ERROR_STOP=1 -d "$1" -v probe="$2" -v calls="$3" -v seconds="$4" -f bench/sql/memory_probe.sql
+}
+
+# A backend for each, as many at a time as there are processors. Not durable, since it is not time that is measured.
 measure_memory() {
     wanted P11 || return 0
-    local failing=$calls
-    [ "$failing" -le 100000 ] || failing=100000
-    say "P11: $calls calls of each function"
-    client memory --database usual --tokens "$WORKSPACE/run/usual.tokens" --calls "$calls" --failing-calls "$failing" \
-        >"$WORKSPACE/results/memory.tsv"
+    say "P11: $calls calls of each function, for at most $call_seconds s"
+    sql postgres -c 'CREATE ROLE session_service_memory_probe' -c 'ALTER SYSTEM SET fsync = off' -c 'SELECT pg_reload_conf()' >/dev/null
+    export -f probe_memory
+    sql memory -F ' ' -c "SELECT CASE WHEN few THEN 'memory_few' ELSE 'memory' END, n,
+            CASE WHEN outcome IN ('error', 'any') THEN $calls / 10 ELSE $calls END FROM memory.probes ORDER BY n" |
+        xargs -P "$(nproc)" -L 1 bash -c "probe_memory \"\$@\" $call_seconds" probe >"$WORKSPACE/results/memory.tsv" ||
+        say "P11: not every probe succeeded"
+    figure P11 probes "$(sql memory -c 'SELECT count(*) FROM memory.probes')"
+    sql postgres -c 'DROP DATABASE memory' -c 'DROP DATABASE memory_few' -c 'DROP ROLE session_service_memory_probe' \
+        -c 'ALTER SYSTEM SET fsync = on' -c 'SELECT pg_reload_conf()' -c CHECKPOINT >/dev/null
 }
 
 measure_first_call() {
@@ -401,8 +481,32 @@ describe_setup() {
     } >"$WORKSPACE/results/setup.tsv"
 }
 
+make_databases() {
+    make_database usual "$usual" --original usual
+    draw_tokens_to_spend usual "$usual"
+    if wanted P7; then
+        make_database small "$small"
+        draw_tokens small "$small"
+        if [ "$large" -gt 0 ]; then
+            make_database large "$large" --bulk 1
+            draw_tokens large "$large"
+        fi
+    fi
+    if wanted P10; then
+        make_cleaned_database
+    fi
+    if wanted P11; then
+        make_memory_database memory 100000
+        make_memory_database memory_few 100
+    fi
+    if wanted P3; then
+        say "filling Redis: $usual keys"
+        client fill --sessions "$usual" --now "$now" --spread "$spread" --redis "$(redis_everysec)"
+    fi
+}
+
 inner_run() {
-    local now spread=21600
+    local now spread=21600 began=$SECONDS database
     trap stop_servers EXIT
     trap 'exit 130' INT TERM HUP
     IFS=, read -r small usual large <<<"$sizes"
@@ -411,33 +515,27 @@ inner_run() {
     say "building"
     start_servers
     describe_setup
-    : >"$WORKSPACE/results/compare.tsv"
-    : >"$WORKSPACE/results/figures.tsv"
-    : >"$WORKSPACE/results/memory.tsv"
-    make_database usual "$usual" --original usual
-    draw_tokens "$usual" usual
-    if wanted P7; then
-        make_database small "$small"
-        draw_tokens "$small" small
-        if [ "$large" -gt 0 ]; then
-            make_database large "$large"
-            draw_tokens "$large" large
-            set_for_all large touch_interval 1d
-        fi
-    fi
-    if wanted P3; then
-        say "filling Redis: $usual keys"
-        client fill --sessions "$usual" --now "$now" --spread "$spread" --redis "$(redis_everysec)"
-    fi
-    sql postgres -c CHECKPOINT
+    for file in compare growth figures memory; do
+        : >"$WORKSPACE/results/$file.tsv"
+    done
+    make_databases
+    restart_as_in_use
+    for database in small usual large; do
+        [ ! -e "$WORKSPACE/run/$database.tokens" ] || read_in "$database"
+    done
+    echo "filling	$((SECONDS - began))" >>"$WORKSPACE/results/setup.tsv"
     measure_storage
+    measure_growth
     measure_reads
     measure_first_call
     measure_refusals
     measure_activity
+    measure_touches
     measure_writes
-    measure_memory
     measure_cleanup
+    measure_memory
+    echo "took	$((SECONDS - began))" >>"$WORKSPACE/results/setup.tsv"
+    say "done, after $((SECONDS - began)) s"
     python3 bench/report.py "$WORKSPACE/results"
 }
 
@@ -446,13 +544,14 @@ if [ "${1:-}" = --in-workspace ]; then
     inner_run
     exit
 fi
-quick=no rows= sizes= rounds= seconds= calls= output=$top/bench
+quick=no rows= sizes= rounds= seconds= calls= call_seconds= output=$top/bench
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=yes ;;
-    --rows | --sizes | --rounds | --seconds | --calls | --output)
+    --rows | --sizes | --rounds | --seconds | --calls | --call-seconds | --output)
         [ $# -gt 1 ] || { usage >&2; exit 2; }
-        declare "${1#--}=$2"
+        name=${1#--}
+        declare "${name//-/_}=$2"
         shift
         ;;
     -h | --help) usage; exit ;;
@@ -461,8 +560,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 if [ "$quick" = yes ]; then
-    : "${sizes:=10000,200000,0}" "${rounds:=21}" "${seconds:=0.4}" "${calls:=20000}"
+    : "${sizes:=10000,200000,0}" "${rounds:=7}" "${seconds:=0.3}" "${calls:=20000}" "${call_seconds:=0.2}"
 else
-    : "${sizes:=10000,1000000,10000000}" "${rounds:=25}" "${seconds:=2}" "${calls:=1000000}"
+    : "${sizes:=10000,1000000,10000000}" "${rounds:=15}" "${seconds:=0.6}" "${calls:=1000000}" "${call_seconds:=8}"
 fi
 outer_run

@@ -30,6 +30,9 @@ need_stage() {
     lint)
         need clang-format command -v clang-format
         need clang-tidy command -v clang-tidy
+        # For the benchmark's client.
+        need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
+        need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
         ;;
     unit)
         need libgtest-dev test -e /usr/include/gtest/gtest.h
@@ -48,6 +51,7 @@ need_stage() {
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
         need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
+        need valgrind command -v valgrind
         ;;
     drivers)
         need python3 test -x /usr/bin/python3

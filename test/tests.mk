@@ -60,7 +60,9 @@ build/fuzz/%.o: %.cpp
 # --- the form of the code
 
 FORMAT_SOURCES = $(sort $(wildcard src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp))
-LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES)
+LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES) $(sort $(wildcard bench/client/*.cpp))
+# The benchmark's client includes libpq's headers.
+LINT_FLAGS     = $(CXX_STANDARD) $(PG_CPPFLAGS) -Ibench -isystem $(shell $(PG_CONFIG) --includedir) -Wreserved-identifier
 
 format:
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SOURCES)
@@ -71,5 +73,5 @@ lint: SHELL = /bin/bash
 lint: .SHELLFLAGS = -o pipefail -c
 lint:
 	@printf '%s\n' $(LINT_SOURCES) | \
-		xargs -P "$$(nproc)" -I {} $(CLANG_TIDY) --quiet {} -- $(CXX_STANDARD) $(PG_CPPFLAGS) -Wreserved-identifier 2>&1 | \
+		xargs -P "$$(nproc)" -I {} $(CLANG_TIDY) --quiet {} -- $(LINT_FLAGS) 2>&1 | \
 		{ grep -vE '^[0-9]+ warnings? (generated|treated as errors?)\.?$$' || true; }

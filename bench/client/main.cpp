@@ -95,7 +95,7 @@ void growth(const Options& options) {
         const auto& of_database = tickets[database] =
             read_tickets(options.text("tokens") + "/" + database + ".tokens");
         for (const std::string& side : options.list("sides")) {
-            plans.push_back({side + ":" + database, &of_database});
+            plans.push_back({std::string(side).append(":").append(database), &of_database});
         }
     }
     measure_all(rounds_of(options), plans);
@@ -120,7 +120,7 @@ int run(const std::string& mode, const Options& options) {
         probe_first_call(options.text("database"), static_cast<int>(options.count("connections")),
                          tickets);
     } else {
-        std::fprintf(stderr, "unknown mode: %s\n", mode.c_str());
+        (void)std::fprintf(stderr, "unknown mode: %s\n", mode.c_str());
         return 2;
     }
     return 0;
@@ -132,7 +132,7 @@ int main(int count, char** arguments) {
     try {
         return run(count < 2 ? "" : arguments[1], Options(count, arguments));
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "%s\n", error.what());
+        (void)std::fprintf(stderr, "%s\n", error.what());
         return 1;
     }
 }

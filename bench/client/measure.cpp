@@ -73,7 +73,9 @@ class Crew {
     }
 
     Crew(const Crew&) = delete;
+    Crew(Crew&&) = delete;
     Crew& operator=(const Crew&) = delete;
+    Crew& operator=(Crew&&) = delete;
 
     ~Crew() {
         side_ = none;
@@ -224,6 +226,7 @@ std::vector<Outcome> take_turns(const Rounds& rounds, const std::vector<Plan>& p
 
 std::vector<Watch> watch(const std::vector<Plan>& plans) {
     std::vector<Watch> watches;
+    watches.reserve(plans.size());
     for (const Plan& plan : plans) {
         watches.emplace_back(plan.side);
     }
@@ -261,7 +264,7 @@ void compare(const Rounds& rounds, const Plan& a, const Plan& b) {
     std::printf("\t%.4f\t%.4f\t%.4f\t%.4f\n", median(outcomes[0].rates) / median(outcomes[1].rates),
                 median(ratios), *std::ranges::min_element(ratios),
                 *std::ranges::max_element(ratios));
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
 }
 
 void measure_all(const Rounds& rounds, const std::vector<Plan>& plans) {
@@ -276,7 +279,7 @@ void measure_all(const Rounds& rounds, const std::vector<Plan>& plans) {
         }
         std::printf("\n");
     }
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
 }
 
 void run_alone(const std::string& side, std::size_t clients, double seconds,

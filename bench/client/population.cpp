@@ -34,7 +34,7 @@ class Random {
 
     template <std::size_t size>
     std::array<std::uint8_t, size> bytes() {
-        std::array<std::uint8_t, size> result;
+        std::array<std::uint8_t, size> result{};
         fill(result);
         return result;
     }
@@ -79,7 +79,7 @@ std::int64_t Population::created(std::uint64_t n) const {
     return now_ - spread_ + static_cast<std::int64_t>(place * static_cast<double>(spread_));
 }
 
-core::Uuid Population::user_id(std::uint64_t user) const {
+core::Uuid Population::user_id(std::uint64_t user) {
     Random random(user_stream, user);
     return random_uuid4(random);
 }

@@ -48,7 +48,7 @@ class Population {
 
     /// When session `n` was created; a later one has a later time.
     std::int64_t created(std::uint64_t n) const;
-    core::Uuid user_id(std::uint64_t user) const;
+    static core::Uuid user_id(std::uint64_t user);
     MadeSession session(std::uint64_t n) const;
 
   private:

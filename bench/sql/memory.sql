@@ -184,9 +184,7 @@ BEGIN
     WHILE i < %s AND (i %% 16 <> 0 OR clock_timestamp() < deadline) LOOP
         i := i + 1;
         SELECT * INTO STRICT t FROM memory.tickets WHERE n = (i + %s) %% ticket_count;
-        u := md5((i %% 5000)::text || %L)::uuid;
-        h := session_service.hash_token(t.token);
-        %s
+        %s%s%s
         COMMIT;
     END LOOP;
     IF (CASE %L WHEN 'error' THEN failed <> i WHEN 'any' THEN false ELSE failed > 0 END) THEN
@@ -194,7 +192,9 @@ BEGIN
     END IF;
     PERFORM set_config('memory.calls', i::text, false);
 END $block$ $format$,
-        seconds, calls, n * 997, name,
+        seconds, calls, n * 997,
+        CASE WHEN statement ~ '\yu\y' THEN format('u := md5((i %% 5000)::text || %L)::uuid; ', name) ELSE '' END,
+        CASE WHEN statement ~ '\yh\y' THEN 'h := session_service.hash_token(t.token); ' ELSE '' END,
         CASE WHEN outcome IN ('error', 'any') THEN
             'BEGIN ' || body || '; EXCEPTION WHEN OTHERS THEN failed := failed + 1; END;' ELSE body || ';' END,
         outcome)

@@ -1,11 +1,13 @@
-# What calls cost, in counts that a machine's speed does not change: pages touched by a validation, bytes
-# of WAL of each write, and that updates stay HOT. The bounds are wide: they catch a cost that became
-# several times what it was.
+# What calls cost, in counts that a machine's speed does not change: instructions of and pages touched by a
+# validation, bytes of WAL of each write, and that updates stay HOT. The bounds are wide: they catch a cost that
+# became several times what it was.
 use strict;
 use warnings;
 
+use IPC::Run;
 use Test::More;
 
+use Extent;
 use SessionNode;
 
 my $node = SessionNode->new('cost');
@@ -146,5 +148,42 @@ $hot -= $hot_before;
 is($updated, 2 * $times, 'each refresh updates one row once');
 my $share = $hot / ($updated || 1);
 ok($share >= 0.9, sprintf('at least nine of ten refreshes are HOT updates (%.3f)', $share));
+
+# --- instructions, as valgrind counts them: a server without clients runs a statement for few rows and for
+# many, and what the further rows took is theirs, not the start's or the plan's
+
+$node->append_conf('postgresql.conf', 'session_service.touch_interval = 1h');
+$node->stop;
+
+# Instructions that a server of one process executes for a statement, start and end included.
+sub instructions_of
+{
+	my ($statement) = @_;
+	my @server = ('postgres', '--single', '-D', $node->data_dir, 'postgres');
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', @server ],
+		'<', \"$statement\n", '>', \$out, '2>', \$err, IPC::Run::timeout(300));
+	my ($count) = $err =~ /Collected : (\d+)/;
+	# A statement that fails takes few.
+	BAIL_OUT("no count of instructions: $err") if !defined $count || $err =~ /ERROR|FATAL/;
+	return $count;
+}
+
+# For each row that `$call` takes from the sessions that were signed in.
+sub instructions_per_row
+{
+	my ($call) = @_;
+	my ($few, $many) = (200, extent(1200, 3200));
+	my @counts = map { instructions_of("SELECT count(v) FROM (SELECT token, session_id FROM signed_in ORDER BY n LIMIT $_) s, LATERAL $call v;") } $few, $many;
+	return int(($counts[1] - $counts[0]) / ($many - $few));
+}
+
+# A row from a function that does nothing with the token but to hand it back, for the executor's part.
+my $bare = instructions_per_row('unnest(ARRAY[s.token])');
+my $validation = instructions_per_row('session_service.validate_session(s.token)');
+my $refusal = instructions_per_row("session_service.validate_session(s.token || 'A')");
+ok($validation > 5000 && $validation - $bare < 32000, "a validation: less than 32,000 instructions more than a bare function's ($validation - $bare)");
+ok($refusal - $bare < 10000, "a malformed token: less than 10,000 ($refusal - $bare)");
+counted("$validation instructions for a validation, $refusal for a malformed token, $bare for a bare function");
 
 done_testing();
