@@ -83,9 +83,7 @@ def plain(value):
     """A figure with three digits that count."""
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{value:.3g}"
 
 
 class Figure:
@@ -238,12 +236,13 @@ def growth_table(growth, sizes):
     rows = []
     for (clients, pinned), outcomes in growth.items():
         for (side, database), outcome in outcomes.items():
-            first = outcomes[side, "small"]
+            smallest = outcomes[side, "small"]
             rows.append([clients_of({"clients": clients, "pinned": pinned}),
                          {"validate": "validate_session", "select": "bare SELECT"}[side], f"{sizes[database]:,}",
-                         plain(outcome["rate"]), f"{outcome['rate'] / first['rate']:.2f}"]
+                         plain(outcome["rate"]), f"{outcome['rate'] / smallest['rate']:.2f}"]
                         + [plain(outcome[share]) for share in PERCENTILES])
-    rows.sort(key=lambda row: (row[0] != rows[0][0], row[1] != "validate_session"))
+    first = rows[0][0]
+    rows.sort(key=lambda row: (row[0] != first, row[1] != "validate_session"))
     return markdown_table(["clients", "call", "sessions", "a second", "of the smallest's"]
                           + [share + " µs" for share in PERCENTILES], rows)
 
@@ -359,7 +358,7 @@ def plot_ratios(path, figures):
         if figure.unit == "" and figure.value > 0:
             groups[figure.row, figure.what].append(figure)
     low, high = math.log2(1 / 16), math.log2(1024)
-    left, plot_width, line, width, top = 480, 500, 17, 1060, 84
+    left, plot_width, line, width, top = 610, 460, 17, 1160, 84
 
     def x(ratio):
         return left + plot_width * (min(max(math.log2(ratio), low), high) - low) / (high - low)
@@ -367,7 +366,7 @@ def plot_ratios(path, figures):
     height = top + sum(max(len(cases), 1) * line + 8 for cases in groups.values()) + 34
     drawing = Drawing(width, height, "How the extension compares, and what it should reach")
     drawing.text(16, 46, "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.", "small")
-    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤.", "small")
+    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: client and server on one processor.", "small")
     y = top
     for i, ((row, what), cases) in enumerate(groups.items()):
         block = len(cases) * line + 8
@@ -385,8 +384,8 @@ def plot_ratios(path, figures):
             middle = y + 4 + line * (n + 0.5)
             if n == 0:
                 drawing.text(16, middle + 4, row, "head")
-                drawing.text(110 if len(row) > 8 else 80, middle + 4, what if len(what) < 56 else what[:54] + "…")
-            drawing.text(left - 12, middle + 4, figure.case.replace("one processor", "1 CPU") if n or len(what) < 40 else "", "small end")
+                drawing.text(120, middle + 4, what if len(what) <= 62 else what[:60] + "…")
+            drawing.text(left - 12, middle + 4, figure.case.replace("one processor", "bound"), "small end")
             kind = "free" if figure.goal is None else "ahead" if figure.verdict == "ahead" else "behind"
             if figure.spread:
                 drawing.line(x(figure.spread[0]), middle, x(figure.spread[1]), middle, kind + " range")

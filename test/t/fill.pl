@@ -17,7 +17,7 @@ my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 my $built = system("make -s -C $ENV{WORKSPACE}/source/bench PG_CONFIG=$pg_config") == 0;
 ok($built, 'the client builds') or BAIL_OUT('no client');
 
-for my $database ('filled', 'made')
+for my $database ('filled', 'made', 'bulk')
 {
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->safe_psql($database, 'CREATE EXTENSION session_service; SET timezone = utc');
@@ -31,9 +31,9 @@ my $tokens = "$ENV{TESTDIR}/tokens";
 my $count = 3;
 $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
-is( system($client, 'fill', '--sessions', $count, '--now', time() . '000000', '--spread', '3600',
-		'--extension', 'filled', '--tokens', $tokens, '--sample', $count),
-	0, 'three sessions are filled in');
+my @fill = ($client, 'fill', '--sessions', $count, '--now', time() . '000000', '--spread', '3600');
+is(system(@fill, '--extension', 'filled', '--tokens', $tokens, '--sample', $count), 0, 'three sessions are filled in');
+is(system(@fill, '--extension', 'bulk', '--bulk', 1), 0, 'and in bulk');
 my @tickets = map { [ split /\t/ ] } split /\n/, PostgreSQL::Test::Utils::slurp_file($tokens);
 is(scalar @tickets, $count, 'and their tokens written');
 
@@ -80,6 +80,20 @@ is(of('filled', $purge_rule), '0|0|0', 'the filled rows follow the rule of purge
 is(of('made', $purge_rule), '0|0|0', 'so do those that the function made');
 my $joined = $purge_rule =~ s/SELECT.*?FROM/SELECT count(*) FROM/sr;
 is(of('filled', $joined), $count, 'each filled session has its device and event');
+
+# --- in bulk: the same rows, and indexes and constraints as they were
+
+for my $table ('users', 'devices', 'sessions', 'events')
+{
+	my $query = "SELECT row FROM session_service.$table row ORDER BY row::text";
+	is(of('bulk', $query), of('filled', $query), "$table: the same rows in bulk");
+}
+my $indexes = q{
+	SELECT i.indrelid::regclass, pg_get_indexdef(i.indexrelid), i.indisprimary, i.indisunique, i.indisvalid,
+		c.conname, c.contype, pg_get_constraintdef(c.oid)
+	FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
+	WHERE i.indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace) ORDER BY 1, 2};
+is(of('bulk', $indexes), of('made', $indexes), 'the same indexes and constraints');
 
 # --- the calls
 
