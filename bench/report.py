@@ -28,12 +28,12 @@ ROWS = {
     "P4-touch": ("touch_sessions of 100 / of one, sessions", None, None),
     "P4-touch-1000": ("touch_sessions of 1,000 / of one, sessions", None, None),
     "P5": ("create_session / the original's count, INSERT, count", 1.5, 1.5),
-    "P5-checkpoint": ("the same, a checkpoint before each slice", None, None),
-    "P5-records": ("the same, without full page images", None, None),
+    "P5-checkpoint": ("as P5, a checkpoint before each slice", None, None),
+    "P5-records": ("as P5, without full page images", None, None),
     "P5-gauge": ("create_session / the same with the original's count of all sessions", None, None),
     "P6": ("refresh_session / the original's SELECT, INSERT, UPDATE", 2, 2),
-    "P6-checkpoint": ("the same, a checkpoint before each slice", None, None),
-    "P6-records": ("the same, without full page images", None, None),
+    "P6-checkpoint": ("as P6, a checkpoint before each slice", None, None),
+    "P6-records": ("as P6, without full page images", None, None),
 }
 # Bytes of WAL: of the records alone, and with the full page images that follow a checkpoint. (Without either
 # switch the sides would differ by what of their pages was written before.)

@@ -13,7 +13,7 @@
 #   --seconds S       of each side in each round (0.6; quick: 0.3): many short ones rather than few long ones
 #                     keep out what else the machine does
 #   --calls N         calls of each function in the row of memory (1000000; quick: 20000), a tenth where they
-#                     fail; fewer of those that take more than --call-seconds (8; quick: 0.2)
+#                     fail; fewer of those that take more than --call-seconds (7; quick: 0.2)
 #   --call-seconds S
 #   --output DIR      where the results go (bench)
 #
@@ -369,8 +369,15 @@ make_cleaned_database() {
             WHERE get_byte(uuid_send(id), 15) & 1 = 1" -c 'VACUUM (ANALYZE)'
 }
 
+# latencies WHEN LINE: the percentiles of what `client alone` printed.
+latencies() {
+    local p50 p95 p99 p999
+    read -r _ _ p50 p95 p99 p999 <<<"$2"
+    figure P10 "p50-$1" "$p50" P10 "p95-$1" "$p95" P10 "p99-$1" "$p99" P10 "p99.9-$1" "$p999"
+}
+
 measure_cleanup() {
-    local round idle busy over seconds_needed cleaner side i
+    local round idle busy over seconds_needed cleaner
     wanted P10 || return 0
     over=$(sql over -c "SELECT count(*) FROM session_service.sessions WHERE revoked_at IS NOT NULL")
     figure P10 rows "$over"
@@ -392,12 +399,8 @@ measure_cleanup() {
     busy=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds "$seconds_needed")
     wait "$cleaner"
     figure P10 cleanup-busy "$(awk -v n="$over" -v s="$(cat "$WORKSPACE/run/cleaned")" 'BEGIN { print n / s }')"
-    for side in idle busy; do
-        i=3
-        for share in p50 p95 p99 p99.9; do
-            figure P10 "$share-$side" "$(cut -f $((i++)) <<<"${!side}")"
-        done
-    done
+    latencies idle "$idle"
+    latencies busy "$busy"
     sql postgres -c 'DROP DATABASE copied' -c 'DROP DATABASE over'
 }
 
@@ -562,6 +565,6 @@ done
 if [ "$quick" = yes ]; then
     : "${sizes:=10000,200000,0}" "${rounds:=7}" "${seconds:=0.3}" "${calls:=20000}" "${call_seconds:=0.2}"
 else
-    : "${sizes:=10000,1000000,10000000}" "${rounds:=15}" "${seconds:=0.6}" "${calls:=1000000}" "${call_seconds:=8}"
+    : "${sizes:=10000,1000000,10000000}" "${rounds:=15}" "${seconds:=0.6}" "${calls:=1000000}" "${call_seconds:=7}"
 fi
 outer_run
