@@ -509,7 +509,7 @@ make_databases() {
 }
 
 inner_run() {
-    local now spread=21600 began=$SECONDS database
+    local now spread=21600 began=$SECONDS database file
     trap stop_servers EXIT
     trap 'exit 130' INT TERM HUP
     IFS=, read -r small usual large <<<"$sizes"
