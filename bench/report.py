@@ -162,14 +162,14 @@ def read_memory(directory):
     return [Memory(line) for line in read_lines(directory / "memory.tsv")]
 
 
-def memory_figures(memory, expected):
-    for what, outcomes in (("successful", ("success",)), ("refused or failing", ("refusal", "error", "any"))):
+def memory_figures(memory, expected, wanted):
+    for what, outcomes, least in (("successful", ("success",), wanted),
+                                  ("refused or failing", ("refusal", "error", "any"), wanted // 10)):
         probes = [probe for probe in memory if probe.outcome in outcomes]
         if not probes:
             continue
         calls = [probe.calls for probe in probes]
-        most = sum(count == max(calls) for count in calls)
-        of_them = f"of {len(probes)}, {most} with {max(calls):,} calls, the others within the time with {min(calls):,} or more"
+        of_them = f"{sum(count >= least for count in calls)} of {len(calls)} with {least:,} calls, the others within the time with {min(calls):,} or more"
         for kind in ("private", "contexts"):
             worst = max(probes, key=lambda probe: getattr(probe, kind))
             yield Figure("P11", f"growth of a backend's {'private memory' if kind == 'private' else 'memory contexts'} by {what} calls, the worst",
@@ -178,7 +178,7 @@ def memory_figures(memory, expected):
         yield Figure("P11", "probes that did not succeed", expected[0] - len(memory), 0, True)
 
 
-def others(directory):
+def others(directory, calls):
     figures = collections.defaultdict(list)
     for row, name, value in read_lines(directory / "figures.tsv"):
         figures[row, name].append(float(value))
@@ -207,7 +207,7 @@ def others(directory):
         yield Figure("P10", "cleanup_sessions meanwhile / alone, rows a second",
                      of("P10", "cleanup-busy") / of("P10", "cleanup"),
                      note=f"{plain(of('P10', 'cleanup-busy'))} / {plain(of('P10', 'cleanup'))} rows a second")
-    yield from memory_figures(read_memory(directory), figures["P11", "probes"])
+    yield from memory_figures(read_memory(directory), figures["P11", "probes"], calls)
     if ("P12", "validate_session, first") in figures:
         more = of("P12", "validate_session, first") - of("P12", "validate_session, second")
         bare = of("P12", "bare SELECT, first") - of("P12", "bare SELECT, second")
@@ -447,7 +447,7 @@ def main():
     comparisons, growth = read_comparisons(directory), read_growth(directory)
     setup = dict(read_lines(directory / "setup.tsv"))
     sizes = dict(zip(("small", "usual", "large"), (int(size) for size in setup["sizes"].split(", "))))
-    figures = [*ratios(comparisons), *wal(comparisons), *hot_shares(comparisons), *growth_figures(growth, sizes), *others(directory)]
+    figures = [*ratios(comparisons), *wal(comparisons), *hot_shares(comparisons), *growth_figures(growth, sizes), *others(directory, int(setup["calls"]))]
     figures.sort(key=lambda figure: (int(figure.row.split("-")[0][1:]), figure.row))
     report(directory, comparisons, growth, sizes, figures)
     plot_ratios(directory / "results.svg", figures)
