@@ -19,7 +19,7 @@ ROWS = {
     "P1": ("validate_session / bare SELECT by primary key", 1.0, 1.0),
     "P1-plpgsql": ("validation in PL/pgSQL / bare SELECT", None, None),
     "P1-roundtrip": ("validate_session / SELECT $1", None, None),
-    "P2": ("validate_session with activity / the original's SELECT and UPDATE", 10, 8),
+    "P2": ("validate_session with activity / original SELECT, UPDATE", 10, 8),
     "P3": ("validate_session / Redis GET", 0.8, 0.8),
     "P3-create": ("create_session / Redis SET, appendfsync always", 3, 3),
     "P3-everysec": ("create_session / Redis SET, appendfsync everysec", None, None),
@@ -30,7 +30,7 @@ ROWS = {
     "P5": ("create_session / the original's count, INSERT, count", 1.5, 1.5),
     "P5-checkpoint": ("as P5, a checkpoint before each slice", None, None),
     "P5-records": ("as P5, without full page images", None, None),
-    "P5-gauge": ("create_session / the same with the original's count of all sessions", None, None),
+    "P5-gauge": ("create_session / as P5, with the count of all sessions", None, None),
     "P6": ("refresh_session / the original's SELECT, INSERT, UPDATE", 2, 2),
     "P6-checkpoint": ("as P6, a checkpoint before each slice", None, None),
     "P6-records": ("as P6, without full page images", None, None),
@@ -200,9 +200,9 @@ def others(directory, calls):
     if ("P10", "cleanup") in figures:
         yield Figure("P10", "cleanup_sessions / one plain DELETE, rows a second", of("P10", "cleanup") / of("P10", "delete"),
                      0.8, note=f"{plain(of('P10', 'cleanup'))} / {plain(of('P10', 'delete'))} rows a second")
-        yield Figure("P10", f"p99 of validate_session while {plain(of('P10', 'rows'))} sessions are cleaned / idle",
+        yield Figure("P10", "p99 of validate_session during cleanup / idle",
                      of("P10", "p99-busy") / of("P10", "p99-idle"), 2, True,
-                     note="; ".join(f"{share} {plain(of('P10', share + '-busy'))} / {plain(of('P10', share + '-idle'))} µs"
+                     note=f"{plain(of('P10', 'rows'))} rows; " + "; ".join(f"{share} {plain(of('P10', share + '-busy'))} / {plain(of('P10', share + '-idle'))} µs"
                                     for share in PERCENTILES))
         yield Figure("P10", "cleanup_sessions meanwhile / alone, rows a second",
                      of("P10", "cleanup-busy") / of("P10", "cleanup"),
