@@ -407,7 +407,7 @@ def plot_growth(path, growth, sizes):
     drawing.text(52, 48, "validate_session")
     drawing.line(166, 44, 196, 44, "select way dashed")
     drawing.text(202, 48, "bare SELECT by primary key; lower is better, both axes are logarithmic")
-    known = [count for count in sizes.values() if count > 0]
+    known = sorted(count for count in sizes.values() if count > 0)
     for i, ((clients, pinned), outcomes) in enumerate(growth.items()):
         left = margin + i * (panel + margin)
         values = [outcome[share] for outcome in outcomes.values() for share in PERCENTILES]
@@ -431,8 +431,8 @@ def plot_growth(path, growth, sizes):
             drawing.text(x(count), bottom + 18, f"{count:,}", "small middle")
         for side, kind in (("select", "select dashed"), ("validate", "ours")):
             for share in PERCENTILES:
-                points = [(x(sizes[database]), y(outcomes[side, database][share]))
-                          for database in sizes if (side, database) in outcomes]
+                points = sorted((x(sizes[database]), y(outcomes[side, database][share]))
+                                for database in sizes if (side, database) in outcomes)
                 drawing.curve(points, kind)
                 for point in points:
                     drawing.dot(*point, kind.split()[0])
