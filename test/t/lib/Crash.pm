@@ -1,0 +1,120 @@
+# Ends a node's server the hard way, and looks at its tables afterwards.
+package Crash;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IPC::Run;
+use Test::More;
+
+use PostgreSQL::Test::Utils ();
+
+our @EXPORT = qw(kill_server kill_backend children_of wait_for_end tables_are_consistent);
+
+# Process ids with this parent.
+sub children_of
+{
+	my ($parent) = @_;
+	my @children;
+	for my $file (glob '/proc/[0-9]*/stat')
+	{
+		open my $stat, '<', $file or next;
+		my $line = <$stat> // '';
+		close $stat;
+		push @children, $1 if $line =~ /^(\d+) \(.*\) \S (\d+)/ && $2 == $parent;
+	}
+	return @children;
+}
+
+# Until they are gone, and nobody's children: a server that starts takes even a dead one for alive.
+sub wait_for_end
+{
+	my (@processes) = @_;
+	for (1 .. 6000)
+	{
+		return unless kill 0, @processes;
+		select undef, undef, undef, 0.01;
+	}
+	die "processes do not end: @processes";
+}
+
+# Kills all processes of the server at once: the postmaster first, stopped so that it starts no others.
+sub kill_server
+{
+	my ($node) = @_;
+	my ($postmaster) = split /\n/, PostgreSQL::Test::Utils::slurp_file($node->data_dir . '/postmaster.pid');
+	kill 'STOP', $postmaster;
+	my @children = children_of($postmaster);
+	$node->kill9;
+	kill 'KILL', @children;
+	wait_for_end($postmaster, @children);
+	return scalar @children;
+}
+
+# Kills one backend of a client that is at work; the postmaster then starts all of them anew.
+sub kill_backend
+{
+	my ($node, $application) = @_;
+	my $process = $node->safe_psql(
+		'postgres',
+		"SELECT pid FROM pg_stat_activity WHERE application_name = '$application' ORDER BY state = 'active' DESC, random() LIMIT 1");
+	die 'no backend to kill' unless $process;
+	kill 'KILL', $process;
+	wait_for_end($process);
+	return;
+}
+
+# Every index, and its key's first column
+my %indexes = (
+	users => { users_pkey => 'user_id' },
+	devices => { devices_pkey => 'id', devices_key => 'user_id', devices_purge => 'purge_after' },
+	sessions => { sessions_pkey => 'id', sessions_user => 'user_id', sessions_purge => 'purge_after' },
+	events => { events_pkey => 'id', events_user => 'user_id' },
+	imported_tokens => { imported_tokens_pkey => 'token_hash', imported_tokens_session => 'session_id' });
+
+# Each index has the rows that its table has; where contrib is there, amcheck finds nothing.
+sub tables_are_consistent
+{
+	my ($node, $name) = @_;
+	my $script = '';
+	for my $table (sort keys %indexes)
+	{
+		$script .= "SET enable_seqscan = on; SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;\n"
+		  . "SELECT 'table $table ' || count(*) FROM session_service.$table;\n"
+		  . "SET enable_seqscan = off; SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_sort = off;\n";
+		for my $index (sort keys %{ $indexes{$table} })
+		{
+			my $rows = "(SELECT FROM session_service.$table ORDER BY $indexes{$table}{$index} OFFSET 0) r";
+			$script .= "EXPLAIN SELECT count(*) FROM $rows;\nSELECT 'index $index ' || count(*) FROM $rows;\n";
+		}
+	}
+	my ($rows, $plan, @wrong) = (0, '');
+	for my $line (split /\n/, $node->safe_psql('postgres', $script))
+	{
+		if ($line =~ /^table \w+ (\d+)$/) { $rows = $1 }
+		elsif ($line =~ /^index (\w+) (\d+)$/)
+		{
+			my ($index, $found) = ($1, $2);
+			push @wrong, "$index is not read: $plan" if index($plan, "Scan using $index ") < 0;
+			push @wrong, "$index has $found rows, its table $rows" if $found != $rows;
+			$plan = '';
+		}
+		else { $plan .= $line }
+	}
+	if ($node->safe_psql('postgres', q{SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'}))
+	{
+		$node->safe_psql('postgres', 'CREATE EXTENSION IF NOT EXISTS amcheck');
+		my ($stdout, $stderr) = ('', '');
+		IPC::Run::run(
+			[
+				'pg_amcheck', '--heapallindexed', '--schema', 'session_service',
+				'-h', $node->host, '-p', $node->port, 'postgres'
+			],
+			'>', \$stdout, '2>', \$stderr)
+		  or push @wrong, $stdout . $stderr;
+	}
+	return is_deeply(\@wrong, [], $name);
+}
+
+1;
