@@ -25,7 +25,8 @@ use PostgreSQL::Test::Utils ();
 
 my $python = '/usr/bin/python3';
 
-my %usual = (
+# The usual mix
+our %usual = (
 	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3,
 	validate => 6, change => 2, end => 5, delete => 0.2);
 

@@ -407,11 +407,12 @@ OFF = "SET LOCAL synchronous_commit = off"
 
 
 class Way:
-    def __init__(self, before=(), after=(), wrap=as_json, is_undone=False):
+    def __init__(self, before=(), after=(), wrap=as_json, is_undone=False, goes_on=False):
         self.before = list(before)
         self.after = list(after)
         self.wrap = wrap
         self.is_undone = is_undone
+        self.goes_on = goes_on  # after an error, from the savepoint s
 
 
 def quickly(call):
@@ -425,6 +426,7 @@ WAYS = {
     "SET LOCAL after": Way(["BEGIN"], [OFF, "COMMIT"]),
     "a savepoint": Way(["BEGIN", OFF, "SAVEPOINT a"], ["RELEASE a", "SAVEPOINT b", "SELECT 1", "ROLLBACK TO b", "COMMIT"]),
     "a validation first": Way(["BEGIN", None], ["COMMIT"]),
+    "an error is rolled back": Way(["BEGIN", "SAVEPOINT s"], ["COMMIT"], goes_on=True),
     "rolled back": Way(["BEGIN"], ["ROLLBACK"], is_undone=True),
     "rolled back to a savepoint": Way(["BEGIN", "SAVEPOINT a"], ["ROLLBACK TO a", "COMMIT"], is_undone=True),
 }
@@ -545,8 +547,8 @@ class Client(threading.Thread):
             self.patiently(lambda: self.connection.ask("SET statement_timeout = 0; SET lock_timeout = 0"))
 
     def set_timeout(self):
-        name = self.random.choice(["statement_timeout", "lock_timeout"])
-        milliseconds = self.random.randint(1, 12)
+        name, longest = self.random.choice([("statement_timeout", 12), ("lock_timeout", 3)])
+        milliseconds = self.random.randint(1, longest)
         self.patiently(lambda: self.connection.ask(f"SET {name} = {milliseconds}"))
 
     def perform(self, operation, way):
@@ -563,9 +565,15 @@ class Client(threading.Thread):
             commits = is_last and not way.is_undone
             try:
                 if self.load.interrupts and self.random.random() < 0.002:
+                    self.count("connections abandoned")
                     self.connection.abandon(text, self.random.choice([0, 0, 0.001, 0.005]))
                     raise Lost("abandoned")
                 answer = self.connection.ask(text)
+            except Failed as failed:
+                if not way.goes_on or statement is not operation or not self.connection.in_transaction():
+                    raise
+                self.go_on(failed)
+                return
             except Lost:
                 if commits:
                     self.doubt = operation
@@ -582,16 +590,30 @@ class Client(threading.Thread):
         self.count(operation.name())
         self.load.acknowledged += 1
 
-    def failed(self, failed):
-        """Nothing happened, and everything is as it was before."""
+    def go_on(self, failed):
+        """In the same transaction, from its savepoint: nothing happened."""
+        self.expect_allowed(failed)
+        self.count("rolled back to a savepoint after an error")
+        self.connection.ask("ROLLBACK TO s")
+        self.expect_context()
+        self.connection.ask("COMMIT")
+
+    def expect_allowed(self, failed):
         self.count(f"error {failed.sqlstate}")
         if failed.sqlstate not in self.load.allowed and (self.is_strict or failed.sqlstate != "40001"):
             raise Wrong(f"unexpected error {failed}")
+
+    def expect_context(self):
+        context = self.connection.value(CONTEXT)
+        expect(context == self.context, f"an error left {context}, not {self.context}")
+
+    def failed(self, failed):
+        """Nothing happened, and everything is as it was before."""
+        self.expect_allowed(failed)
         while self.connection.in_transaction():
             self.patiently(lambda: self.connection.ask("ROLLBACK"))
         self.patiently(lambda: self.connection.ask("SET statement_timeout = 0; SET lock_timeout = 0"))
-        context = self.patiently(lambda: self.connection.value(CONTEXT))
-        expect(context == self.context, f"an error left {context}, not {self.context}")
+        self.patiently(self.expect_context)
         locks = self.patiently(lambda: self.connection.value(LOCKS))
         expect(locks == "0", f"an error left {locks} locks")
 

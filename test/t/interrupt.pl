@@ -1,0 +1,58 @@
+# Statements that are cancelled, time out or wait too long, backends that are terminated and clients that go away,
+# at random moments under load: what failed did not happen, what was not answered happened wholly or not at all,
+# and after an error a connection is as it was before: rights, settings, locks.
+use strict;
+use warnings;
+
+use JSON::PP;
+use Test::More;
+
+use Crash;
+use Extent;
+use Load;
+use SessionNode;
+
+plan skip_all => 'needs psycopg' unless Load::is_available();
+
+my $rounds = extent(4, 200);
+
+my $node = SessionNode->new('interrupt');
+$node->init;
+$node->append_conf('postgresql.conf', Load::configuration());
+$node->start;
+Load::prepare($node);
+
+# Cancelled, by a timeout too; waited too long for a lock. Many wait for the users that they share.
+my $load = Load->new(
+	$node,
+	allowed => [ '57014', '55P03' ],
+	reconnects => JSON::PP::true,
+	interrupts => JSON::PP::true,
+	mix => { %Load::usual, shared => 16 });
+my $told;
+for my $round (1 .. $rounds)
+{
+	$load->start;
+	$load->wait(2000);
+	$load->stop;
+	$told = $load->settle;
+	is_deeply($told->{problems}, [], "round $round: all as acknowledged, each error without a trace");
+	last if @{ $told->{problems} };
+}
+tables_are_consistent($node, 'tables and indexes agree');
+is( $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'load' AND l.mode <> 'SIReadLock'}),
+	0, 'no lock is left');
+my $counts = $told->{counts};
+for my $kind ('error 57014', 'error 55P03', 'pg_terminate_backend', 'connections abandoned', 'in doubt', 'rolled back to a savepoint after an error')
+{
+	isnt($counts->{$kind} // 0, 0, "$kind: " . ($counts->{$kind} // 0));
+}
+$load->finish;
+my ($trouble) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:deadlock detected|PANIC|TRAP|terminated by signal|WARNING:).*)$/m;
+is($trouble, undef, 'nor anything in the log');
+
+counted("$told->{acknowledged} operations acknowledged among $counts->{'error 57014'} statements cancelled, "
+	  . "$counts->{'error 55P03'} waits given up, $counts->{'connections lost'} connections lost, $counts->{'in doubt'} operations in doubt");
+
+$node->stop;
+done_testing();
