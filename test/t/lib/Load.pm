@@ -2,7 +2,7 @@
 #
 #   my $load = Load->new($node, clients => 16);
 #   $load->start;
-#   $load->wait(500);             # until 500 more operations were acknowledged
+#   $load->wait(500);             # until 500 more operations were answered
 #   $load->stop;                  # or the server is gone: clients that lose their connection stop
 #   my $told = $load->settle;     # compares what is stored with what was acknowledged
 #
@@ -39,6 +39,7 @@ sub configuration
 	return q{
 max_connections = 60
 log_statement = none
+log_min_error_statement = panic
 session_service.max_per_user = 5
 session_service.refresh_grace = 1h
 session_service.touch_interval = 0

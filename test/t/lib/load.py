@@ -542,7 +542,9 @@ class Client(threading.Thread):
         try:
             self.perform(operation, WAYS[name])
         except Failed as failed:
+            self.count(f"{operation.name()} failed")
             self.failed(failed)
+        self.load.answered += 1
         if self.load.interrupts:
             self.patiently(lambda: self.connection.ask("SET statement_timeout = 0; SET lock_timeout = 0"))
 
@@ -827,6 +829,7 @@ class Load:
         self.mix = options["mix"]
         self.shared = [str(uuid.uuid4()) for _ in range(3)]
         self.acknowledged = 0
+        self.answered = 0
         self.turn = 0
         self.is_running = threading.Event()
         self.clients = [Client(self, number) for number in range(options["clients"])]
@@ -850,10 +853,10 @@ class Load:
         return self.told()
 
     def wait(self, operations):
-        """Until so many more operations are acknowledged, or every client has stopped."""
-        target = self.acknowledged + operations
+        """Until so many more operations are answered, or every client has stopped."""
+        target = self.answered + operations
         deadline = time.monotonic() + 300
-        while self.acknowledged < target and time.monotonic() < deadline:
+        while self.answered < target and time.monotonic() < deadline:
             if all(client.turn == self.turn for client in self.clients):
                 break
             time.sleep(0.002)

@@ -1,0 +1,95 @@
+# A disk that is full under load, of the tables, of the log, of both: calls fail with 53100, or the server stops and
+# recovers; nothing that was acknowledged is lost, nothing that failed happened, and all works once there is room.
+use strict;
+use warnings;
+
+use Test::More;
+
+use Crash;
+use Extent;
+use FullDisk;
+use Load;
+use SessionNode;
+
+plan skip_all => 'needs psycopg' unless Load::is_available();
+
+my $rounds = extent(1, 25);
+my ($acknowledged, $refused, $stops, $in_doubt) = (0, 0, 0, 0);
+
+sub full_disk
+{
+	my ($class) = @_;
+	my $kind = lc $class =~ s/.*:://r;
+	my $node = SessionNode->new("disk_full_$kind");
+	$node->init(extra => [ '--wal-segsize', '1' ]);
+	# No autovacuum, so that the tables grow; a checkpoint needs no room.
+	$node->append_conf('postgresql.conf', Load::configuration() . q{
+fsync = on
+autovacuum = off
+max_wal_size = 8MB
+min_wal_size = 2MB
+});
+	my $disk = $class->new($node);
+	$disk->start;
+	Load::prepare($node);
+	my $load = Load->new($node, allowed => ['53100']);
+	for my $round (1 .. $rounds)
+	{
+		for my $what (qw(data log both))
+		{
+			my $name = "$kind, round $round, $what full";
+			my $refused_before = ($load->stop)->{counts}{'error 53100'} // 0;
+			$load->start;
+			$load->wait(200);
+			$disk->fill($what);
+			# The log has room until its next file is needed.
+			$load->wait(1000);
+			$load->wait(1000) while $what ne 'data' && $node->psql('postgres', 'SELECT pg_switch_wal()') == 0;
+			my $told = $load->stop;
+			my $now = $told->{counts}{'error 53100'} // 0;
+			if ($what eq 'data')
+			{
+				cmp_ok($now, '>', $refused_before, "$name: calls fail with 53100");
+			}
+			else
+			{
+				wait_for_end($node->{_pid});
+				$node->_update_pid(0);
+				$stops++;
+			}
+			$disk->free;
+			$disk->start if $what ne 'data';
+			$told = $load->settle;
+			is_deeply($told->{problems}, [], "$name: all as acknowledged");
+			last if @{ $told->{problems} };
+			tables_are_consistent($node, "$name: tables and indexes agree");
+			$load->start;
+			$load->wait(100);
+			$told = $load->stop;
+			is($told->{counts}{'error 53100'} // 0, $now, "$name: and all works again");
+		}
+	}
+	my $told = $load->settle;
+	is_deeply($told->{problems}, [], "$kind: nor is there a problem at the end");
+	$acknowledged += $told->{acknowledged};
+	$refused += $told->{counts}{'error 53100'} // 0;
+	$in_doubt += $told->{counts}{'in doubt'} // 0;
+	$load->finish;
+	my @panics = grep { /PANIC: / } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
+	is_deeply([ grep { !/No space left on device/ } @panics ], [], "$kind: no PANIC but for want of room");
+	$node->stop;
+	$disk->finish;
+	return;
+}
+
+for my $class ('FullDisk::Preloaded', 'FullDisk::Mounted')
+{
+  SKIP:
+	{
+		my $why_not = $class->why_not;
+		skip "$class: $why_not", 1 if $why_not;
+		full_disk($class);
+	}
+}
+counted("$acknowledged operations acknowledged, $refused refused for want of room, $in_doubt in doubt, $stops stops of the server");
+done_testing();
