@@ -43,8 +43,8 @@ min_wal_size = 2MB
 			$load->wait(200);
 			$disk->fill($what);
 			# The log has room until its next file is needed.
-			$load->wait(1000);
-			$load->wait(1000) while $what ne 'data' && $node->psql('postgres', 'SELECT pg_switch_wal()') == 0;
+			$load->wait(400);
+			$load->wait(400) while $what ne 'data' && $node->psql('postgres', 'SELECT pg_switch_wal()') == 0;
 			my $told = $load->stop;
 			my $now = $told->{counts}{'error 53100'} // 0;
 			if ($what eq 'data')

@@ -1,12 +1,18 @@
-# Many clients at once: one refresh token presented by 64 of them, the limit of sessions under sign-ins
-# and renewals at each isolation level, and every call mixed with every other.
+# Many clients at once: one refresh token presented by 64 of them, the limit of sessions under sign-ins, renewals
+# and imports at each isolation level, and every call mixed with every other.
 use strict;
 use warnings;
 
 use IPC::Run;
 use Test::More;
 
+use Client;
+use Extent;
 use SessionNode;
+
+# Of each kind of load
+my $seconds_at_limit = extent(2, 50);
+my $seconds_mixed = extent(6, 600);
 
 my $node = SessionNode->new('race');
 $node->init;
@@ -29,10 +35,13 @@ sub options
 	return join ' ', map { my $setting = $_; $setting =~ s/ /\\ /g; "-c $setting" } @_;
 }
 
-# Runs pgbench with these settings, and fails where a client ended early or met a deadlock.
+my %transactions;
+
+# Runs pgbench with these settings, and meanwhile the code given again and again. Fails where a client ended early or
+# met a deadlock.
 sub run_clients
 {
-	my ($options, $settings, $name, $scripts, @expected) = @_;
+	my ($what, $options, $settings, $name, $scripts, $meanwhile, @expected) = @_;
 	local $ENV{PGOPTIONS} = options(@$settings);
 	my $directory = PostgreSQL::Test::Utils::tempdir();
 	my @files;
@@ -42,10 +51,17 @@ sub run_clients
 		PostgreSQL::Test::Utils::append_to_file("$directory/$script" =~ s/\@\d+$//r, $scripts->{$script});
 	}
 	my ($stdout, $stderr) = ('', '');
-	IPC::Run::run(
+	my $clients = IPC::Run::start(
 		[ 'pgbench', '-n', '--failures-detailed', split(' ', $options), '-h', $node->host, '-p', $node->port, @files, 'postgres' ],
 		'>', \$stdout, '2>', \$stderr);
-	my $failed = $? != 0 || grep { $stdout !~ $_ } qr{^number of deadlock failures: 0 }m, @expected;
+	while ($meanwhile && $clients->pumpable)
+	{
+		$meanwhile->();
+		$clients->pump_nb;
+	}
+	$clients->finish;
+	$transactions{$what} += $stdout =~ /^number of transactions actually processed: (\d+)/m ? $1 : 0;
+	my $failed = $clients->result(0) != 0 || grep { $stdout !~ $_ } qr{^number of deadlock failures: 0 }m, @expected;
 	ok(!$failed, $name) or diag($stdout, $stderr);
 	return;
 }
@@ -109,6 +125,7 @@ query(
 	CREATE INDEX ON held (u, n);
 	CREATE TABLE found_over (level text, user_id uuid, sessions bigint);
 	CREATE FUNCTION a_user(n integer) RETURNS uuid IMMUTABLE LANGUAGE sql AS $$ SELECT md5('user ' || n)::uuid $$;
+	CREATE FUNCTION a_token() RETURNS text VOLATILE LANGUAGE sql AS $$ SELECT gen_random_uuid()::text $$;
 	-- The clock is read after the snapshot was taken, so that what is counted was so at one moment.
 	CREATE FUNCTION users_over() RETURNS TABLE (user_id uuid, sessions bigint) LANGUAGE sql AS $$
 		SELECT user_id, count(*) FROM session_service.sessions
@@ -139,6 +156,19 @@ INSERT INTO held (u, id, token, refresh_token)
 INSERT INTO held (u, id, token, refresh_token)
 	SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), inactivity_timeout => '30 milliseconds');
 },
+	'import@1' => q{
+\set u random(1, 8)
+INSERT INTO held (u, id, token, refresh_token)
+	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), clock_timestamp() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t
+	FROM a_token() t;
+},
+	'import_expiring@2' => q{
+\set u random(1, 8)
+INSERT INTO held (u, id, token, refresh_token)
+	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), clock_timestamp() + '50 milliseconds', session_service.hash_token('r' || t),
+		refresh_expires_at => clock_timestamp() + '1 day'), t, 'r' || t
+	FROM a_token() t;
+},
 	'refresh@9' => $refresh,
 	'extend@1'  => q{
 \set u random(1, 8)
@@ -167,21 +197,36 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 					INSERT INTO held (u, id, token, refresh_token) SELECT u, session_id, token, refresh_token
 						FROM session_service.create_session(a_user(u), session_expiry => life, inactivity_timeout => idle);
 				EXCEPTION WHEN configuration_limit_exceeded THEN
+				END $$;
+				CREATE OR REPLACE FUNCTION try_to_import(u integer, life interval) RETURNS void LANGUAGE plpgsql AS $$
+				BEGIN
+					INSERT INTO held (u, id, token, refresh_token)
+						SELECT u, session_service.import_session(session_service.hash_token(t), a_user(u), clock_timestamp() + life, session_service.hash_token('r' || t),
+							refresh_expires_at => clock_timestamp() + '1 day'), t, 'r' || t
+						FROM a_token() t;
+				EXCEPTION WHEN configuration_limit_exceeded THEN
 				END $$});
 			s/INSERT.*user\(:u\)\)/SELECT try_to_create(:u, NULL, NULL)/s,
 			  s/INSERT.*session_expiry => ('[^']*')\)/SELECT try_to_create(:u, $1, NULL)/s,
 			  s/INSERT.*inactivity_timeout => ('[^']*')\)/SELECT try_to_create(:u, NULL, $1)/s
 			  for @scripts{qw(create@3 create_expiring@3 create_idling@3)};
+			s/INSERT.*?clock_timestamp\(\) \+ ('[^']*').*;/SELECT try_to_import(:u, $1);/s
+			  for @scripts{qw(import@1 import_expiring@2)};
 		}
 		my @settings = (
 			"default_transaction_isolation=$level", 'session_service.max_per_user=3',
 			"session_service.limit_policy=$policy", 'session_service.refresh_grace=1s');
-		run_clients('-c 16 -j 2 -T 4', \@settings, "$level, $policy: nothing fails but serialization", \%scripts,
-			$level eq 'read committed' ? qr{^number of serialization failures: 0 }m : ());
-		is(query('SELECT count(*) FROM users_over()'), 0, "$level, $policy: no user ends over the limit");
-		is( query('SELECT level, count(*), max(sessions) FROM found_over GROUP BY level'),
-			'', "$level, $policy: nor ever was");
-		query('DELETE FROM found_over');
+		for my $clients (16, 64)
+		{
+			my $name = "$level, $policy, $clients clients";
+			run_clients(
+				'for the limit', "-c $clients -j 2 -T $seconds_at_limit", \@settings, "$name: nothing fails but serialization", \%scripts, undef,
+				$level eq 'read committed' ? qr{^number of serialization failures: 0 }m : ());
+			is(query('SELECT count(*) FROM users_over()'), 0, "$name: no user ends over the limit");
+			is( query('SELECT level, count(*), max(sessions) FROM found_over GROUP BY level'),
+				'', "$name: nor ever was");
+			query('DELETE FROM found_over');
+		}
 	}
 }
 isnt(query('SELECT count(*) FROM session_service.sessions WHERE is_closed'),
@@ -189,6 +234,9 @@ isnt(query('SELECT count(*) FROM session_service.sessions WHERE is_closed'),
 isnt(
 	query('SELECT count(*) FROM session_service.sessions WHERE generation > 0'),
 	0, 'and some were renewed');
+isnt(
+	query('SELECT count(*) FROM session_service.sessions WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)'),
+	0, 'imported ones, too');
 
 # --- every call, mixed
 
@@ -198,44 +246,85 @@ query(
 	DO $$ BEGIN PERFORM session_service.delete_user(a_user(u)) FROM generate_series(1, 8) u; END $$;
 });
 my $held = q{(SELECT * FROM held WHERE n = (SELECT last_value FROM held_n_seq) - :back) h};
+my $device = q{(SELECT id FROM session_service.devices WHERE user_id = a_user(:u) ORDER BY id LIMIT 1) d};
 my %calls = (
 	create => [ 4, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)} ],
 	refresh => [ 6, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r} ],
+	import => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t FROM a_token() t} ],
 	rotate => [ 2, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, h.refresh_token FROM $held, session_service.rotate_session_token(h.token) r} ],
 	validate => [ 6, qq{SELECT count(v) FROM $held, session_service.validate_session(h.token, '192.0.2.1') v} ],
 	validate_many => [ 1, q{SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v} ],
+	validate_hash => [ 1, qq{SELECT count(v) FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v} ],
+	authenticate => [ 2, qq{SELECT count(a), session_service.current_user_id() FROM $held, session_service.authenticate(h.token) a} ],
 	introspect => [ 1, qq{SELECT session_service.introspect_token(h.refresh_token) FROM $held} ],
 	extend => [ 2, qq{SELECT session_service.extend_session(h.id) FROM $held} ],
 	touch => [ 2, q{SELECT session_service.touch_sessions((SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM held ORDER BY n DESC LIMIT 20) h))} ],
 	mfa => [ 1, qq{SELECT session_service.mark_mfa_verified_by_token(h.token, 'totp') FROM $held} ],
+	mfa_by_id => [ 1, qq{SELECT session_service.mark_mfa_verified(h.id) FROM $held} ],
+	mfa_clear => [ 1, qq{SELECT session_service.clear_mfa_verified(h.id) FROM $held} ],
 	scopes => [ 1, qq{SELECT session_service.set_session_scopes(h.id, ARRAY['a']) FROM $held} ],
 	metadata => [ 1, qq{SELECT session_service.set_session_metadata(h.id, '{"a": 1}') FROM $held} ],
 	list => [ 1, q{SELECT count(*) FROM session_service.list_user_sessions(a_user(:u), include_inactive => true)} ],
+	get => [ 1, qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t} ],
+	list_others => [ 1, q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))} ],
+	counts => [ 1, q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(), session_service.user_epoch(a_user(:u)), count(*) FROM session_service.stats()} ],
+	events => [ 1, q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10)} ],
+	devices => [ 1, q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))} ],
+	trust => [ 1, qq{SELECT session_service.trust_device(a_user(:u), d.id) FROM $device} ],
+	untrust => [ 1, qq{SELECT session_service.untrust_device(a_user(:u), d.id) FROM $device} ],
+	rename => [ 1, qq{SELECT session_service.rename_device(a_user(:u), d.id, 'name') FROM $device} ],
+	forget => [ 1, qq{SELECT session_service.forget_device(a_user(:u), d.id) FROM $device} ],
+	revoke_of_user => [ 1, qq{SELECT session_service.revoke_user_session(a_user(h.u), h.id) FROM $held} ],
 	revoke => [ 1, qq{SELECT session_service.revoke_session(h.id) FROM $held} ],
 	revoke_token => [ 1, qq{SELECT session_service.revoke_session_by_token(h.refresh_token) FROM $held} ],
 	revoke_all => [ 1, q{SELECT session_service.revoke_all_user_sessions(a_user(:u))} ],
 	revoke_others => [ 1, qq{SELECT session_service.revoke_all_user_sessions_except(a_user(h.u), h.id) FROM $held} ],
-	revoke_device => [ 1, q{SELECT session_service.revoke_device_sessions(a_user(:u), d.id) FROM session_service.devices d WHERE d.user_id = a_user(:u) ORDER BY d.id LIMIT 1} ],
+	revoke_device => [ 1, qq{SELECT session_service.revoke_device_sessions(a_user(:u), d.id) FROM $device} ],
 	revoke_inactive => [ 1, q{SELECT session_service.revoke_inactive_sessions('100 milliseconds')} ],
 	limit => [ 1, q{SELECT session_service.set_user_session_limit(a_user(:u), 2 + :back % 4)} ],
 	cleanup => [ 1, q{SELECT session_service.cleanup_sessions('0', 50)} ],
 	delete => [ 1, q{SELECT session_service.delete_user(a_user(:u))} ],
 );
 my @settings = ('session_service.touch_interval=0', 'session_service.event_log=all', 'session_service.notify=on');
-for my $first ('', "BEGIN;\nSELECT count(v) FROM $held, session_service.validate_session(h.token) v;\n")
+# Scripts that make each call alone, or after these statements in a transaction.
+sub scripts_after
 {
-	my %scripts = map {
+	my ($first) = @_;
+	return map {
 		my ($weight, $call) = @{ $calls{$_} };
 		("$_\@$weight" => "\\set u random(1, 8)\n\\set back random(0, 30)\n$first$call;\n" . ($first ? "COMMIT;\n" : ''))
 	} keys %calls;
+}
+
+for my $first ('', "BEGIN;\nSELECT count(v) FROM $held, session_service.validate_session(h.token) v;\n")
+{
+	my %scripts = scripts_after($first);
 	run_clients(
-		'-c 16 -j 2 -T 12', \@settings,
+		$first ? 'of a validation and another call' : 'of one call', "-c 16 -j 2 -T $seconds_mixed", \@settings,
 		$first ? 'validate and another call in one transaction: no error, no deadlock' : 'one call in each transaction: no error, no deadlock',
-		\%scripts,
+		\%scripts, undef,
 		qr{^number of serialization failures: 0 }m);
 }
-my ($trouble) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:deadlock detected|PANIC|TRAP|terminated by signal).*)$/m;
-is($trouble, undef, 'nor in the log');
+
+# Transactions that validate everything and stay open until the load is over: who waits for one of them would fail.
+my @open = map { Client->new($node) } 1 .. 4;
+$open[$_]->ask('SET session_service.touch_interval = 0; BEGIN ISOLATION LEVEL ' . ($_ % 2 ? 'REPEATABLE READ' : 'READ COMMITTED')) for 0 .. $#open;
+my $validated = 0;
+my %scripts = scripts_after('');
+run_clients(
+	'beside open validations', "-c 16 -j 2 -T $seconds_mixed", [ @settings, 'lock_timeout=30s' ],
+	'nothing waits for a transaction that validated and stays open', \%scripts,
+	sub {
+		$validated += $_->ask('SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 50) h)) v') for @open;
+	},
+	qr{^number of serialization failures: 0 }m);
+isnt($validated, 0, 'and many sessions were validated there');
+is($_->ask('COMMIT'), '', 'which commits') for @open;
+$_->close for @open;
+
+my @trouble = grep { /deadlock detected|PANIC|TRAP|terminated by signal/ } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
+is_deeply(\@trouble, [], 'nor is there anything in the log');
+counted("$transactions{$_} transactions $_") for sort keys %transactions;
 
 $node->stop;
 done_testing();
