@@ -58,7 +58,7 @@ for my $mix (sort keys %mixes)
 			{
 				kill_backend($node, 'load');
 				$load->stop;
-				$node->poll_query_until('postgres', 'SELECT true') or die 'the server is not back';
+				wait_for_server($node);
 			}
 			else
 			{

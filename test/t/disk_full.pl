@@ -5,6 +5,7 @@ use warnings;
 
 use Test::More;
 
+use Client;
 use Crash;
 use Extent;
 use FullDisk;
@@ -15,6 +16,38 @@ plan skip_all => 'needs psycopg' unless Load::is_available();
 
 my $rounds = extent(1, 25);
 my ($acknowledged, $refused, $stops, $in_doubt) = (0, 0, 0, 0);
+
+# Activity is a new version of the session's row. Where that needs a new page, the validation fails with it; one that
+# records nothing does not.
+sub validate_on_full_disk
+{
+	my ($node, $disk, $kind) = @_;
+	my ($client, $reader) = map { Client->new($node) } 1 .. 2;
+	my $validate = sub {
+		my ($before, $after) = @_;
+		$client->send("$before SELECT count(*) FROM held, session_service.validate_session(held.token); $after");
+		my ($rows, $errors) = $client->answer_and_errors;
+		return $errors eq '' ? "valid: $rows" : $errors =~ /^ERROR:  53100: /m ? 'no room' : $errors;
+	};
+	$client->ask('\set VERBOSITY verbose');
+	$client->ask('CREATE TABLE held AS SELECT token FROM session_service.create_session(gen_random_uuid())');
+	# Who could still see them keeps old versions where they are.
+	$reader->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM held');
+	$disk->fill('data');
+	my %got;
+	$got{ $validate->('', '') }++ for 1 .. 300;
+	is_deeply([ sort keys %got ], [ 'no room', 'valid: 1' ], "$kind: validations whose activity finds no room fail with 53100");
+	is($validate->('BEGIN READ ONLY;', 'COMMIT'), 'valid: 1', "$kind: not in a read-only transaction");
+	is($validate->("SET session_service.touch_interval = '1h';", 'RESET session_service.touch_interval'), 'valid: 1', "$kind: nor before the touch interval is over");
+	$reader->ask('COMMIT');
+	# The first one finds out that nobody sees them any more.
+	$validate->('', '');
+	is($validate->('', ''), 'valid: 1', "$kind: nor where old versions make room");
+	$disk->free;
+	$_->close for $client, $reader;
+	$node->safe_psql('postgres', 'DROP TABLE held');
+	return;
+}
 
 sub full_disk
 {
@@ -32,6 +65,7 @@ min_wal_size = 2MB
 	my $disk = $class->new($node);
 	$disk->start;
 	Load::prepare($node);
+	validate_on_full_disk($node, $disk, $kind);
 	my $load = Load->new($node, allowed => ['53100']);
 	for my $round (1 .. $rounds)
 	{
@@ -44,7 +78,7 @@ min_wal_size = 2MB
 			$disk->fill($what);
 			# The log has room until its next file is needed.
 			$load->wait(400);
-			$load->wait(400) while $what ne 'data' && $node->psql('postgres', 'SELECT pg_switch_wal()') == 0;
+			$load->wait(50) while $what ne 'data' && answers($node, 'SELECT pg_switch_wal()');
 			my $told = $load->stop;
 			my $now = $told->{counts}{'error 53100'} // 0;
 			if ($what eq 'data')

@@ -10,7 +10,7 @@ use Test::More;
 
 use PostgreSQL::Test::Utils ();
 
-our @EXPORT = qw(kill_server kill_backend children_of wait_for_end tables_are_consistent);
+our @EXPORT = qw(kill_server kill_backend wait_for_end answers wait_for_server tables_are_consistent);
 
 # Process ids with this parent.
 sub children_of
@@ -63,6 +63,24 @@ sub kill_backend
 	kill 'KILL', $process;
 	wait_for_end($process);
 	return;
+}
+
+# Whether a server that may be going answers. Not on psql's standard input, which may be closed before that is written.
+sub answers
+{
+	my ($node, $query) = @_;
+	return PostgreSQL::Test::Utils::run_log([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $query ]);
+}
+
+sub wait_for_server
+{
+	my ($node) = @_;
+	for (1 .. 1800)
+	{
+		return if answers($node, 'SELECT true');
+		select undef, undef, undef, 0.1;
+	}
+	die 'the server is not back';
 }
 
 # Every index, and its key's first column
