@@ -1,5 +1,6 @@
 #include "service/limit.hpp"
 
+#include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
@@ -76,6 +77,9 @@ Datum make_room(const UserKey& user, const store::User& claimed, Micros now, Mem
         }
         tell_of_revocation(user, *revoked, now, store::EventKind::session_evicted, reason, epoch);
         ids[count++] = PointerGetDatum(session.id.data());
+    }
+    if (count > 0) {
+        pg::make_revocation_durable();
     }
     pg::count(pg::Counter::sessions_evicted, count);
     const MemoryContext previous = MemoryContextSwitchTo(memory);

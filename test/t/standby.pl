@@ -1,124 +1,223 @@
-# A streaming standby: it validates, lists and introspects, refuses what writes, and with
-# session_service.revocation_commit = remote_apply shows a revocation as soon as COMMIT returns.
+# A streaming standby: every function that reads answers there as on the primary, every other is refused;
+# with session_service.revocation_commit = remote_apply a revocation is seen as soon as COMMIT returns; and
+# once promoted it goes on where the primary was.
 use strict;
 use warnings;
 
 use Test::More;
 
+use Client;
+use EveryFunction;
+use Extent;
+use HeldSessions;
 use SessionNode;
 
 my $primary = SessionNode->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "session_service.touch_interval = 0\nautovacuum = off");
+$primary->append_conf('postgresql.conf', "autovacuum = off\nsession_service.refresh_grace = 1h\nsession_service.event_log = all");
 $primary->start;
-$primary->safe_psql('postgres', 'CREATE EXTENSION session_service');
+$primary->safe_psql('postgres', 'CREATE EXTENSION session_service;' . HeldSessions::sign_in());
 $primary->backup('base');
 my $standby = SessionNode->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+# There activity is due at each validation, and yet nothing is written.
+$standby->append_conf('postgresql.conf', 'session_service.touch_interval = 0');
 $standby->start;
-
-my $user = '30000000-0000-4000-8000-000000000001';
-
-sub create { return split /\|/, $primary->safe_psql('postgres', "SELECT session_id, token, refresh_token, device_id FROM session_service.create_session('$user', scopes => '{read}')"); }
 
 sub caught_up { return $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert')); }
 
-my ($id, $token, $refresh_token, $device) = create();
-caught_up();
+is($primary->safe_psql('postgres', EveryFunction::forgotten()), '', 'every function is known to this test');
+
+my $on_primary = Client->new($primary);
+my $on_standby = Client->new($standby);
+$_->ask('\set VERBOSITY sqlstate') for $on_primary, $on_standby;
+
+# What a statement prints, errors included.
+sub outcome
+{
+	my ($client, $statement) = @_;
+	$client->send($statement);
+	return join "\n", grep { $_ ne '' } $client->answer_and_errors;
+}
 
 # --- what a standby answers
 
-my %answers = (
-	'validate_session' => [ "SELECT count(*) FROM session_service.validate_session('$token', '192.0.2.1')", 1 ],
-	'validate_session_hash' => [ "SELECT count(*) FROM session_service.validate_session_hash('$id', session_service.hash_token('$token'))", 1 ],
-	'validate_sessions' => [ "SELECT count(*) FROM session_service.validate_sessions(ARRAY['$token', 'nothing'])", 1 ],
-	'authenticate' => [ "BEGIN; SELECT user_id FROM session_service.authenticate('$token'); SELECT session_service.current_user_id(); COMMIT", "$user\n$user" ],
-	'introspect_token' => [ "SELECT i->>'active', i->>'sub' FROM session_service.introspect_token('$token') i", "true|$user" ],
-	'introspect_token of a refresh token' => [ "SELECT i->>'active', i->>'token_type' FROM session_service.introspect_token('$refresh_token') i", 'true|refresh_token' ],
-	'list_user_sessions' => [ "SELECT count(*) FROM session_service.list_user_sessions('$user')", 1 ],
-	'get_session' => [ "SELECT status FROM session_service.get_session('$id')", 'active' ],
-	'count_user_sessions' => [ "SELECT session_service.count_user_sessions('$user')", 1 ],
-	'count_active_sessions' => [ 'SELECT session_service.count_active_sessions()', 1 ],
-	'user_epoch' => [ "SELECT session_service.user_epoch('$user') > 0", 't' ],
-	'list_events' => [ "SELECT kind FROM session_service.list_events('$user')", 'device.new' ],
-	'list_user_devices' => [ "SELECT active_sessions FROM session_service.list_user_devices('$user')", 1 ],
-	'nonsense' => [ "SELECT count(*) FROM session_service.refresh_session('sst_nonsense')", 0 ],
-	'validation in REPEATABLE READ' => [ "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM session_service.validate_session('$token'); COMMIT", 1 ],
-);
-is($standby->safe_psql('postgres', $answers{$_}[0]), $answers{$_}[1], "a standby answers $_") for sort keys %answers;
+my ($answers, $rows) = (0, 0);
+
+# Whether each function that reads gives the same rows on both.
+sub compare_answers
+{
+	my $when = shift;
+	caught_up();
+	for my $name (EveryFunction::names('reads'))
+	{
+		my $statement = EveryFunction::call($name);
+		$statement = "SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'multi-factor';\n$statement"
+		  if $name =~ /^(current_|has_|is_mfa)/;
+		my $expected = outcome($on_primary, "BEGIN READ ONLY;\n$statement;\nCOMMIT");
+		my %found = map { $_ => outcome($on_standby, "BEGIN ISOLATION LEVEL $_;\n$statement;\nCOMMIT") } 'READ COMMITTED', 'REPEATABLE READ';
+		is_deeply(\%found, { map { $_ => $expected } keys %found }, "$name $when");
+		unlike($expected, qr/ERROR/, "$name $when: an answer");
+		$answers++;
+		$rows += () = $expected =~ /^/mg;
+	}
+	return;
+}
+
+compare_answers('at first');
+is(outcome($on_standby, "SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)"),
+	'imported,imported and refreshed,multi-factor,plain,refreshed,refreshed twice,rotated,trusted', 'those that are active, and no other');
+like(outcome($on_standby, EveryFunction::call($_, 'plain')), qr/^plain\|.+/, "$_ answers") for EveryFunction::names('own');
+is(outcome($on_standby, q{SELECT count(*) FROM held h, session_service.refresh_session('nonsense')}), 0, 'to nonsense the answer is no');
 caught_up();
-is($primary->safe_psql('postgres', "SELECT last_activity_at = created_at FROM session_service.sessions WHERE id = '$id'"),
-	't', 'activity is not recorded there');
-is($primary->safe_psql('postgres', "SELECT session_service.touch_sessions(ARRAY['$id'::uuid])"), 1, 'but can be, on the primary');
-is($primary->safe_psql('postgres', "SELECT last_activity_at > created_at FROM session_service.sessions WHERE id = '$id'"),
-	't', 'with touch_sessions');
+is( $primary->safe_psql('postgres', 'SELECT count(*) FROM session_service.sessions WHERE last_activity_at > coalesce(rotated_at, created_at)'),
+	0, 'activity is not recorded there');
 
 # --- what it refuses, and so does a read-only transaction
 
-my @writes = (
-	"create_session('$user')", "refresh_session('$refresh_token')", "rotate_session_token('$token')", "extend_session('$id')",
-	"revoke_session('$id')", "revoke_user_session('$user', '$id')", "revoke_session_by_token('$token')", "revoke_session_by_token('$refresh_token')",
-	"revoke_all_user_sessions('$user')", "revoke_all_user_sessions_except('$user', '$id')", "revoke_device_sessions('$user', '$device')",
-	'revoke_inactive_sessions()', "mark_mfa_verified('$id')", "mark_mfa_verified_by_token('$token')", "clear_mfa_verified('$id')",
-	"set_session_scopes('$id', '{}')", "set_session_metadata('$id', '{}')", "touch_sessions(ARRAY['$id'::uuid])", 'cleanup_sessions()',
-	"delete_user('$user')", "set_user_session_limit('$user', 3)", "rename_device('$user', '$device', 'a')", "forget_device('$user', '$device')",
-	"trust_device('$user', '$device')", "untrust_device('$user', '$device')",
-	"import_session(session_service.hash_token('old'), '$user', now() + '1 day')");
-for my $call (@writes)
+my $refused = 0;
+for my $name (EveryFunction::names('writes'))
 {
-	my $name = $call =~ s/\(.*//r;
-	my (undef, $stdout, $stderr) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT session_service.$call");
-	like($stderr, qr/ERROR:  25006/, "a standby refuses $name") or diag("$stdout $stderr");
-	(undef, $stdout, $stderr) = $primary->psql('postgres', "\\set VERBOSITY sqlstate\nBEGIN READ ONLY;\nSELECT session_service.$call");
-	like($stderr, qr/ERROR:  25006/, "and so does a read-only transaction") or diag("$stdout $stderr");
+	my $call = EveryFunction::call($name, 'plain');
+	like(outcome($on_standby, $call), qr/^ERROR:  25006$/, "a standby refuses $name");
+	like(outcome($on_primary, "BEGIN READ ONLY;\n$call;\nROLLBACK"), qr/^ERROR:  25006$/, 'and so does a read-only transaction');
+	$refused++;
 }
-is($primary->safe_psql('postgres', "BEGIN READ ONLY; SELECT count(*) FROM session_service.validate_session('$token'); COMMIT"),
-	1, 'which does validate');
+compare_answers('after all that was refused');
+
+# --- activity that the standby saw
+
+my $seen = $standby->safe_psql('postgres', q{SELECT array_agg(v.session_id) FROM held h, session_service.validate_session(h.token) v WHERE h.name IN ('plain', 'rotated', 'imported')});
+$primary->safe_psql('postgres', q{UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '1 hour'});
+is($primary->safe_psql('postgres', "SELECT session_service.touch_sessions('$seen')"), 3, 'what the standby validated is touched on the primary');
+caught_up();
+is( $standby->safe_psql('postgres', q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token) v WHERE v.last_activity_at > now() - interval '30 minutes'}),
+	'imported,plain,rotated', 'and the standby shows it');
+compare_answers('after more was written');
 
 # --- a revocation that the standby shows at COMMIT
 
-# It replays a commit half a second later, so that what does not wait for it is seen not to.
-$standby->append_conf('postgresql.conf', 'recovery_min_apply_delay = 500ms');
-$standby->reload;
 $primary->append_conf('postgresql.conf', "synchronous_standby_names = 'standby'");
 $primary->reload;
 $primary->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no synchronous standby';
 
-my %revocations = (
-	'revoke_session' => sub { "revoke_session('$_[0]')" },
-	'revoke_session_by_token' => sub { "revoke_session_by_token('$_[1]')" },
-	'revoke_all_user_sessions' => sub { "revoke_all_user_sessions('$user')" },
-	'revoke_device_sessions' => sub { "revoke_device_sessions('$user', '$_[3]')" },
-	'delete_user' => sub { "delete_user('$user')" });
+# What ends a session's token, of a row s of `signed_in`.
+my %endings = (
+	revoke_session => 'session_service.revoke_session(s.session_id)',
+	revoke_user_session => 'session_service.revoke_user_session(s.user_id, s.session_id)',
+	revoke_session_by_token => 'session_service.revoke_session_by_token(s.token)',
+	revoke_all_user_sessions => 'session_service.revoke_all_user_sessions(s.user_id)',
+	revoke_all_user_sessions_except => 'session_service.revoke_all_user_sessions_except(s.user_id, gen_random_uuid())',
+	revoke_device_sessions => 'session_service.revoke_device_sessions(s.user_id, s.device_id)',
+	revoke_inactive_sessions => q{session_service.revoke_inactive_sessions('1 day')},
+	forget_device => 'session_service.forget_device(s.user_id, s.device_id)',
+	delete_user => 'session_service.delete_user(s.user_id)',
+	'a sign-in past the limit' => 'session_service.create_session(s.user_id)',
+	'an import past the limit' => q{session_service.import_session(session_service.hash_token(s.token), s.user_id, now() + '1 day')},
+	'a refresh token used again' => '(SELECT count(r) FROM session_service.refresh_session(s.spent) r)');
+# A caller who wants none of it, too.
 my %callers = (
-	'a caller' => sub { 'SELECT session_service.' . shift },
-	'a caller with synchronous_commit off' => sub { 'SET synchronous_commit = off; SELECT session_service.' . shift },
-	'a transaction that set it off before' => sub { 'BEGIN; SET LOCAL synchronous_commit = off; SELECT session_service.' . shift() . '; COMMIT' });
-$primary->append_conf('postgresql.conf', 'session_service.revocation_commit = remote_apply');
-$primary->reload;
-$primary->poll_query_until('postgres', q{SELECT current_setting('session_service.revocation_commit') = 'remote_apply'});
-for my $name (sort keys %revocations)
-{
-	for my $caller ($name eq 'revoke_session' ? sort keys %callers : 'a caller')
-	{
-		my @session = create();
-		caught_up();
-		is($standby->safe_psql('postgres', "SELECT count(*) FROM session_service.validate_session('$session[1]')"),
-			1, "$name by $caller: the standby opens the session before");
-		$primary->safe_psql('postgres', $callers{$caller}->($revocations{$name}->(@session)));
-		is($standby->safe_psql('postgres', "SELECT count(*) FROM session_service.validate_session('$session[1]')"),
-			0, 'and no longer, when COMMIT has returned');
-	}
-}
-$primary->append_conf('postgresql.conf', 'session_service.revocation_commit = on');
-$primary->reload;
-$primary->poll_query_until('postgres', q{SELECT current_setting('session_service.revocation_commit') = 'on'});
-my @session = create();
-caught_up();
-$primary->safe_psql('postgres', "SELECT session_service.revoke_session('$session[0]')");
-is($standby->safe_psql('postgres', "SELECT count(*) FROM session_service.validate_session('$session[1]')"),
-	1, 'without the setting it may be later');
+	'a caller' => '%s',
+	'a caller with synchronous_commit off' => 'SET synchronous_commit = off; %s; RESET synchronous_commit',
+	'a transaction that set it off before' => 'BEGIN; SET LOCAL synchronous_commit = off; %s; COMMIT');
+my ($waited, $did_not_wait) = (0, 0);
 
-$standby->stop('immediate');
+# Ends a session while the standby replays nothing. Whether COMMIT waits for it is what is tested: then
+# the token is dead there when it returns.
+sub end_with
+{
+	my ($ending, $caller, $setting) = @_;
+	$primary->safe_psql(
+		'postgres', q{
+		DROP TABLE IF EXISTS signed_in;
+		CREATE TABLE signed_in AS SELECT user_id, c.*, c.refresh_token AS spent FROM gen_random_uuid() user_id, session_service.create_session(user_id) c;
+		SELECT session_service.set_user_session_limit(user_id, 1) FROM signed_in;
+		CREATE TEMP TABLE renewed AS SELECT r.* FROM signed_in, session_service.refresh_session(signed_in.refresh_token) r;
+		INSERT INTO renewed SELECT r.* FROM renewed, session_service.refresh_session(renewed.refresh_token) r;
+		UPDATE signed_in SET token = renewed.token FROM renewed, session_service.validate_session(renewed.token);
+		UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '2 days' WHERE id IN (SELECT session_id FROM signed_in)});
+	caught_up();
+	my $opens = 'SELECT count(*) FROM signed_in s, session_service.validate_session(s.token)';
+	my $name = "$ending by $caller, $setting";
+	is($on_standby->ask($opens), 1, "$name: the standby opens the session before");
+	$on_standby->ask('SELECT pg_wal_replay_pause()');
+	$standby->poll_query_until('postgres', q{SELECT pg_get_wal_replay_pause_state() = 'paused'});
+	my $pid = $on_primary->ask("SET session_service.revocation_commit = '$setting'; SELECT pg_backend_pid()");
+	$on_primary->send(sprintf($callers{$caller}, "SELECT $endings{$ending} FROM signed_in s"));
+	if ($setting eq 'remote_apply')
+	{
+		ok( $primary->poll_query_until('postgres', "SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $pid"),
+			"$name: COMMIT waits for the standby");
+		is($on_standby->ask($opens), 1, "$name: which does not know yet");
+		$on_standby->ask('SELECT pg_wal_replay_resume()');
+		$on_primary->answer;
+		is($on_standby->ask($opens), 0, "$name: the token is dead there, when COMMIT has returned");
+		$waited++;
+	}
+	else
+	{
+		$on_primary->answer;
+		is($on_standby->ask($opens), 1, "$name: COMMIT does not wait until the standby shows it");
+		$on_standby->ask('SELECT pg_wal_replay_resume()');
+		caught_up();
+		is($on_standby->ask($opens), 0, "$name: which it does in the end");
+		$did_not_wait++;
+	}
+	return;
+}
+
+for my $round (1 .. extent(1, 20))
+{
+	for my $ending (sort keys %endings)
+	{
+		end_with($ending, $_, 'remote_apply') for $ending eq 'revoke_session' || extent(0, 1) ? sort keys %callers : 'a caller';
+	}
+	end_with('revoke_session', 'a caller', 'on');
+	end_with('delete_user', 'a caller', 'on');
+}
+$on_primary->ask("SET session_service.revocation_commit = 'on'");
+$primary->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+$primary->reload;
+
+# --- the extension dropped and created again: a backend of the standby that knew the old tables
+
+$primary->safe_psql('postgres', 'CREATE DATABASE again');
+$primary->safe_psql('again', 'CREATE EXTENSION session_service; CREATE TABLE made AS SELECT * FROM session_service.create_session(gen_random_uuid())');
+caught_up();
+my $known = Client->new($standby, database => 'again');
+my $made = 'SELECT count(*) FROM made, session_service.validate_session(made.token)';
+is($known->ask($made), 1, 'a backend of the standby knows the tables');
+$primary->safe_psql('again', 'DROP EXTENSION session_service');
+caught_up();
+like(outcome($known, $made), qr/ERROR:  function session_service.validate_session\(text\) does not exist/, 'which go away');
+$primary->safe_psql('again', 'CREATE EXTENSION session_service');
+caught_up();
+is($known->ask($made), 0, 'in the new ones the old token opens nothing');
+$primary->safe_psql('again', 'INSERT INTO made SELECT * FROM session_service.create_session(gen_random_uuid())');
+caught_up();
+is($known->ask($made), 1, 'and a new one its session');
+$known->close;
+
+# --- promotion
+
+# Through a connection that was there before, with its plans.
+$on_standby->ask('\set VERBOSITY default');
+my $contents = HeldSessions::contents();
+my $before = $primary->safe_psql('postgres', $contents);
+caught_up();
+$on_primary->close;
 $primary->stop('immediate');
+$standby->promote;
+is($on_standby->ask($contents), $before, 'every table is as it was');
+is($on_standby->ask($_->[1]), $_->[2], "after the promotion: $_->[0]") for HeldSessions::go_on();
+is( $on_standby->ask(q{SELECT count(*) > 0 FROM held h JOIN session_service.sessions s ON s.id = h.session_id WHERE h.name = 'multi-factor' AND s.last_activity_at > now() - interval '30 minutes'}),
+	't', 'activity is recorded there now');
+for my $name (EveryFunction::names(qw(reads writes own)))
+{
+	unlike(outcome($on_standby, "BEGIN; " . EveryFunction::call($name, 'plain') . '; ROLLBACK'), qr/ERROR/, "$name works there");
+}
+counted("$answers answers with $rows rows are the same on a standby, $refused functions refused there");
+counted("$waited revocations waited for the standby to show them, $did_not_wait without the setting did not");
+$on_standby->close;
+$standby->stop('immediate');
 done_testing();

@@ -20,7 +20,7 @@ sub new
 	local $ENV{PGAPPNAME} = $options{name} // 'client';
 	$self->{timer} = IPC::Run::timer(300);
 	$self->{psql} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr('postgres') ],
+		[ 'psql', '-XAtq', '-d', $node->connstr($options{database} // 'postgres') ],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr}, $self->{timer});
 	$self->{timer}->reset;
 	return $self;
