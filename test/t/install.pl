@@ -47,6 +47,29 @@ $node->safe_psql('postgres', 'ALTER SCHEMA session_service OWNER TO CURRENT_USER
 $node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 pass('but into one of a superuser, and so it goes in again');
 
+# Nor has anyone a right that the script did not give, also where the creator's objects are everyone's by default.
+$node->safe_psql('postgres', 'DROP EXTENSION session_service');
+$node->safe_psql(
+	'postgres', q{
+	CREATE ROLE "Report ""all""";
+	ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "Report ""all""", PUBLIC;
+	ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO "Report ""all""" WITH GRANT OPTION;
+	ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO "Report ""all""";
+	ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO "Report ""all""", PUBLIC;
+	CREATE TABLE report ();
+	DROP SCHEMA session_service;
+	CREATE EXTENSION session_service});
+is($node->safe_psql('postgres', q{SELECT has_table_privilege('Report "all"', 'report', 'DELETE')}), 't', 'what the creator makes is everyone\'s');
+is( $node->safe_psql(
+		'postgres', q{
+		SELECT object, grantee::regrole, privilege_type
+		FROM (SELECT oid::regprocedure::text, proowner, proacl FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace UNION ALL
+		      SELECT oid::regclass::text, relowner, relacl FROM pg_class WHERE relnamespace = 'session_service'::regnamespace UNION ALL
+		      SELECT oid::regtype::text, typowner, typacl FROM pg_type WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0 UNION ALL
+		      SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl)
+		WHERE grantee <> owner ORDER BY 1, 2, 3}),
+	'', 'but not what the extension is made of');
+
 ($status, $stdout, $stderr) = $node->psql('postgres', '\i sql/session_service--1.0.sql');
 like($stderr . $stdout, qr/Use "CREATE EXTENSION session_service" to load this file/,
 	'the script refuses to run in psql');
