@@ -81,6 +81,10 @@ include $(PGXS)
 # Link as C++, since PGXS links as C.
 override COMPILER = $(CXX) $(CXXFLAGS)
 
+# By renaming: install(1) removes the old file and then writes the new one, so that a backend that starts
+# meanwhile would find none, or half of one.
+override INSTALL_SHLIB = install_by_renaming() { $(INSTALL) $(INSTALL_SHLIB_OPTS) "$$1" "$$2.new" && mv -f "$$2.new" "$$2"; }; install_by_renaming
+
 $(DATA_built): $(SCRIPT_PARTS)
 	cat $^ > $@
 
