@@ -18,62 +18,20 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# shellcheck source=/dev/null
+. "$top/test/lib/systems.sh"
 stages=${STAGES:-layers build unit regress isolation tap examples}
-
-skip() {
-    echo "skipped: $1"
-    exit 77
-}
-
-# check_requirements SUITE
-check_requirements() {
-    [ "$(id -u)" -eq 0 ] || skip "needs root, to make other systems"
-    command -v debootstrap >/dev/null || skip "needs debootstrap (apt-get install debootstrap)"
-    unshare --mount --pid --fork true 2>/dev/null || skip "the kernel gives no mount and process namespaces here"
-    # A dependency of debootstrap.
-    wget -q --spider "$mirror/dists/$1/Release" || skip "$mirror does not answer, or has no $1"
-}
-
-# make_system SUITE DIRECTORY: a minimal system, unless there is one.
-make_system() {
-    local script=/usr/share/debootstrap/scripts/$1
-    [ ! -e "$2/complete" ] || return 0
-    # A release younger than this debootstrap is made like unstable.
-    [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-    debootstrap --variant=minbase "$1" "$2" "$mirror" "$script" >"$2.log" 2>&1 || { tail -n 20 "$2.log"; return 1; }
-    touch "$2/complete"
-}
 
 # test_in SYSTEM: runs the suite in a copy of the tree.
 test_in() {
-    rm -rf "$1/source"
-    mkdir "$1/source"
-    tar -C "$top" -cf - --exclude=./.git --exclude=node_modules --exclude=./build . | tar -C "$1/source" --no-same-owner -xf -
-    # shellcheck disable=SC2016,SC2086
-    unshare --mount --pid --fork --kill-child sh -c '
-        system=$1
-        shift
-        mount -t proc proc "$system/proc"
-        mount -t tmpfs tmpfs "$system/dev/shm"
-        exec chroot "$system" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-            bash /source/test/run.sh "$@"' sh "$1" $stages
-}
-
-remove_temporary() {
-    [ -z "${temporary:-}" ] || rm -rf --one-file-system "$temporary"
+    copy_tree "$top" "$1"
+    # shellcheck disable=SC2086
+    in_system "$1" bash /source/test/run.sh $stages
 }
 
 [ $# -gt 0 ] || set -- trixie forky
 check_requirements "$1"
-if [ -n "${SYSTEMS:-}" ]; then
-    systems=$(mkdir -p "$SYSTEMS" && cd "$SYSTEMS" && pwd)
-else
-    temporary=$(mktemp -d)
-    systems=$temporary
-    trap remove_temporary EXIT
-    trap 'exit 130' INT TERM HUP
-fi
+choose_directory
 
 failed=()
 for suite in "$@"; do
