@@ -65,40 +65,57 @@ SELECT * FROM pg_temp.differences('public', VARIADIC '{}');
 -- no grantee may pass it on
 SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'session_service'::regnamespace AND a.is_grantable AND a.grantee <> p.proowner;
 
--- Every combination of levels: granted one by one, taken one by one, in either order; what is left is what the kept ones contain.
+-- Exactly that and nothing else, of any object: no other grantee, privilege, grantor, column; nothing in default ACLs
+CREATE VIEW pg_temp.is_granted AS
+    SELECT object, coalesce(nullif(a.grantee, 0)::regrole::text, 'public') AS grantee, a.privilege_type AS privilege, a.is_grantable, a.grantor = owner AS by_owner
+    FROM (
+        SELECT p.oid::regprocedure::text, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace
+        UNION ALL SELECT c.oid::regclass::text, relowner, coalesce(relacl, acldefault('r', relowner)) FROM pg_class c WHERE relnamespace = 'session_service'::regnamespace AND relkind NOT IN ('i', 'I', 'S', 't')
+        UNION ALL SELECT c.oid::regclass::text, relowner, coalesce(relacl, acldefault('s', relowner)) FROM pg_class c WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'S'
+        UNION ALL SELECT attrelid::regclass || '.' || attname, relowner, attacl FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'session_service'::regnamespace
+        -- an array goes with its elements
+        UNION ALL SELECT t.oid::regtype::text, typowner, coalesce(typacl, acldefault('T', typowner)) FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0
+        UNION ALL SELECT 'schema', nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl) a
+    WHERE a.grantee <> owner;
+CREATE VIEW pg_temp.should_be_granted AS
+    SELECT f.function AS object, 'regress_' || c.level AS grantee, 'EXECUTE' AS privilege, false AS is_grantable, true AS by_owner FROM pg_temp.levels_functions f JOIN contained c ON c.contains = f.level
+    UNION ALL SELECT 'schema', 'regress_' || level, 'USAGE', false, true FROM unnest('{validate,application,monitor,admin}'::text[]) level;
+SELECT 'too much' AS is, * FROM (TABLE pg_temp.is_granted EXCEPT TABLE pg_temp.should_be_granted) a UNION ALL SELECT 'missing', * FROM (TABLE pg_temp.should_be_granted EXCEPT TABLE pg_temp.is_granted) b;
+SELECT count(*) > 120 AS is_a_matrix FROM pg_temp.is_granted;
+
+-- Every combination of levels, granted in every order and taken in every order; what is left is what the kept ones contain.
 CREATE TEMP TABLE found (step text, difference text);
+CREATE TEMP TABLE orders AS
+    WITH RECURSIVE chosen AS (
+        SELECT '{}'::text[] AS levels
+        UNION ALL SELECT levels || level FROM chosen, unnest('{validate,application,monitor,admin}'::text[]) level WHERE level <> ALL (levels))
+    SELECT levels FROM chosen WHERE levels <> '{}';
+SELECT count(*) FROM orders;
 DO $$
 DECLARE
     names CONSTANT text[] := '{validate,application,monitor,admin}';
+    chosen text[];
+    level text;
     kept text[];
-    is_backward boolean;
 BEGIN
-    FOR mask IN 1 .. 15 LOOP
-        FOREACH is_backward IN ARRAY '{f,t}'::boolean[] LOOP
-            kept := '{}';
-            FOR i IN 1 .. 4 LOOP
-                CONTINUE WHEN mask & (1 << (i - 1)) = 0;
-                PERFORM session_service.grant_access('regress_mixed', names[i]);
-                kept := kept || names[i];
-                INSERT INTO found SELECT 'with ' || kept::text, d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
-            END LOOP;
-            -- what the role does not have takes nothing
-            FOR i IN 1 .. 4 LOOP
-                CONTINUE WHEN names[i] = ANY (kept);
-                PERFORM session_service.revoke_access('regress_mixed', names[i]);
-                -- taken is what no kept level contains, which is nothing here
-                INSERT INTO found SELECT 'less what it had not: ' || names[i], d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
-            END LOOP;
-            WHILE cardinality(kept) > 0 LOOP
-                IF is_backward THEN
-                    PERFORM session_service.revoke_access('regress_mixed', kept[cardinality(kept)]);
-                    kept := kept[1:cardinality(kept) - 1];
-                ELSE
-                    PERFORM session_service.revoke_access('regress_mixed', kept[1]);
-                    kept := kept[2:];
-                END IF;
-                INSERT INTO found SELECT 'left with ' || kept::text, d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
-            END LOOP;
+    FOR chosen IN SELECT levels FROM orders LOOP
+        kept := '{}';
+        FOREACH level IN ARRAY chosen LOOP
+            PERFORM session_service.grant_access('regress_mixed', level);
+            kept := kept || level;
+            INSERT INTO found SELECT 'with ' || kept::text, d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
+        END LOOP;
+        -- what the role does not have takes nothing
+        FOREACH level IN ARRAY names LOOP
+            CONTINUE WHEN level = ANY (kept);
+            PERFORM session_service.revoke_access('regress_mixed', level);
+            INSERT INTO found SELECT 'less what it had not: ' || level, d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
+        END LOOP;
+        -- the first first: with every order of granting that is every order of taking
+        FOREACH level IN ARRAY chosen LOOP
+            PERFORM session_service.revoke_access('regress_mixed', level);
+            kept := array_remove(kept, level);
+            INSERT INTO found SELECT 'left with ' || kept::text, d FROM pg_temp.differences('regress_mixed', VARIADIC kept) d;
         END LOOP;
     END LOOP;
 END $$;
