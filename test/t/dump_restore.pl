@@ -1,10 +1,12 @@
-# A dump of a database with sessions, restored: every table the same, grants kept, tokens good, and the
-# next sign-in works.
+# A dump of a database with sessions, restored: every table the same row for row, grants kept, tokens good,
+# and everything goes on where it was. What a dump of only a part holds.
 use strict;
 use warnings;
 
 use Test::More;
 
+use Extent;
+use HeldSessions;
 use SessionNode;
 
 my $node = SessionNode->new('dump');
@@ -14,36 +16,16 @@ $node->start;
 
 sub query { return $node->safe_psql(@_); }
 
-query('postgres', 'CREATE EXTENSION session_service; CREATE ROLE application; CREATE ROLE validator; CREATE ROLE nobody');
-query('postgres', <<'SQL');
+my $users = extent(50, 20000);
+query('postgres', 'CREATE EXTENSION session_service; CREATE ROLE application; CREATE ROLE validator; CREATE ROLE nobody;' . HeldSessions::sign_in());
+query('postgres', <<"SQL");
 SELECT session_service.grant_access('application', 'application');
 SELECT session_service.grant_access('validator', 'validate');
--- Each kind of row, and each state of a session
-CREATE TABLE held AS
-SELECT n, c.* FROM generate_series(1, 40) n, session_service.create_session(
-	md5('user ' || n % 4)::uuid, 'device ' || n, 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
-	'192.0.2.7', ARRAY['read', 'write'], NULL, jsonb_build_object('a', E'\\"},\t\n')) c;
-CREATE TABLE spent AS SELECT n, refresh_token FROM held WHERE n % 2 = 0;
-WITH r AS MATERIALIZED (SELECT h.n, r.* FROM held h, session_service.refresh_session(h.refresh_token) r WHERE n % 2 = 0)
-UPDATE held h SET token = r.token, refresh_token = r.refresh_token FROM r WHERE r.n = h.n;
-SELECT session_service.revoke_session(session_id, E'a\\b\tc\nd') FROM held WHERE n = 40;
-SELECT session_service.mark_mfa_verified(session_id, 'totp') FROM held WHERE n = 39;
-SELECT session_service.set_user_session_limit(md5('user 1')::uuid, 12);
-SELECT session_service.import_session(session_service.hash_token('an old token'), md5('user 5')::uuid, now() + '1 day', session_service.hash_token('an old refresh token'));
-SELECT session_service.import_session(session_service.hash_token('a replaced token'), md5('user 6')::uuid, now() + '1 day', session_service.hash_token('a replaced refresh token'));
-CREATE TABLE replacement AS SELECT * FROM session_service.refresh_session('a replaced refresh token');
+-- Texts that a dump has to quote, and more rows than one of each kind
+SELECT session_service.revoke_session(session_id, E'a\\\\b\\tc\\nd') FROM generate_series(1, $users) n, session_service.create_session(
+	md5('user ' || n % 1000)::uuid, E'\\\\. "device" ' || n, 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+	'192.0.2.7', '{read}', NULL, jsonb_build_object('a', E'\\\\"},\\t\\n')) WHERE n % 2 = 0;
 SQL
-
-my @tables = split /\n/, query('postgres', q{SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' ORDER BY 1});
-
-# What a table holds, and how many rows that is
-sub contents
-{
-	my $database = shift;
-	return join "\n", map {
-		query($database, qq{SELECT '$_', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM session_service.$_ t})
-	} @tables;
-}
 
 # Who may do what with which object of the extension
 my $privileges = q{
@@ -53,15 +35,27 @@ my $privileges = q{
 		SELECT oid::regtype::text, typacl FROM pg_type WHERE typnamespace = 'session_service'::regnamespace UNION ALL
 		SELECT nspname, nspacl FROM pg_namespace WHERE nspname = 'session_service') object (name, acl), aclexplode(acl)};
 
-my $contents = contents('postgres');
+my $contents = query('postgres', HeldSessions::contents());
 my $granted = query('postgres', $privileges);
-unlike($contents, qr/\|0\|/, 'every table has rows to lose');
+my @tables = split /\n/, query('postgres', q{SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' ORDER BY 1});
+is_deeply([ sort map { (split /\|/)[0] } split /\n/, $contents ], \@tables, 'every table is looked at');
+unlike($contents, qr/\|0\|/, 'and has rows to lose');
+my $rows = query('postgres', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c');
 
 my $file = $node->basedir . '/dump';
 my %formats = (
 	plain => [ [ 'pg_dump', '-f', "$file.sql" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.sql" ] ],
 	custom => [ [ 'pg_dump', '-Fc', '-f', "$file.custom" ], [ 'pg_restore', '--exit-on-error', "$file.custom" ] ],
 	directory => [ [ 'pg_dump', '-Fd', '-j', 2, '-f', "$file.directory" ], [ 'pg_restore', '--exit-on-error', '-j', 2, "$file.directory" ] ]);
+if (extent(0, 1))
+{
+	$formats{inserts} = [ [ 'pg_dump', '--inserts', '-f', "$file.inserts" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.inserts" ] ];
+	$formats{tar} = [ [ 'pg_dump', '-Ft', '-f', "$file.tar" ], [ 'pg_restore', '--exit-on-error', '--single-transaction', "$file.tar" ] ];
+}
+
+my $who_may = q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
+	has_function_privilege(role, 'session_service.revoke_session(uuid, text)', 'execute'), ', ')
+	FROM unnest(ARRAY['application', 'validator', 'nobody']) role};
 
 for my $format (sort keys %formats)
 {
@@ -69,41 +63,69 @@ for my $format (sort keys %formats)
 	query('postgres', "CREATE DATABASE $format");
 	$node->command_ok([ @$dump, '-d', 'postgres' ], "$format: pg_dump");
 	$node->command_ok([ @$restore, '-d', $format ], "$format: restored without an error");
-	is(contents($format), $contents, "$format: every table is the same");
+	is(query($format, HeldSessions::contents()), $contents, "$format: every table is the same");
 	is(query($format, $privileges), $granted, "$format: and every privilege");
-	is( query($format, q{SELECT count(*) FROM held, session_service.validate_session(held.token)}),
-		39, "$format: every living token still opens its session");
-	is( query($format, q{SELECT count(*) FROM session_service.introspect_token('an old token') i WHERE (i->'active')::boolean}),
-		1, "$format: an imported one too");
-	is( query($format, q{SELECT session_service.import_session(session_service.hash_token('an old token'), md5('user 5')::uuid, now() + '1 day') = session_id FROM session_service.validate_session('an old token')}),
-		't', "$format: which to import again changes nothing");
-	is( query($format, q{SELECT count(*) FROM session_service.refresh_session('an old refresh token') r, session_service.validate_session(r.token) v WHERE NOT repeated AND v.user_id = md5('user 5')::uuid}),
-		1, "$format: an imported refresh token buys its first pair");
-	is( query($format, q{SELECT count(*) FROM replacement p, session_service.refresh_session('a replaced refresh token') r WHERE r.repeated AND (r.token, r.refresh_token) = (p.token, p.refresh_token)}),
-		1, "$format: one that was replaced before the dump still gets the pair that replaced it");
-	is( query($format, q{SELECT count(r) FROM replacement p, session_service.refresh_session(p.refresh_token) r WHERE NOT r.repeated})
-		  . query($format, q{SELECT count(*) FROM session_service.refresh_session('a replaced refresh token')}),
-		'10', "$format: after the next pair it buys nothing");
-	is( query($format, q{SELECT revoke_reason FROM session_service.sessions JOIN replacement ON id = session_id}),
-		'Refresh token reuse', "$format: and is reuse");
-	is( query(
-			$format,
-			q{SELECT count(*) FILTER (WHERE r.repeated AND r.refresh_token = h.refresh_token) FROM spent s JOIN held h USING (n), session_service.refresh_session(s.refresh_token) r}),
-		19, "$format: a retry from before the dump returns the same pair");
-	is( query($format, q{SELECT count(*) FROM held, session_service.refresh_session(held.refresh_token) r WHERE NOT repeated}),
-		39, "$format: every refresh token still buys the next pair");
-	is( query($format, q{SELECT count(*) FROM session_service.create_session(md5('user 1')::uuid) WHERE cardinality(evicted_session_ids) = 0}),
-		1, "$format: the next sign-in works, within the user's own limit");
+	is(query($format, $_->[1]), $_->[2], "$format: $_->[0]") for HeldSessions::go_on();
 	is( query($format, q{SET ROLE application; SELECT count(*) FROM session_service.create_session(gen_random_uuid())}),
 		1, "$format: an application's role may go on");
-	is( query(
-			$format,
-			q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
-				has_function_privilege(role, 'session_service.revoke_session(uuid, text)', 'execute'), ', ')
-			FROM unnest(ARRAY['application', 'validator', 'nobody']) role}),
-		'application true true, validator true false, nobody false false',
-		"$format: and others no more than before");
+	is(query($format, $who_may), 'application true true, validator true false, nobody false false', "$format: and others no more than before");
+	query($format, q{SELECT session_service.revoke_access('application', 'application')});
+	is(query($format, $who_may), 'application false false, validator true false, nobody false false', "$format: levels that were granted before can be taken");
 }
 
+# --- a restored dump, dumped again
+
+query('postgres', 'CREATE DATABASE second');
+query('postgres', 'CREATE DATABASE third');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'second', "$file.custom" ], 'restored once');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$file.again", '-d', 'second' ], 'dumped again');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'third', "$file.again" ], 'and restored again');
+is(query('third', HeldSessions::contents()) . query('third', $privileges), "$contents$granted", 'it is all the same');
+
+# --- only a part of it
+
+# The structure: an extension without rows, which starts anew.
+query('postgres', 'CREATE DATABASE structure');
+$node->command_ok([ 'pg_dump', '--schema-only', '-Fc', '-f', "$file.structure", '-d', 'postgres' ], '--schema-only');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'structure', "$file.structure" ], '--schema-only: restored');
+is(query('structure', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c'), 0, '--schema-only: has no rows');
+is(query('structure', $privileges), $granted, '--schema-only: has every privilege');
+is(query('structure', 'SELECT count(*) FROM session_service.create_session(gen_random_uuid(), device_key => \'a\') c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token)'),
+	1, '--schema-only: sign-ins start anew');
+query('structure', q{SELECT session_service.revoke_access('application', 'application')});
+is(query('structure', $who_may), 'application false false, validator true false, nobody false false', '--schema-only: a level can be taken that the rows do not tell of');
+
+# The rows: into an extension that is there and empty.
+query('postgres', 'CREATE DATABASE rows_only');
+$node->command_ok([ 'pg_dump', '--data-only', '-Fc', '-f', "$file.rows", '-d', 'postgres' ], '--data-only');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows_only', "$file.structure" ], '--data-only: into the structure');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'rows_only', "$file.rows" ], '--data-only: restored');
+is(query('rows_only', HeldSessions::contents()), $contents, '--data-only: every table is the same');
+is(query('rows_only', $_->[1]), $_->[2], "--data-only: $_->[0]") for HeldSessions::go_on();
+query('postgres', 'CREATE DATABASE rows_without_grants');
+query('rows_without_grants', 'CREATE EXTENSION session_service');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema', 'session_service', '-d', 'rows_without_grants', "$file.rows" ], '--data-only: of the extension alone');
+is(query('rows_without_grants', HeldSessions::contents()), $contents, '--data-only: of the extension alone: every table is the same');
+is(query('rows_without_grants', $who_may), 'application false false, validator false false, nobody false false', '--data-only: grants nothing');
+query('rows_without_grants', q{SELECT session_service.grant_access(role, level) FROM session_service.access_levels});
+is(query('rows_without_grants', $who_may), 'application true true, validator true false, nobody false false', '--data-only: the levels that the rows tell of can be granted again');
+
+# The extension alone, without the application's tables. Its schema is not enough: pg_dump then leaves it to
+# the other side to have the extension.
+for my $alone (
+	[ with_extension => [ '--schema=session_service', '--extension=session_service' ], '' ],
+	[ by_schema => ['--schema=session_service'], 'CREATE EXTENSION session_service' ])
+{
+	my ($name, $options, $first) = @$alone;
+	query('postgres', "CREATE DATABASE $name");
+	query($name, $first);
+	$node->command_ok([ 'pg_dump', @$options, '-Fc', '-f', "$file.$name", '-d', 'postgres' ], "@$options");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $name, "$file.$name" ], "@$options: restored");
+	is(query($name, HeldSessions::contents()), $contents, "@$options: every table is the same");
+	is(query($name, $privileges), $granted, "@$options: and every privilege");
+	is(query($name, q{SELECT count(*) FROM pg_class WHERE relname = 'held'}), 0, "@$options: and no other table");
+}
+
+counted("$rows rows restored from " . keys(%formats) . ' formats');
 $node->stop;
 done_testing();

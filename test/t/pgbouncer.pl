@@ -6,6 +6,9 @@ use warnings;
 use IPC::Run;
 use Test::More;
 
+use EveryFunction;
+use Extent;
+use HeldSessions;
 use SessionNode;
 
 my $node = SessionNode->new('pooled');
@@ -30,7 +33,7 @@ my ($version) = `pgbouncer --version` =~ /PgBouncer (\d+\.\d+)/;
 my $prepares = $version =~ /^1\.(\d+)/ && $1 >= 21;
 my $directory = PostgreSQL::Test::Utils::tempdir_short();
 my $port = PostgreSQL::Test::Cluster::get_free_port();
-PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", qq{"notes_login" ""\n"notes_app" ""\n});
+PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", qq{"notes_login" ""\n"notes_app" ""\n"notes_admin" ""\n});
 PostgreSQL::Test::Utils::append_to_file(
 	"$directory/pgbouncer.ini",
 	"[databases]\nnotes = host=" . $node->host . ' port=' . $node->port . "\n" . qq{
@@ -180,7 +183,61 @@ $node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity 
 call("count(*) FROM session_service.validate_session('$token')");
 is($node->safe_psql('notes', "SELECT last_activity_at > created_at FROM session_service.get_session('$id')"), 't', 'activity is recorded');
 
-$_->quit for @logins, values %client;
+# --- every function, by turns, and what the connection has afterwards
+
+$node->safe_psql('notes', HeldSessions::sign_in() . 'CREATE ROLE notes_admin LOGIN; GRANT SELECT ON held TO notes_admin; SELECT session_service.grant_access(\'notes_admin\', \'admin\')');
+my @admins = map { connect_as('notes_admin') } 1 .. 2;
+$server = answers($admins[0], 'SELECT pg_backend_pid()');
+
+# What a transaction might leave in a connection
+my $state = q{SELECT current_user, session_user, (SELECT md5(string_agg(concat_ws(' ', name, setting, source), ',' ORDER BY name)) FROM pg_settings) AS settings,
+	(SELECT count(*) FROM pg_prepared_statements) AS statements, (SELECT count(*) FROM pg_cursors WHERE name <> '') AS cursors,
+	(SELECT count(*) FROM pg_listening_channels()) AS channels, (SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory') AS locks,
+	(SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS tables, session_service.current_user_id() IS NULL AS is_nobody};
+my $clean = answers($admins[0], $state);
+like($clean, qr/^notes_admin\|notes_admin\|[0-9a-f]{32}\|0\|0\|0\|0\|0\|t$/, 'a connection has nothing at first');
+my @functions = EveryFunction::names(qw(reads writes own));
+is($node->safe_psql('notes', EveryFunction::forgotten()), '', 'every function is known to this test');
+my (%by, @left);
+for my $ending (qw(ROLLBACK COMMIT))
+{
+	for my $turn (0, 1)
+	{
+		for my $name (@functions)
+		{
+			# Ended for everyone by this one, which is looked at only where it is rolled back.
+			next if $name eq 'revoke_inactive_sessions' && $ending eq 'COMMIT';
+			my $call = "SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'plain'; SELECT count(*) FROM (" . EveryFunction::call($name, $ending eq 'COMMIT' ? 'revoked' : 'plain') . ') c';
+			# One of the clients meets an error besides, which leaves no trace either.
+			my $printed = answers($admins[$turn], "BEGIN; $call; " . ($turn ? '' : 'SAVEPOINT s; SELECT 1 / 0; ROLLBACK TO s; ') . $ending);
+			$by{$ending}[$turn]{$name} = join ' ', $printed, grep { !/division by zero/ } $admins[$turn]{stderr} =~ /ERROR:.*/g;
+			my $left = answers($admins[ 1 - $turn ], $state);
+			push @left, "$name: $left" if $left ne $clean;
+		}
+	}
+	is_deeply([ grep { $by{$ending}[0]{$_} !~ /^1 \d+$/ } keys %{ $by{$ending}[0] } ], [], "every function works in a transaction that ends with $ending");
+}
+is_deeply($by{ROLLBACK}[0], $by{ROLLBACK}[1], 'alike for both clients');
+is_deeply(\@left, [], 'and none leaves anything to the other client');
+is(answers($_, 'SELECT pg_backend_pid()'), $server, 'in one connection all the while') for @admins;
+
+# Activity that a client noted and rolled back, or never ended, is not written by the next one's COMMIT.
+my $activity = q{SELECT md5(string_agg(s.last_activity_at::text, ',' ORDER BY s.id)) FROM session_service.sessions s};
+my $before = $node->safe_psql('notes', $activity);
+my $use = 'SELECT count(*) FROM held h, session_service.validate_session(h.token)';
+answers($admins[0], "BEGIN; $use; ROLLBACK");
+answers($admins[0], "BEGIN; SAVEPOINT s; $use; ROLLBACK TO s; COMMIT");
+answers($admins[1], 'BEGIN; CREATE TEMP TABLE other () ON COMMIT DROP; COMMIT');
+$leaver = connect_as('notes_admin');
+answers($leaver, "BEGIN; $use");
+$leaver->{run}->kill_kill;
+answers($admins[1], 'BEGIN; CREATE TEMP TABLE other () ON COMMIT DROP; COMMIT');
+is($node->safe_psql('notes', $activity), $before, 'activity that was not committed is not written by the next client');
+answers($admins[0], "BEGIN; $use; COMMIT");
+isnt($node->safe_psql('notes', $activity), $before, 'what is committed is');
+
+counted(@functions * 4 . ' calls by two clients of one connection left nothing in it');
+$_->quit for @logins, @admins, values %client;
 
 # --- many clients, with and without prepared statements
 

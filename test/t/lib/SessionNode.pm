@@ -27,4 +27,22 @@ sub init
 	return;
 }
 
+# Makes a copy of the staged installation for this node alone, so that a test may change its files. Returns where
+# they are: directories `root` (DESTDIR), `extension` and `library`; nothing where the server takes no such directory.
+sub stage_copy
+{
+	my ($self) = @_;
+
+	my $conf = PostgreSQL::Test::Utils::slurp_file($ENV{EXTENSION_CONF} // return);
+	my ($stage) = $conf =~ m{'([^']*/stage)} or return;
+	my $root = PostgreSQL::Test::Utils::tempdir_short() . '/stage';
+	PostgreSQL::Test::Utils::system_or_bail('cp', '-R', $stage, $root);
+	$self->append_conf('postgresql.conf', $conf =~ s/\Q$stage\E/$root/gr);
+	return {
+		root => $root,
+		extension => "$root" . $self->config_data('--sharedir') . '/extension',
+		library => "$root" . $self->config_data('--pkglibdir') . '/session_service.so',
+	};
+}
+
 1;
