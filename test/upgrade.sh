@@ -115,7 +115,7 @@ initdb_here() {
 # What is where, and who may do what.
 take_stock() {
     ask postgres "$(module 'HeldSessions::contents')"
-    ask postgres "SELECT p.oid::regprocedure, a.grantee::regrole, a.privilege_type FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY 1::text, 2::text"
+    ask postgres "SELECT p.oid::regprocedure, a.grantee::regrole, a.privilege_type FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY p.oid::regprocedure::text, a.grantee::regrole::text"
 }
 
 # A copy of the database is used, and the database itself is left for the next version.

@@ -110,21 +110,17 @@ is(query('rows_without_grants', $who_may), 'application false false, validator f
 query('rows_without_grants', q{SELECT session_service.grant_access(role, level) FROM session_service.access_levels});
 is(query('rows_without_grants', $who_may), 'application true true, validator true false, nobody false false', '--data-only: the levels that the rows tell of can be granted again');
 
-# The extension alone, without the application's tables. Its schema is not enough: pg_dump then leaves it to
-# the other side to have the extension.
-for my $alone (
-	[ with_extension => [ '--schema=session_service', '--extension=session_service' ], '' ],
-	[ by_schema => ['--schema=session_service'], 'CREATE EXTENSION session_service' ])
-{
-	my ($name, $options, $first) = @$alone;
-	query('postgres', "CREATE DATABASE $name");
-	query($name, $first);
-	$node->command_ok([ 'pg_dump', @$options, '-Fc', '-f', "$file.$name", '-d', 'postgres' ], "@$options");
-	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $name, "$file.$name" ], "@$options: restored");
-	is(query($name, HeldSessions::contents()), $contents, "@$options: every table is the same");
-	is(query($name, $privileges), $granted, "@$options: and every privilege");
-	is(query($name, q{SELECT count(*) FROM pg_class WHERE relname = 'held'}), 0, "@$options: and no other table");
-}
+# The extension alone, without the application's tables: by its schema and its name.
+my @alone = ('--schema=session_service', '--extension=session_service');
+query('postgres', "CREATE DATABASE $_") for qw(alone by_schema);
+$node->command_ok([ 'pg_dump', @alone, '-Fc', '-f', "$file.alone", '-d', 'postgres' ], "@alone");
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'alone', "$file.alone" ], "@alone: restored");
+is(query('alone', HeldSessions::contents()), $contents, "@alone: every table is the same");
+is(query('alone', $privileges), $granted, "@alone: and every privilege");
+is(query('alone', q{SELECT count(*) FROM pg_class WHERE relname = 'held'}), 0, "@alone: and no other table");
+# The schema without the extension has rows for tables that nobody makes.
+$node->command_ok([ 'pg_dump', '--schema=session_service', '-Fc', '-f', "$file.schema", '-d', 'postgres' ], '--schema');
+$node->command_fails([ 'pg_restore', '--exit-on-error', '-d', 'by_schema', "$file.schema" ], '--schema: cannot be restored, and says so');
 
 counted("$rows rows restored from " . keys(%formats) . ' formats');
 $node->stop;
