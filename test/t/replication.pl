@@ -100,6 +100,8 @@ sub range_contents
 
 # Imported tokens are kept by their hash alone, so that a filter on the bucket may name only what is inserted:
 # without that, the publisher could not delete one any more.
+my (undef, undef, $refusal) = $publisher->psql('postgres', "BEGIN; CREATE PUBLICATION other FOR TABLE session_service.imported_tokens WHERE ($range); DELETE FROM session_service.imported_tokens");
+like($refusal, qr/cannot delete from table "imported_tokens"/, 'a filter on imported tokens that names deletions stands in their way');
 query($publisher, 'CREATE PUBLICATION half FOR TABLE ' . join(', ', map { "session_service.$_ WHERE ($range)" } @in_range));
 query($publisher, "CREATE PUBLICATION half_of_imported FOR TABLE session_service.imported_tokens WHERE ($range) WITH (publish = 'insert')");
 
