@@ -20,17 +20,18 @@ using pg::Value;
 // Laid out by hand: clang-format breaks SQL at its macros.
 // clang-format off
 
-// In each of these $1 is the time and $2 the current session.
+// In each of these $1 is the time and $2 the current session. The status is a literal of its type:
+// the cast of a text would be that of whoever made one.
 #define SQL_SESSION_INFO \
     "SELECT s.id, s.user_id, s.device_id, " SQL_DEVICE_NAME ", d.user_agent, s.ip_address, " \
     "NULL::pg_catalog.text, NULL::pg_catalog.text, s.scopes, s.metadata, " \
     "s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method, s.created_at, " \
     "s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at, " \
     "s.absolute_expires_at, s.revoked_at, s.revoke_reason, " \
-    "(CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' " \
+    "CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked'::session_service.session_status " \
         "WHEN s.expires_at" SQL_LE "$1 THEN 'expired' " \
         "WHEN s.is_closed OR s.idle_expires_at" SQL_LE "$1 THEN 'idle' " \
-        "ELSE 'active' END)::session_service.session_status, " \
+        "ELSE 'active' END, " \
     SQL_ACTIVE("$1") ", COALESCE(s.id" SQL_EQ "$2, false) " \
     "FROM session_service.sessions s LEFT JOIN session_service.devices d " \
     "ON d.id" SQL_EQ "s.device_id AND d.bucket" SQL_EQ "s.bucket "
