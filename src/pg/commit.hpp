@@ -27,8 +27,10 @@ inline void make_revocation_durable() {
     }
 }
 
-/// Refuses a call that writes on a standby or in a read-only transaction, with 25006.
+/// Refuses a call that writes on a standby or in a read-only transaction, with 25006, and in a
+/// parallel query, where a caller's function that is declared safe by mistake leads it, with 25000.
 inline void require_writable(const char* function) {
+    PreventCommandIfParallelMode(function);
     PreventCommandIfReadOnly(function);
     PreventCommandDuringRecovery(function);
 }
