@@ -1,6 +1,7 @@
 """Every function of the extension, from the catalog, and good values for its arguments."""
 
 import datetime
+import re
 import uuid
 
 SCHEMA = "session_service."
@@ -13,28 +14,30 @@ class Argument:
 
 
 class Function:
-    def __init__(self, oid, name, arguments, is_computed, is_of_type):
-        self.oid, self.name, self.arguments = oid, name, arguments
+    def __init__(self, name, arguments, is_computed, is_of_type, returns_set, returns_row, returned):
+        self.name, self.arguments = name, arguments
+        self.returns_set, self.returns_row, self.returned = returns_set, returns_row, returned
         # Whether it computes, and reads nothing; whether it belongs to the type token_hash.
         self.is_computed, self.is_of_type = is_computed, is_of_type
         self.is_internal = any(argument.type == "internal" for argument in arguments)
 
 
 QUERY = """
-    SELECT p.oid, p.proname, coalesce(p.proargnames[:p.pronargs], array_fill(''::text, ARRAY[p.pronargs])),
+    SELECT p.proname, coalesce(p.proargnames[:p.pronargs], array_fill(''::text, ARRAY[p.pronargs])),
            array(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n), p.pronargdefaults, p.provolatile = 'i',
            EXISTS (SELECT FROM pg_type t WHERE t.oid = 'session_service.token_hash'::regtype AND p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
            OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
-           OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)
-    FROM pg_proc p WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY 2, 4"""
+           OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid),
+           p.proretset, t.typtype = 'c' OR t.typname = 'record', format_type(t.oid, NULL)
+    FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY 1, 3"""
 
 
 def every_function(connection):
     found = []
-    for oid, name, names, kinds, defaults, is_computed, is_of_type in connection.execute(QUERY):
+    for name, names, kinds, defaults, *properties in connection.execute(QUERY):
         required = len(kinds) - defaults
         arguments = [Argument(argument, kind, place >= required) for place, (argument, kind) in enumerate(zip(names, kinds))]
-        found.append(Function(oid, name, arguments, is_computed, is_of_type))
+        found.append(Function(name, arguments, *properties))
     return found
 
 
@@ -86,3 +89,23 @@ def good_value(function, argument, fixture):
         "since": typed("epoch", "timestamptz"), "reason": "'a reason'", "method": "'totp'", "max_rows": "10", "batch_size": "10", "max_sessions": "10",
         "length": "16", "role": typed("grantee", "regrole"), "level": "'validate'",
     }.get(name)
+
+
+def without_chance(value):
+    """A value of a result, but for what differs with each call."""
+    if isinstance(value, uuid.UUID):
+        return "an id"
+    if isinstance(value, datetime.datetime):
+        return "a time"
+    if isinstance(value, int) and abs(value) > 10**6:
+        return "a large number"
+    if isinstance(value, (bytes, bytearray)):
+        return f"{len(value)} bytes"
+    if isinstance(value, (list, tuple)):
+        return [without_chance(part) for part in value]
+    if isinstance(value, dict):
+        return {key: without_chance(part) for key, part in value.items()}
+    if isinstance(value, bool):
+        return value
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "an id", str(value))
+    return re.sub(r"ss([tr])_[A-Za-z0-9_-]{40,}|[0-9a-f]{32,}", "a secret", text)
