@@ -28,11 +28,13 @@ std::string_view without_bytea_prefix(std::string_view input) noexcept {
     return input.starts_with("\\x") ? input.substr(2) : input;
 }
 
-/// A mistyped hash is nearly a hash: neither the message nor the statement may show it.
+/// A mistyped hash is nearly a hash: neither the message nor the statement may show it, nor the
+/// context, which can have the parameters.
 [[noreturn]] void report_wrong_size() {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                    errmsg("invalid length for type %s", "token_hash"),
-                    errdetail("A token_hash has 32 bytes."), errhidestmt(true)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+             errmsg("invalid length for type %s", "token_hash"),
+             errdetail("A token_hash has 32 bytes."), errhidestmt(true), errhidecontext(true)));
     pg_unreachable();
 }
 
@@ -48,8 +50,8 @@ SQL_FUNCTION(token_hash_in) {
         ereturn(fcinfo->context, Datum{0},
                 (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                  errmsg("invalid input syntax for type %s", "token_hash"),
-                 errdetail("A token_hash is written as 64 hexadecimal digits."),
-                 errhidestmt(true)));
+                 errdetail("A token_hash is written as 64 hexadecimal digits."), errhidestmt(true),
+                 errhidecontext(true)));
     }
     return token_hash_datum(digest);
 }
