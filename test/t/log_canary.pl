@@ -10,6 +10,7 @@ use JSON::PP;
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
+use Extent;
 use PostgreSQL::Test::Utils qw(slurp_file);
 use SessionNode;
 
@@ -184,14 +185,20 @@ for my $kind (sort keys %logs)
 }
 my $texts = join "\n", @{ $told->{texts} };
 ok($texts =~ /refresh_session\(\$1/, 'the views of statements show the calls');
+ok($texts =~ /pg_stat_statements/ || $preload !~ /pg_stat_statements/, 'that of all connections too');
 is_deeply(found_in($texts, "$tokens|$hashes"), [], 'and no token and no hash');
+my $statistics = join "\n", @{ $told->{statistics} };
+ok($statistics =~ /token_hash/, 'the statistics of the tables show their columns');
+is_deeply(found_in($statistics, $tokens), [], 'and no token');
 
 # --- the server's files
 
 $node->safe_psql('postgres', 'CHECKPOINT');
 my ($size, @files_with_token, @files_with_hash) = (0);
 my $ends_of_tokens = pattern(map { substr($_, -20, 16) } @secrets);
-my $raw_secrets = pattern(map { /^ss[tr]_(.*)/ ? substr(decode_base64($1 =~ tr{-_}{+/}r . '=='), -20, 16) : () } @secrets);
+# The secret of each, and the family key of refresh tokens.
+my $raw_secrets = pattern(map { my ($kind, $text) = /^ss([tr])_(.*)/; my $bytes = $kind ? decode_base64($text =~ tr{-_}{+/}r . '==') : '';
+	$kind ? (substr($bytes, -20, 16), $kind eq 'r' ? substr($bytes, 17, 16) : ()) : () } @secrets);
 my $raw_hashes = pattern(map { sha256($_) } @secrets);
 find(
 	sub {
@@ -207,6 +214,55 @@ cmp_ok($size, '>', 16 * 1024 * 1024, 'the server has files');
 is_deeply(\@files_with_token, [], 'no token and no secret is in any');
 ok((grep { m{/base/} } @files_with_hash), 'hashes are, in a table');
 ok((grep { m{/pg_wal/} } @files_with_hash), 'and in the WAL');
+
+# --- other settings of the log
+
+# The messages that are raised in our own source files, all that they tell.
+my %is_ours = map { m{([^/]+)$} ? ($1 => 1) : () } glob 'src/*/*.cpp src/*/*.hpp';
+
+sub of_ours
+{
+	my ($json) = @_;
+	return grep { /"file_name":"(?:[^"]*\/)?([^"\/]+)"/ && $is_ours{$1} } split /\n/, $json;
+}
+
+# Whether nothing is in the log, or where the settings have the server itself write parameters, in no message of ours.
+sub tell_no_secret
+{
+	my ($name, $options, $only_ours) = @_;
+	my ($told, $logged) = calls('every', $options);
+	my $searched = search_tokens($told) . '|' . search_hashes($told);
+	my @ours = of_ours($logged->{json});
+	cmp_ok(scalar @ours, '>', 10, "$name: there are messages of ours") if $options =~ /verbosity=verbose/;
+	is_deeply(found_in(join("\n", @ours), $searched), [], "$name: none has a secret");
+	is_deeply([ map { @{ found_in($logged->{$_}, $searched) } } sort keys %logs ], [], "$name: nor has anything else in the log") unless $only_ours;
+	return;
+}
+
+my $unsaid = '-c log_parameter_max_length=0 -c log_parameter_max_length_on_error=0';
+my $said = '-c log_parameter_max_length=-1 -c log_parameter_max_length_on_error=-1';
+my $stages = '-c log_statement_stats=off -c log_parser_stats=on -c log_planner_stats=on -c log_executor_stats=on -c log_temp_files=0';
+my $everything = '-c log_statement=all -c log_min_duration_statement=0 -c log_min_messages=debug1 -c log_min_error_statement=debug5';
+my @other_settings = ([ 'parameters in the log', "$said $everything -c log_error_verbosity=verbose", 1 ]);
+if (extent(0, 1))
+{
+	push @other_settings, [ 'statistics of each stage', "$unsaid $stages $everything -c log_error_verbosity=verbose" ];
+	for my $verbosity (qw(terse default verbose))
+	{
+		for my $level (qw(panic error info debug1 debug2 debug3 debug4))
+		{
+			push @other_settings, [ "$verbosity, $level", "$unsaid -c log_statement=ddl -c log_min_duration_sample=0 -c log_statement_sample_rate=1 -c log_min_messages=$level -c log_min_error_statement=$level -c log_error_verbosity=$verbosity" ];
+		}
+	}
+	push @other_settings, [ "plans, $_", "$noisy -c plan_cache_mode=force_generic_plan -c $_" ]
+	  for 'debug_pretty_print=off', 'jit=on', 'jit_above_cost=0', 'synchronous_commit=off', 'client_min_messages=debug5', 'log_transaction_sample_rate=1', 'bytea_output=escape',
+	  'compute_query_id=on', 'track_functions=all', 'session_service.sliding_expiry=on', 'default_transaction_isolation=serializable -c session_service.touch_interval=0';
+	push @other_settings, [ "explained as $_", "$unsaid -c plan_cache_mode=force_generic_plan -c auto_explain.log_min_duration=0 -c auto_explain.log_nested_statements=on -c auto_explain.log_analyze=on "
+		  . "-c auto_explain.log_verbose=on -c auto_explain.log_wal=on -c auto_explain.log_triggers=on -c auto_explain.log_format=$_" ]
+	  for $preload =~ /auto_explain/ ? qw(text json xml yaml) : ();
+}
+tell_no_secret(@$_) for @other_settings;
+counted((1 + @other_settings) . ' settings of the log');
 
 # --- that the search finds what is there
 

@@ -313,9 +313,19 @@ else:
     outcome("revoke_session_by_token, too long a reason", "22001",
             lambda: call("revoke_session_by_token", made.token, "r" * 300))
 
-with psycopg.connect(CONNECTION) as monitor:
-    texts = [row[0] for row in monitor.execute("SELECT query FROM pg_stat_activity WHERE query IS NOT NULL").fetchall()]
-    if monitor.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
-        texts += [row[0] for row in monitor.execute("SELECT query FROM pg_stat_statements").fetchall()]
+# What the server's views show, of these connections while they have prepared statements and of all others. The
+# statistics of the tables hold hashes, for their owner.
+VIEWS = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname ~ '^pg_(stat|prepared|cursors|locks|settings|shmem|backend|indexes|views|rules)'
+    AND relname NOT IN ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs') ORDER BY 1"""
+texts, statistics = [], []
+for reader in (main, other, connect()):
+    texts += [row[0] for row in reader.execute("SELECT statement FROM pg_prepared_statements").fetchall()]
+    for view in [row[0] for row in reader.execute(VIEWS).fetchall()]:
+        texts += [row[0] for row in reader.execute(f"SELECT v::text FROM pg_catalog.{view} v").fetchall()]
+reader.execute("ANALYZE")
+statistics += [row[0] for row in reader.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'session_service'").fetchall()]
+if reader.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
+    texts += [row[0] for row in reader.execute("SELECT query FROM pg_stat_statements").fetchall()]
 
-print(json.dumps({"secrets": sorted(set(secrets)), "outcomes": outcomes, "texts": texts}))
+print(json.dumps({"secrets": sorted(set(secrets)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
