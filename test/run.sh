@@ -48,6 +48,7 @@ need_stage() {
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
         need python3 test -x /usr/bin/python3
         need python3-psycopg /usr/bin/python3 -c 'import psycopg'
+        need sqlsmith command -v sqlsmith
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
         need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
