@@ -12,12 +12,12 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-for part in packages workspace cluster results; do
+for part in packages workspace cluster results instrumented sanitized; do
     # shellcheck source=/dev/null
     . "$top/test/lib/$part.sh"
 done
 
-all_stages=(lint layers build unit fuzz regress isolation tap drivers web examples)
+all_stages=(lint layers build unit fuzz regress isolation tap drivers web examples sanitize)
 
 usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$top/test/run.sh"
@@ -40,6 +40,9 @@ need_stage() {
     fuzz)
         need clang command -v clang++
         need libclang-rt-dev compgen -G '/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*'
+        ;;
+    sanitize)
+        [ "${EXTENT:-quick}" != soak ] || { need_stage tap && need_stage drivers; }
         ;;
     tap)
         need perl command -v prove
@@ -162,13 +165,15 @@ stage_isolation() {
     recorded results_from_pg_regress make -s installcheck REGRESS= || { show_diffs output_iso/regression.diffs; return 1; }
 }
 
-# Each file is a program of its own, with servers of its own: as many at a time as there are processors.
 stage_tap() {
-    local file names=()
-    for file in test/t/*.pl; do
-        [ -e "$file" ] && names+=("$(basename "$file" .pl)")
-    done
-    [ ${#names[@]} -gt 0 ] || return 0
+    local names=()
+    mapfile -t names < <(printf '%s\n' test/t/*.pl | sed 's,.*/\(.*\)\.pl$,\1,')
+    run_tap "${names[@]}"
+}
+
+# Each file is a program of its own, with servers of its own: as many at a time as there are processors.
+run_tap() {
+    local file names=("$@")
     export WORKSPACE BINDIR
     printf '%s\n' "${names[@]}" | limited xargs -P "$(nproc)" -I '{}' bash test/lib/tap.sh '{}' || true
     for file in "${names[@]}"; do
@@ -195,6 +200,26 @@ stage_web() {
 stage_examples() {
     start_shared_cluster || return
     recorded results_from_tap bash test/doc_examples.sh
+}
+
+# The regression and isolation tests again, with a library that ends at the first wrong use of memory or of a
+# number; in a soak the drivers and the TAP programs too, but those that preload a library of their own.
+stage_sanitize() {
+    local status=0 names=()
+    make_sanitized "$WORKSPACE/sanitized" || return
+    # A cluster of its own, beside the shared one.
+    local WORKSPACE=$WORKSPACE/sanitized BINDIR=$WORKSPACE/sanitized/programs PATH=$PATH PGHOST PGUSER PGDATABASE
+    start_cluster || return
+    stage_regress || status=$?
+    stage_isolation || status=$?
+    if [ "${EXTENT:-quick}" = soak ]; then
+        stage_drivers || status=$?
+        mapfile -t names < <(grep -L LD_PRELOAD test/t/*.pl | sed 's,.*/\(.*\)\.pl$,\1,')
+        EXTENT=quick run_tap "${names[@]}"
+    fi
+    stop_cluster
+    check "no report of a sanitizer" print_reports "$WORKSPACE"
+    return "$status"
 }
 
 show_diffs() {
@@ -264,7 +289,7 @@ inner_run() {
 select_stages() {
     local stage asked=" $* "
     case $asked in
-    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" examples "*) asked+="build " ;;
+    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" examples "* | *" sanitize "*) asked+="build " ;;
     esac
     for stage in "${all_stages[@]}"; do
         case $asked in

@@ -11,7 +11,7 @@ CLANGXX      ?= clang++
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY   ?= clang-tidy
 
-.PHONY: unit fuzz format lint
+.PHONY: unit fuzz sanitized format lint
 
 # --- unit tests of the core
 
@@ -56,6 +56,29 @@ build/fuzz/%.o: %.cpp
 	$(CLANGXX) $(FUZZ_CXXFLAGS) -c -o $@ $<
 
 -include $(UNIT_OBJS:.o=.d) $(FUZZ_CORE_OBJS:.o=.d) $(FUZZ_SOURCES:%.cpp=build/fuzz/%.d)
+
+# --- the library with sanitizers in it, for a server that has their runtime preloaded (test/lib/sanitized.sh)
+
+# After the server's own flags: -fwrapv would define the overflows that are looked for, and _FORTIFY_SOURCE
+# goes past AddressSanitizer. Optimized code warns of more with sanitizers in it.
+SANITIZED_CXXFLAGS = -O1 -fno-omit-frame-pointer -fno-wrapv -U_FORTIFY_SOURCE -Wno-error \
+	-fsanitize=$(SANITIZERS) -fno-sanitize-recover=all
+SANITIZED_OBJS     = $(SOURCES:%.cpp=build/sanitized/%.o)
+
+sanitized: build/sanitized/$(MODULE_big).so build/sanitized/malloc_first.so
+
+build/sanitized/$(MODULE_big).so: $(SANITIZED_OBJS)
+	$(COMPILER) $(CFLAGS_SL) $(SANITIZED_CXXFLAGS) -shared -o $@ $^ $(LDFLAGS) $(SHLIB_LINK)
+
+build/sanitized/malloc_first.so: test/lib/malloc_first.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -Wl,-z,initfirst -o $@ $<
+
+build/sanitized/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(CFLAGS_SL) $(CPPFLAGS) $(SANITIZED_CXXFLAGS) -c -o $@ $<
+
+-include $(SANITIZED_OBJS:.o=.d)
 
 # --- the form of the code
 
