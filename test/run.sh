@@ -205,10 +205,11 @@ stage_examples() {
 # The regression and isolation tests again, with a library that ends at the first wrong use of memory or of a
 # number; in a soak the drivers and the TAP programs too, but those that preload a library of their own.
 stage_sanitize() {
-    local status=0 names=()
-    make_sanitized "$WORKSPACE/sanitized" || return
+    local directory=$WORKSPACE/sanitized status=0 names=()
+    make_sanitized "$directory" || return
     # A cluster of its own, beside the shared one.
-    local WORKSPACE=$WORKSPACE/sanitized BINDIR=$WORKSPACE/sanitized/programs PATH=$PATH PGHOST PGUSER PGDATABASE
+    # shellcheck disable=SC2034
+    local WORKSPACE=$directory BINDIR=$directory/programs PATH=$PATH PGHOST PGUSER PGDATABASE
     start_cluster || return
     stage_regress || status=$?
     stage_isolation || status=$?

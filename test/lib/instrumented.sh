@@ -20,8 +20,8 @@ make_instrumented() {
     for program in "$real_bindir"/*; do
         case ${program##*/} in
         postgres | postmaster) ;;
-        # These look for postgres beside themselves, behind any symbolic link.
-        initdb | pg_ctl) cp "$program" "$directory/programs/" ;;
+        # It looks for postgres beside itself, behind any symbolic link. So does initdb, which needs the real one.
+        pg_ctl) cp "$program" "$directory/programs/" ;;
         *) ln -s "$program" "$directory/programs/" ;;
         esac || return
     done
