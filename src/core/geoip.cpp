@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 
 #include <maxminddb.h>
 #include <netinet/in.h>
@@ -115,6 +116,11 @@ Opening open_if_changed(const char* path) {
         return Opening::failed;
     }
     const int code = MMDB_open(path, MMDB_MODE_MMAP, &database);
+    if (code == MMDB_OUT_OF_MEMORY_ERROR) {
+        // That says nothing about the file, so the next use tries again.
+        known_state = {};
+        throw std::bad_alloc();
+    }
     if (code != MMDB_SUCCESS) {
         last_failure = MMDB_strerror(code);
         return Opening::failed;

@@ -15,8 +15,8 @@ enum class Opening : std::uint8_t {
 };
 
 /// Opens the file, again only where the path or the file behind it has changed; an empty path
-/// closes. Replace such a file by renaming a new one over it: a mapped file that is cut short ends
-/// the process.
+/// closes. Where memory runs out, std::bad_alloc is thrown, and the next use tries again. Replace
+/// such a file by renaming a new one over it: a mapped file that is cut short ends the process.
 Opening open_if_changed(const char* path);
 
 /// Why the last opening failed, as a phrase.

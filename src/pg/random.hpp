@@ -3,13 +3,20 @@
 
 #include "core/bytes.hpp"
 
+#include <cerrno>
+
 #include "pg/prelude.hpp"
 
 namespace session_service::pg {
 
 /// Fills `out`, or fails the call: there is no weaker source to fall back to.
 inline void fill_random(core::MutableBytes out) {
+    errno = 0;
     if (!pg_strong_random(out.data(), out.size())) {
+        // The first numbers of a process may take memory.
+        if (errno == ENOMEM) {
+            ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+        }
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"),
                         errhint("Check the server's OpenSSL configuration.")));
     }
