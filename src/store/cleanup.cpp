@@ -24,15 +24,18 @@ using pg::Statement;
 #define SQL_OF_DEVICE \
     "s.user_id" SQL_EQ "f.user_id AND s.device_id" SQL_EQ "f.id AND s.bucket" SQL_EQ "f.bucket"
 
+// Each batch is a CTE, which is read once: a subquery may become the inner side of a join, and read
+// again for each outer row it would pass over what is deleted by then, and give more than its limit.
+
 // purge_after is never later than the true end, so the index finds a superset of what is over.
 constinit Statement delete_sessions_batch{
-    "WITH dead AS ("
-        "DELETE FROM session_service.sessions s USING ("
-            "SELECT f.id, f.bucket FROM session_service.sessions f "
-            "WHERE f.purge_after" SQL_LE "$1 AND COALESCE(f.revoked_at, "
-                "LEAST(f.idle_expires_at, GREATEST(f.expires_at, f.refresh_expires_at)))" SQL_LE
-                "$1 "
-            "ORDER BY f.purge_after LIMIT $3 FOR UPDATE SKIP LOCKED) AS batch "
+    "WITH batch AS ("
+        "SELECT f.id, f.bucket FROM session_service.sessions f "
+        "WHERE f.purge_after" SQL_LE "$1 AND COALESCE(f.revoked_at, "
+            "LEAST(f.idle_expires_at, GREATEST(f.expires_at, f.refresh_expires_at)))" SQL_LE "$1 "
+        "ORDER BY f.purge_after LIMIT $3 FOR UPDATE SKIP LOCKED), "
+    "dead AS ("
+        "DELETE FROM session_service.sessions s USING batch "
         "WHERE s.id" SQL_EQ "batch.id AND s.bucket" SQL_EQ "batch.bucket "
         "RETURNING s.id, s.device_id, s.bucket, s.last_activity_at), "
     "imported AS ("
@@ -59,9 +62,10 @@ constinit Statement delete_sessions_batch{
     std::array<Oid, 3>{TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID}};
 
 constinit Statement delete_events_batch{
-    "DELETE FROM session_service.events e USING ("
-    "SELECT f.id, f.bucket FROM session_service.events f WHERE f.id" SQL_LT "$1 "
-    "ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED) AS batch "
+    "WITH batch AS ("
+        "SELECT f.id, f.bucket FROM session_service.events f WHERE f.id" SQL_LT "$1 "
+        "ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED) "
+    "DELETE FROM session_service.events e USING batch "
     "WHERE e.id" SQL_EQ "batch.id AND e.bucket" SQL_EQ "batch.bucket",
     std::array<Oid, 2>{UUIDOID, INT4OID}};
 

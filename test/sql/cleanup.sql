@@ -87,6 +87,17 @@ SELECT count(*) FROM generate_series(1, 9) i, create_session(:'alice', 'batch' |
 SELECT revoke_all_user_sessions(:'alice') > 8 AS revoked;
 SELECT cleanup_sessions('0'), cleanup_sessions('0', NULL), cleanup_sessions('0') < 4 AS rest, cleanup_sessions('0') AS then_none;
 RESET session_service.cleanup_batch_size;
+-- and no more, also by a plan that was made when there was hardly anything
+SET session_service.event_log = 'all';
+DELETE FROM events;
+SELECT count(*) FROM create_session(:'alice', 'batch1');
+VACUUM events;
+SELECT count(*) FROM generate_series(1, 9) i, create_session(:'alice', 'batch' || i);
+RESET session_service.event_log;
+SET session_service.retention = 0;
+SELECT cleanup_sessions('1 day', 2), (SELECT count(*) FROM events) AS before;
+SELECT count(*) AS after FROM events;
+RESET session_service.retention;
 
 -- events go after the retention, whoever's they are
 TRUNCATE users, devices, sessions, events;
