@@ -1,0 +1,1037 @@
+"""A reference model of session_service: what each call answers, and what it changes.
+
+Written from what callers are promised, with the names of the SQL functions, and simple rather than fast. Times are
+integers: microseconds of the Unix epoch. Answers are lists of rows, as the functions return them; a function that
+returns a value answers a list of one value.
+
+Ids and tokens are opaque: a call that issues some takes them from `answer`, what the server answered, and so does one
+that may choose between equals. Whoever compares thus compares all the rest.
+
+All that is stored is in tuples, which are replaced and never changed: a copy of the model is five shallow copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 3600 * SECOND
+DAY = 24 * HOUR
+
+SETTINGS = {
+    "session_expiry": 30 * DAY,
+    "refresh_token_expiry": 90 * DAY,
+    "inactivity_timeout": 7 * DAY,
+    "absolute_timeout": 365 * DAY,
+    "sliding_expiry": False,
+    "refresh_grace": 30 * SECOND,
+    "max_per_user": 10,
+    "limit_policy": "evict_lru",
+    "token_length": 32,
+    "touch_interval": 60 * SECOND,
+    "device_trust": 30 * DAY,
+    "retention": 30 * DAY,
+    "cleanup_batch_size": 10_000,
+    "event_log": "security",
+}
+
+# User agents that the driver sends: browser, operating system, type of device.
+USER_AGENTS = {
+    None: (None, None, "unknown"),
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0": ("Firefox", "Linux", "desktop"),
+    "Mozilla/5.0 (X11; Linux x86_64; rv:129.0) Gecko/20100101 Firefox/129.0": ("Firefox", "Linux", "desktop"),
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1": ("Safari", "iOS", "mobile"),
+}
+
+NOT_IN_SECURITY_LOG = ("session.created", "session.refreshed", "session.rotated")
+
+NULL_ARGUMENT = "22004"
+OUT_OF_RANGE = "22023"
+TOO_LONG = "22001"
+LIMIT_REACHED = "53400"
+UNIQUE_VIOLATION = "23505"
+# Where several arguments are wrong, any of them may be told.
+WRONG_ARGUMENT = (NULL_ARGUMENT, OUT_OF_RANGE, TOO_LONG)
+
+
+class Refused(Exception):
+    """A call that raises an error: its SQLSTATE."""
+
+    @property
+    def sqlstate(self) -> str:
+        return self.args[0]
+
+    @property
+    def kind(self) -> str:
+        return "ERROR for an argument" if self.sqlstate in WRONG_ARGUMENT else f"ERROR {self.sqlstate}"
+
+
+class User(NamedTuple):
+    epoch: int
+    max_sessions: int | None = None
+
+
+class Device(NamedTuple):
+    id: str
+    user_id: str
+    identity: tuple  # what later sign-ins are compared with
+    name: str | None
+    is_renamed: bool
+    user_agent: str | None
+    ip_address: str | None
+    first_seen_at: int
+    last_seen_at: int  # by sign-ins; sessions may know better
+    trusted_until: int | None = None
+    is_seen_exactly: bool = True
+
+
+class Session(NamedTuple):
+    id: str
+    user_id: str
+    device_id: str
+    token: str
+    refresh_token: str | None
+    scopes: tuple
+    metadata: str  # as JSON
+    ip_address: str | None
+    created_at: int
+    last_activity_at: int
+    expires_at: int
+    refresh_expires_at: int | None
+    absolute_expires_at: int | None
+    inactivity: int  # the timeout in force, 0 for none
+    # its own from creation
+    own_expiry: int
+    own_refresh_expiry: int
+    own_inactivity: int
+    # of the refresh before
+    replaced: str | None = None  # the refresh token that was replaced last
+    replaced_at: int | None = None
+    is_retry_over: bool = False  # for good
+    spent: frozenset = frozenset()  # all refresh tokens that were replaced
+    imported: tuple = ()  # the tokens it was imported with
+    mfa_verified_at: int | None = None
+    mfa_method: str | None = None
+    revoked_at: int | None = None
+    revoke_reason: str | None = None
+
+    @property
+    def idle_expires_at(self) -> int | None:
+        return self.last_activity_at + self.inactivity if self.inactivity else None
+
+    @property
+    def last_expiry(self) -> int:
+        """Of both expiries the later."""
+        return max(self.expires_at, self.refresh_expires_at or self.expires_at)
+
+    @property
+    def over_at(self) -> int:
+        """From when on it is over."""
+        if self.revoked_at is not None:
+            return self.revoked_at
+        return self.last_expiry if self.idle_expires_at is None else min(self.idle_expires_at, self.last_expiry)
+
+    def is_idle(self, now: int) -> bool:
+        return self.idle_expires_at is not None and now >= self.idle_expires_at
+
+    def is_active(self, now: int) -> bool:
+        return self.revoked_at is None and now < self.expires_at and not self.is_idle(now)
+
+    def is_usable(self, now: int) -> bool:
+        return self.revoked_at is None and not self.is_idle(now) and now < self.last_expiry
+
+    def can_be_revoked(self, now: int) -> bool:
+        return self.revoked_at is None and now < self.last_expiry
+
+    def status(self, now: int) -> str:
+        if self.revoked_at is not None:
+            return "revoked"
+        if now >= self.expires_at:
+            return "expired"
+        return "idle" if self.is_idle(now) else "active"
+
+
+class Event(NamedTuple):
+    at: int
+    kind: str
+    user_id: str
+    session_id: str | None
+    device_id: str | None
+    ip_address: str | None
+    reason: str | None
+    method: str | None
+
+
+class Activity(NamedTuple):
+    """What a call noted of a session, to be written as its transaction commits."""
+
+    at: int
+    ip_address: str | None
+
+
+def sooner(*times: int | None) -> int | None:
+    """The earliest; None is never."""
+    return min((time for time in times if time is not None), default=None)
+
+
+def shorter_timeout(left: int, right: int) -> int:
+    """Of two timeouts the shorter; 0 is none."""
+    return min(left, right) if left and right else left or right
+
+
+def required(*arguments: Any) -> None:
+    if None in arguments:
+        raise Refused(NULL_ARGUMENT)
+
+
+def positive(interval: int | None) -> None:
+    if interval is not None and interval <= 0:
+        raise Refused(OUT_OF_RANGE)
+
+
+def ordered(items: Iterable, chosen: Iterable, order: Callable, shown: Callable) -> list:
+    """In that order; of equals those first that the server chose, as they are shown."""
+    chosen, keyed = list(chosen), []
+    for item in items:
+        is_chosen = shown(item) in chosen
+        if is_chosen:
+            chosen.remove(shown(item))
+        keyed.append((order(item), not is_chosen, item))
+    return [item for *_, item in sorted(keyed, key=lambda entry: entry[:2])]
+
+
+def check_scopes(scopes: Iterable[str | None]) -> None:
+    for scope in scopes:
+        required(scope)
+        if not scope or any(not "!" <= character <= "~" or character in '"\\' for character in scope):
+            raise Refused(OUT_OF_RANGE)
+
+
+def check_length(text: str | None, limit: int) -> None:
+    if text is not None and len(text) > limit:
+        raise Refused(TOO_LONG)
+
+
+class Model:
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {}
+        self.devices: dict[str, Device] = {}
+        self.sessions: dict[str, Session] = {}
+        self.events: tuple[Event, ...] = ()
+        self.settings: dict[str, Any] = dict(SETTINGS)
+        # Of the transaction that is open.
+        self.noted: dict[str, Activity] = {}
+        self.notes_activity = True
+        # Whether others may be at work on the sessions that are ordered by their activity.
+        self.is_order_open = False
+        # Of the call that is made.
+        self.now = 0
+        self.answer: list | None = None
+
+    def copy(self) -> Model:
+        other = Model.__new__(Model)
+        other.users = dict(self.users)
+        other.devices = dict(self.devices)
+        other.sessions = dict(self.sessions)
+        other.events = self.events
+        other.settings = self.settings
+        other.noted = dict(self.noted)
+        other.notes_activity = self.notes_activity
+        other.is_order_open = self.is_order_open
+        other.now = self.now
+        other.answer = None
+        return other
+
+    def call(self, function: str, arguments: tuple, answer: list | None = None) -> list:
+        """What the function answers; raises Refused where it raises an error, and changes nothing then."""
+        self.answer = answer
+        return getattr(self, function)(*arguments)
+
+    def commit(self) -> None:
+        """Writes the activity that calls of the transaction noted."""
+        noted, self.noted = self.noted, {}
+        for session_id, activity in noted.items():
+            self.record_activity(session_id, activity)
+
+    def record_activity(self, session_id: str, activity: Activity) -> None:
+        session = self.sessions.get(session_id)
+        if session and self._is_touch_due(session, activity.at):
+            self._touch(session, activity)
+
+    def forget_refreshes(self, session: Session, undone: Session | None) -> None:
+        """After a rollback: what was issued and undone is a token of the session's all the same, if ever it comes up.
+
+        It is told by the family key, which an imported session has from its first refresh on.
+        """
+        if undone and session.refresh_token and session.refresh_token not in session.imported:
+            self._change(session, spent=session.spent | undone.spent | {undone.refresh_token} - {session.refresh_token})
+
+    # --- looking things up
+
+    def _change(self, session: Session, **values: Any) -> Session:
+        changed = session._replace(**values)
+        self.sessions[session.id] = changed
+        return changed
+
+    def _sessions_of(self, user_id: str) -> list[Session]:
+        return [session for session in self.sessions.values() if session.user_id == user_id]
+
+    def _devices_of(self, user_id: str) -> list[Device]:
+        return [device for device in self.devices.values() if device.user_id == user_id]
+
+    def _by_token(self, token: str | None) -> Session | None:
+        """The active session that the session token opens."""
+        for session in self.sessions.values():
+            if token is not None and session.token == token and session.is_active(self.now):
+                return session
+        return None
+
+    def _active(self, session_id: str) -> Session | None:
+        session = self.sessions.get(session_id)
+        return session if session and session.is_active(self.now) else None
+
+    def _device(self, user_id: str, device_id: str) -> Device | None:
+        device = self.devices.get(device_id)
+        return device if device and device.user_id == user_id else None
+
+    def _choose(self, field: str, otherwise: Any) -> Any:
+        """What the server chose: a field of the row that it answered."""
+        return self.answer[0][field] if self.answer else otherwise
+
+    # --- what happens beside the call
+
+    def _know(self, user_id: str) -> User:
+        """The user's record, made at first use. A new epoch is the time."""
+        return self.users.setdefault(user_id, User(self.now))
+
+    def _raise_epoch(self, user_id: str) -> None:
+        user = self._know(user_id)
+        self.users[user_id] = user._replace(epoch=max(user.epoch + 1, self.now))
+
+    def _log(
+        self,
+        kind: str,
+        user_id: str,
+        session_id: str | None,
+        device_id: str | None,
+        ip_address: str | None = None,
+        reason: str | None = None,
+        method: str | None = None,
+    ) -> None:
+        log = self.settings["event_log"]
+        if log == "all" or (log == "security" and kind not in NOT_IN_SECURITY_LOG):
+            self.events += (Event(self.now, kind, user_id, session_id, device_id, ip_address, reason, method),)
+
+    def _revoke(self, sessions: Iterable[Session], reason: str, kind: str = "session.revoked", ip: str | None = None) -> int:
+        """Ends those of one user's sessions that can be, and tells how many. One call raises the epoch once."""
+        ended = [session for session in sessions if session.can_be_revoked(self.now)]
+        for session in ended:
+            self._change(session, revoked_at=self.now, revoke_reason=reason)
+            self._log(kind, session.user_id, session.id, session.device_id, ip, reason)
+        if ended:
+            self._raise_epoch(ended[0].user_id)
+        return len(ended)
+
+    # --- activity
+
+    def _note(self, session: Session, ip_address: str | None = None) -> None:
+        """Notes activity of a valid session, where it is due; the last address that was given is kept."""
+        if self.notes_activity and self._is_touch_due(session, self.now):
+            earlier = self.noted.get(session.id)
+            self.noted[session.id] = Activity(self.now, ip_address or (earlier and earlier.ip_address))
+
+    def _is_touch_due(self, session: Session, at: int) -> bool:
+        interval = self.settings["touch_interval"]
+        if session.inactivity:
+            interval = min(interval, session.inactivity // 10)
+        return at >= session.last_activity_at + interval
+
+    def _touch(self, session: Session, activity: Activity) -> bool:
+        """Records activity, unless the session is no longer active or has later activity."""
+        if not session.is_active(self.now) or activity.at <= session.last_activity_at:
+            return False
+        self._change(
+            session,
+            last_activity_at=activity.at,
+            ip_address=activity.ip_address or session.ip_address,
+            expires_at=self._slid(session, activity.at),
+            # A retry that came too late once stays too late, should the grace be made longer.
+            is_retry_over=session.is_retry_over or not self._is_within_grace(session),
+        )
+        return True
+
+    def _slid(self, session: Session, at: int) -> int:
+        expiry = min(session.own_expiry, self.settings["session_expiry"])
+        if not self.settings["sliding_expiry"] or 2 * (session.expires_at - at) >= expiry:
+            return session.expires_at
+        return max(session.expires_at, sooner(at + expiry, session.absolute_expires_at))
+
+    # --- sign-in
+
+    def _make_room(self, user_id: str) -> list[str]:
+        """Ends sessions of the user until one more keeps the limit; their ids."""
+        user = self.users.get(user_id)
+        limit = self.settings["max_per_user"] if user is None or user.max_sessions is None else user.max_sessions
+        usable = [session for session in self._sessions_of(user_id) if session.is_usable(self.now)]
+        excess = len(usable) - limit + 1 if limit else 0
+        if excess <= 0:
+            return []
+        policy = self.settings["limit_policy"]
+        if policy == "reject":
+            raise Refused(LIMIT_REACHED)
+
+        def age(session: Session) -> int:
+            return session.created_at if policy == "evict_oldest" else session.last_activity_at
+
+        # Among those that are equally old it is the server's choice.
+        chosen = self._choose("evicted_session_ids", [])
+        usable.sort(key=lambda session: (0 if self.is_order_open else age(session), session.id not in chosen))
+        self._revoke(usable[:excess], "Session limit exceeded", "session.evicted")
+        return sorted(session.id for session in usable[:excess])
+
+    def _sign_in_from(
+        self, user_id: str, key: str | None, name: str | None, agent: str | None, ip_address: str | None, at: int, new_id: str
+    ) -> bool:
+        """Finds or makes the device; whether it is new, and then has `new_id`."""
+        identity = ("key", key) if key else ("description", *USER_AGENTS[agent], name)
+        for device in self._devices_of(user_id):
+            if device.identity == identity:
+                self.devices[device.id] = device._replace(
+                    name=device.name if device.is_renamed else name or device.name,
+                    user_agent=agent or device.user_agent,
+                    ip_address=ip_address or device.ip_address,
+                    last_seen_at=max(device.last_seen_at, at),
+                )
+                return False
+        self.devices[new_id] = Device(new_id, user_id, identity, name, False, agent, ip_address, at, at)
+        return True
+
+    def create_session(
+        self,
+        user_id,
+        device_name=None,
+        user_agent=None,
+        ip_address=None,
+        scopes=None,
+        device_key=None,
+        metadata=None,
+        session_expiry=None,
+        inactivity_timeout=None,
+        issue_refresh=None,
+    ):
+        required(user_id)
+        check_length(device_name, 255)
+        check_length(device_key, 512)
+        check_scopes(scopes or ())
+        positive(session_expiry)
+        positive(inactivity_timeout)
+        now, settings = self.now, self.settings
+        own_expiry = min(session_expiry or settings["session_expiry"], settings["session_expiry"])
+        own_inactivity = shorter_timeout(inactivity_timeout or 0, settings["inactivity_timeout"])
+        absolute = now + settings["absolute_timeout"] if settings["absolute_timeout"] else None
+
+        evicted = self._make_room(user_id)
+        self._know(user_id)
+        device_id = self._choose("device_id", "a device")
+        is_new = self._sign_in_from(
+            user_id, device_key or None, device_name or None, user_agent or None, ip_address, now, device_id
+        )
+        if not is_new:
+            identity = ("key", device_key) if device_key else ("description", *USER_AGENTS[user_agent], device_name or None)
+            device_id = next(device.id for device in self._devices_of(user_id) if device.identity == identity)
+        session = Session(
+            id=self._choose("session_id", "a session"),
+            user_id=user_id,
+            device_id=device_id,
+            token=self._choose("token", "a token"),
+            refresh_token=None if issue_refresh is False else self._choose("refresh_token", "a refresh token"),
+            scopes=tuple(scopes or ()),
+            metadata=metadata or "{}",
+            ip_address=ip_address,
+            created_at=now,
+            last_activity_at=now,
+            expires_at=sooner(now + own_expiry, absolute),
+            refresh_expires_at=None
+            if issue_refresh is False
+            else sooner(now + settings["refresh_token_expiry"], absolute),
+            absolute_expires_at=absolute,
+            inactivity=own_inactivity,
+            own_expiry=own_expiry,
+            own_refresh_expiry=settings["refresh_token_expiry"],
+            own_inactivity=own_inactivity,
+        )
+        self.sessions[session.id] = session
+        if is_new:
+            self._log("device.new", user_id, session.id, device_id, ip_address)
+        self._log("session.created", user_id, session.id, device_id, ip_address)
+        return [
+            {
+                "session_id": session.id,
+                "token": session.token,
+                "refresh_token": session.refresh_token,
+                "expires_at": session.expires_at,
+                "refresh_expires_at": session.refresh_expires_at,
+                "device_id": device_id,
+                "is_new_device": is_new,
+                "evicted_session_ids": evicted,
+            }
+        ]
+
+    def import_session(
+        self,
+        token,
+        user_id,
+        expires_at,
+        refresh_token=None,
+        device_name=None,
+        ip_address=None,
+        created_at=None,
+        last_activity_at=None,
+        mfa_verified=None,
+        refresh_expires_at=None,
+        device_key=None,
+    ):
+        """With the tokens, where the function has their hashes. The answer also tells who was evicted."""
+        required(token, user_id, expires_at)
+        for session in self.sessions.values():
+            if token in session.imported:
+                return [{"session_id": session.id, "device_id": session.device_id, "evicted_session_ids": []}]
+        if any(refresh_token in session.imported for session in self.sessions.values()):
+            raise Refused(UNIQUE_VIOLATION)
+        now, settings = self.now, self.settings
+        created = min(created_at or now, now)
+        last_activity = min(max(last_activity_at or now, created), now)
+        absolute = created + settings["absolute_timeout"] if settings["absolute_timeout"] else None
+        session = Session(
+            id=self._choose("session_id", "a session"),
+            user_id=user_id,
+            device_id="",
+            token=token,
+            refresh_token=refresh_token,
+            scopes=(),
+            metadata="{}",
+            ip_address=ip_address,
+            created_at=created,
+            last_activity_at=last_activity,
+            expires_at=sooner(expires_at, absolute),
+            refresh_expires_at=sooner(refresh_expires_at or expires_at, absolute) if refresh_token else None,
+            absolute_expires_at=absolute,
+            inactivity=settings["inactivity_timeout"],
+            own_expiry=settings["session_expiry"],
+            own_refresh_expiry=settings["refresh_token_expiry"],
+            own_inactivity=settings["inactivity_timeout"],
+            imported=(token, refresh_token) if refresh_token else (token,),
+            mfa_verified_at=created if mfa_verified else None,
+        )
+        evicted = self._make_room(user_id) if session.is_usable(now) else []
+        self._know(user_id)
+        device_id = self._choose("device_id", "a device")
+        if not self._sign_in_from(user_id, device_key or None, device_name or None, None, ip_address, last_activity, device_id):
+            identity = ("key", device_key) if device_key else ("description", *USER_AGENTS[None], device_name or None)
+            device_id = next(device.id for device in self._devices_of(user_id) if device.identity == identity)
+        self.sessions[session.id] = session._replace(device_id=device_id)
+        self._log("session.created", user_id, session.id, device_id, ip_address, "Imported")
+        return [{"session_id": session.id, "device_id": device_id, "evicted_session_ids": evicted}]
+
+    # --- validation. Whatever finds a session by a valid session token is activity, but for introspection.
+
+    def _valid(self, token: str | None, ip_address: str | None = None) -> Session | None:
+        session = self._by_token(token)
+        if session:
+            self._note(session, ip_address)
+        return session
+
+    @staticmethod
+    def _shown_valid(session: Session) -> dict:
+        return {
+            "session_id": session.id,
+            "user_id": session.user_id,
+            "device_id": session.device_id,
+            "scopes": list(session.scopes),
+            "metadata": session.metadata,
+            "mfa_verified": session.mfa_verified_at is not None,
+            "created_at": session.created_at,
+            "last_activity_at": session.last_activity_at,
+            "expires_at": session.expires_at,
+        }
+
+    def validate_session(self, token, ip_address=None):
+        session = self._valid(token, ip_address)
+        return [self._shown_valid(session)] if session else []
+
+    def validate_session_hash(self, session_id, token, ip_address=None):
+        """With the token, where the function has its hash."""
+        required(session_id)
+        session = self._by_token(token)
+        if session is None or session.id != session_id:
+            return []
+        self._note(session, ip_address)
+        return [self._shown_valid(session)]
+
+    def validate_sessions(self, tokens):
+        return [
+            {"token_index": index, **row}
+            for index, token in enumerate(tokens or (), 1)
+            for row in self.validate_session(token)
+        ]
+
+    def authenticate(self, token):
+        """The answer also has what was bound."""
+        session = self._valid(token)
+        if session is None:
+            return []
+        return [{**self._shown_valid(session), "bound_session_id": session.id, "bound_user_id": session.user_id}]
+
+    def introspect_token(self, token):
+        for session in self.sessions.values():
+            if token is None:
+                continue
+            if session.token == token and session.is_active(self.now):
+                kind, expires_at = "Bearer", session.expires_at
+            elif session.refresh_token == token and session.is_usable(self.now) and self.now < session.refresh_expires_at:
+                kind, expires_at = "refresh_token", session.refresh_expires_at
+            else:
+                continue
+            return [
+                {
+                    "active": True,
+                    "sub": session.user_id,
+                    "scope": " ".join(session.scopes),
+                    "exp": expires_at // SECOND,
+                    "iat": (session.replaced_at or session.created_at) // SECOND,
+                    "jti": session.id,
+                    "token_type": kind,
+                }
+            ]
+        return [{"active": False}]
+
+    # --- renewal
+
+    def _is_within_grace(self, session: Session) -> bool:
+        return session.replaced_at is not None and self.now < session.replaced_at + self.settings["refresh_grace"]
+
+    @staticmethod
+    def _shown_pair(session: Session, repeated: bool) -> list[dict]:
+        return [
+            {
+                "session_id": session.id,
+                "user_id": session.user_id,
+                "token": session.token,
+                "refresh_token": session.refresh_token,
+                "expires_at": session.expires_at,
+                "refresh_expires_at": session.refresh_expires_at,
+                "repeated": repeated,
+            }
+        ]
+
+    def refresh_session(self, refresh_token, ip_address=None, user_agent=None):
+        for session in self.sessions.values():
+            if refresh_token is None or not session.is_usable(self.now):
+                continue
+            if refresh_token == session.refresh_token:
+                return self._refresh(session, ip_address, user_agent) if self.now < session.refresh_expires_at else []
+            if refresh_token == session.replaced and self._is_within_grace(session):
+                is_over = session.is_retry_over or self.now >= session.refresh_expires_at
+                return [] if is_over else self._shown_pair(session, repeated=True)
+            if refresh_token in session.spent:
+                self._revoke([session], "Refresh token reuse", "session.reuse_detected", ip_address)
+                return []
+        return []
+
+    def _refresh(self, session: Session, ip_address: str | None, user_agent: str | None) -> list[dict]:
+        now, settings, absolute = self.now, self.settings, session.absolute_expires_at
+        renewed = self._change(
+            session,
+            token=self._choose("token", "a token"),
+            refresh_token=self._choose("refresh_token", "a refresh token"),
+            replaced=session.refresh_token,
+            replaced_at=now,
+            is_retry_over=False,
+            spent=session.spent | {session.refresh_token},
+            expires_at=sooner(now + min(session.own_expiry, settings["session_expiry"]), absolute),
+            refresh_expires_at=sooner(now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute),
+            inactivity=shorter_timeout(session.own_inactivity, settings["inactivity_timeout"]),
+            last_activity_at=now,
+            ip_address=ip_address or session.ip_address,
+        )
+        device = self.devices.get(session.device_id)
+        if user_agent and device:
+            self.devices[device.id] = device._replace(user_agent=user_agent)
+        self._log("session.refreshed", session.user_id, session.id, session.device_id, ip_address)
+        return self._shown_pair(renewed, repeated=False)
+
+    def rotate_session_token(self, token):
+        session = self._valid(token)
+        if session is None:
+            return []
+        rotated = self._change(session, token=self._choose("token", "a token"), is_retry_over=True)
+        self._log("session.rotated", session.user_id, session.id, session.device_id)
+        return [{"session_id": rotated.id, "token": rotated.token, "expires_at": rotated.expires_at}]
+
+    def extend_session(self, session_id, by=None):
+        required(session_id)
+        positive(by)
+        session = self._active(session_id)
+        if session is None:
+            return [None]
+        wanted = self.now + (by or min(session.own_expiry, self.settings["session_expiry"]))
+        expires_at = max(session.expires_at, sooner(wanted, session.absolute_expires_at))
+        self._change(session, expires_at=expires_at)
+        return [expires_at]
+
+    # --- revocation
+
+    def revoke_session(self, session_id, reason=None):
+        required(session_id)
+        session = self.sessions.get(session_id)
+        return [bool(session and self._revoke([session], reason or "User logout"))]
+
+    def revoke_user_session(self, user_id, session_id, reason=None):
+        required(user_id, session_id)
+        session = self.sessions.get(session_id)
+        return [bool(session and session.user_id == user_id and self._revoke([session], reason or "User logout"))]
+
+    def revoke_session_by_token(self, token, reason=None):
+        for session in self.sessions.values():
+            if token is not None and token in (session.token, session.refresh_token):
+                return [bool(self._revoke([session], reason or "User logout"))]
+        return [False]
+
+    def revoke_all_user_sessions(self, user_id, reason=None):
+        required(user_id)
+        return [self._revoke(self._sessions_of(user_id), reason or "User logout all")]
+
+    def revoke_all_user_sessions_except(self, user_id, current_session_id, reason=None):
+        required(user_id, current_session_id)
+        others = [session for session in self._sessions_of(user_id) if session.id != current_session_id]
+        return [self._revoke(others, reason or "User logout all others")]
+
+    def revoke_device_sessions(self, user_id, device_id, reason=None):
+        required(user_id, device_id)
+        sessions = [session for session in self._sessions_of(user_id) if session.device_id == device_id]
+        return [self._revoke(sessions, reason or "Device signed out")]
+
+    def _inactive(self, inactive_for: int | None) -> list[Session]:
+        """Without an interval, those past their own timeout, or the setting's."""
+        positive(inactive_for)
+        timeout = inactive_for or self.settings["inactivity_timeout"]
+        return [
+            session
+            for session in self.sessions.values()
+            if session.can_be_revoked(self.now)
+            and (
+                (timeout and session.last_activity_at <= self.now - timeout)
+                or (inactive_for is None and session.is_idle(self.now))
+            )
+        ]
+
+    def revoke_inactive_sessions(self, inactive_for=None, reason=None):
+        inactive = self._inactive(inactive_for)
+        return [
+            sum(
+                self._revoke([session for session in inactive if session.user_id == user_id], reason or "Inactivity timeout")
+                for user_id in list(self.users)
+            )
+        ]
+
+    # --- lists and counts
+
+    def _shown(self, session: Session, current_session_id: str | None) -> dict:
+        device = self.devices.get(session.device_id)
+        return {
+            "id": session.id,
+            "user_id": session.user_id,
+            "device_id": session.device_id,
+            "device_name": self._device_name(device) if device else None,
+            "user_agent": device.user_agent if device else None,
+            "ip_address": session.ip_address,
+            "country": None,
+            "city": None,
+            "scopes": list(session.scopes),
+            "metadata": session.metadata,
+            "mfa_verified": session.mfa_verified_at is not None,
+            "mfa_verified_at": session.mfa_verified_at,
+            "mfa_method": session.mfa_method,
+            "created_at": session.created_at,
+            "last_activity_at": session.last_activity_at,
+            "expires_at": session.expires_at,
+            "idle_expires_at": session.idle_expires_at,
+            "refresh_expires_at": session.refresh_expires_at,
+            "absolute_expires_at": session.absolute_expires_at,
+            "revoked_at": session.revoked_at,
+            "revoke_reason": session.revoke_reason,
+            "status": session.status(self.now),
+            "is_active": session.is_active(self.now),
+            "is_current": session.id == current_session_id,
+        }
+
+    def get_session(self, session_id, current_session_id=None):
+        required(session_id)
+        session = self.sessions.get(session_id)
+        return [self._shown(session, current_session_id)] if session else []
+
+    def get_user_session(self, user_id, session_id, current_session_id=None):
+        required(user_id, session_id)
+        session = self.sessions.get(session_id)
+        return [self._shown(session, current_session_id)] if session and session.user_id == user_id else []
+
+    def list_user_sessions(self, user_id, current_session_id=None, include_inactive=None):
+        required(user_id)
+        return [
+            self._shown(session, current_session_id)
+            for session in self._sessions_of(user_id)
+            if include_inactive or session.is_active(self.now)
+        ]
+
+    def list_inactive_sessions(self, inactive_for=None):
+        return [self._shown(session, None) for session in self._inactive(inactive_for)]
+
+    def list_mfa_verified_sessions(self, user_id):
+        return [row for row in self.list_user_sessions(user_id) if row["mfa_verified"]]
+
+    def count_user_sessions(self, user_id):
+        return [len(self.list_user_sessions(user_id))]
+
+    def count_active_sessions(self):
+        return [sum(session.is_active(self.now) for session in self.sessions.values())]
+
+    def _shown_events(self, events: Iterable[Event], since: int | None, max_rows: int | None) -> list[dict]:
+        if max_rows is not None and max_rows <= 0:
+            raise Refused(OUT_OF_RANGE)
+        rows = [
+            {
+                "at": event.at,
+                "kind": event.kind,
+                "user_id": event.user_id,
+                "session_id": event.session_id,
+                "device_id": event.device_id,
+                "ip_address": event.ip_address,
+                "reason": event.reason,
+                "detail": {"method": event.method} if event.method else None,
+            }
+            for event in events
+            if since is None or event.at >= since
+        ]
+        return ordered(rows, self.answer or [], lambda row: -row["at"], lambda row: row)[: max_rows or 100]
+
+    def list_events(self, user_id, since=None, max_rows=None):
+        required(user_id)
+        return self._shown_events((event for event in self.events if event.user_id == user_id), since, max_rows)
+
+    def list_all_events(self, since=None, max_rows=None):
+        return self._shown_events(self.events, since, max_rows)
+
+    # --- what a session carries
+
+    def _mark(self, session: Session | None, method: str | None) -> list[bool]:
+        if session is None:
+            return [False]
+        self._change(session, mfa_verified_at=self.now, mfa_method=method)
+        self._log("session.mfa_verified", session.user_id, session.id, session.device_id, method=method)
+        return [True]
+
+    def mark_mfa_verified(self, session_id, method=None):
+        required(session_id)
+        check_length(method, 64)
+        return self._mark(self._active(session_id), method)
+
+    def mark_mfa_verified_by_token(self, token, method=None):
+        check_length(method, 64)
+        return self._mark(self._valid(token), method)
+
+    def _set(self, session_id: str, **values: Any) -> list[bool]:
+        session = self._active(session_id)
+        if session:
+            self._change(session, **values)
+        return [session is not None]
+
+    def clear_mfa_verified(self, session_id):
+        required(session_id)
+        return self._set(session_id, mfa_verified_at=None, mfa_method=None)
+
+    def set_session_scopes(self, session_id, scopes):
+        required(session_id, scopes)
+        check_scopes(scopes)
+        return self._set(session_id, scopes=tuple(scopes))
+
+    def set_session_metadata(self, session_id, metadata):
+        required(session_id, metadata)
+        return self._set(session_id, metadata=metadata)
+
+    def touch_sessions(self, session_ids):
+        required(session_ids)
+        touched = 0
+        for session_id in session_ids:
+            session = self.sessions.get(session_id)
+            if session and self._touch(session, Activity(self.now, None)):
+                touched += 1
+        return [touched]
+
+    # --- devices
+
+    @staticmethod
+    def _device_name(device: Device) -> str | None:
+        browser, os, _ = USER_AGENTS[device.user_agent]
+        return device.name or " on ".join(part for part in (browser, os) if part) or None
+
+    def _shown_device(self, device: Device, current_device_id: str | None) -> dict:
+        browser, os, device_type = USER_AGENTS[device.user_agent]
+        sessions = [session for session in self.sessions.values() if session.device_id == device.id]
+        answered = next((row for row in self.answer or [] if row["id"] == device.id), {})
+        # The address of the latest activity that told one.
+        addresses = [session for session in sessions if session.ip_address]
+        latest = max((session.last_activity_at for session in addresses), default=None)
+        possible = [session.ip_address for session in addresses if session.last_activity_at == latest] or [device.ip_address]
+        ip_address = answered.get("ip_address")
+        seen = max([device.last_seen_at, *(session.last_activity_at for session in sessions)])
+        if not device.is_seen_exactly and device.first_seen_at <= answered.get("last_seen_at", seen) <= seen:
+            seen = answered.get("last_seen_at", seen)
+        return {
+            "id": device.id,
+            "user_id": device.user_id,
+            "name": self._device_name(device),
+            "user_agent": device.user_agent,
+            "browser": browser,
+            "os": os,
+            "device_type": device_type,
+            "ip_address": ip_address if ip_address in possible else possible[0],
+            "country": None,
+            "city": None,
+            "first_seen_at": device.first_seen_at,
+            "last_seen_at": seen,
+            "trusted_until": device.trusted_until,
+            "is_trusted": self._is_trusted(device),
+            "active_sessions": sum(session.is_active(self.now) for session in sessions),
+            "is_current": device.id == current_device_id,
+        }
+
+    def list_user_devices(self, user_id, current_device_id=None):
+        required(user_id)
+        return [self._shown_device(device, current_device_id) for device in self._devices_of(user_id)]
+
+    def _is_trusted(self, device: Device) -> bool:
+        return device.trusted_until is not None and self.now < device.trusted_until
+
+    def _keyed_device(self, user_id: str, key: str | None) -> Device | None:
+        required(user_id)
+        return next((device for device in self._devices_of(user_id) if key and device.identity == ("key", key)), None)
+
+    def is_known_device(self, user_id, device_key):
+        return [self._keyed_device(user_id, device_key) is not None]
+
+    def is_trusted_device(self, user_id, device_key):
+        device = self._keyed_device(user_id, device_key)
+        return [device is not None and self._is_trusted(device)]
+
+    def _change_device(self, user_id: str, device_id: str, **values: Any) -> list[bool]:
+        device = self._device(user_id, device_id)
+        if device:
+            self.devices[device_id] = device._replace(**values)
+        return [device is not None]
+
+    def trust_device(self, user_id, device_id, trust_for=None):
+        required(user_id, device_id)
+        positive(trust_for)
+        trusted_until = self.now + (trust_for or self.settings["device_trust"])
+        done = self._change_device(user_id, device_id, trusted_until=trusted_until)
+        if done == [True]:
+            self._log("device.trusted", user_id, None, device_id)
+        return done
+
+    def untrust_device(self, user_id, device_id):
+        required(user_id, device_id)
+        return self._change_device(user_id, device_id, trusted_until=None)
+
+    def rename_device(self, user_id, device_id, name):
+        required(user_id, device_id, name)
+        return self._change_device(user_id, device_id, name=name or None, is_renamed=bool(name))
+
+    def forget_device(self, user_id, device_id):
+        required(user_id, device_id)
+        if self._device(user_id, device_id) is None:
+            return [False]
+        self.revoke_device_sessions(user_id, device_id)
+        del self.devices[device_id]
+        self._log("device.forgotten", user_id, None, device_id, reason="Device signed out")
+        return [True]
+
+    # --- users and maintenance
+
+    def user_epoch(self, user_id):
+        required(user_id)
+        return [self.users[user_id].epoch if user_id in self.users else 0]
+
+    def set_user_session_limit(self, user_id, max_sessions):
+        required(user_id)
+        if max_sessions is not None and max_sessions < 0:
+            raise Refused(OUT_OF_RANGE)
+        self.users[user_id] = self._know(user_id)._replace(max_sessions=max_sessions)
+        return [""]
+
+    def delete_user(self, user_id):
+        required(user_id)
+        sessions = self._sessions_of(user_id)
+        self.sessions = {session.id: session for session in self.sessions.values() if session.user_id != user_id}
+        self.devices = {device.id: device for device in self.devices.values() if device.user_id != user_id}
+        self.events = tuple(event for event in self.events if event.user_id != user_id)
+        self.users.pop(user_id, None)
+        return [len(sessions)]
+
+    def cleanup_sessions(self, retention=None, batch_size=None):
+        """The answer also tells what is left: ids of sessions and of devices, and events."""
+        if retention is not None and retention < 0:
+            raise Refused(OUT_OF_RANGE)
+        if batch_size is not None and batch_size <= 0:
+            raise Refused(OUT_OF_RANGE)
+        batch = batch_size or self.settings["cleanup_batch_size"]
+        cutoff = self.now - (self.settings["retention"] if retention is None else retention)
+        kept_since = self.now - self.settings["retention"]
+
+        # The oldest go first, of which those within one day are equals.
+        dead = sorted((s for s in self.sessions.values() if s.over_at <= cutoff), key=lambda session: session.over_at)
+        left = self._choose("sessions", [])
+        deleted = dead
+        if len(dead) > batch:
+            latest = dead[batch - 1].over_at + DAY
+            equals = [s for s in dead if s.over_at <= latest]
+            deleted = [s for s in equals if s.id not in left]
+            if len(deleted) != batch or any(s.over_at + DAY < max(d.over_at for d in deleted) for s in dead if s.id in left):
+                deleted = dead[:batch]
+        for session in deleted:
+            del self.sessions[session.id]
+            device = self.devices.get(session.device_id)
+            if device and session.last_activity_at > device.last_seen_at:
+                # What is past the retention may be forgotten.
+                self.devices[device.id] = device._replace(
+                    last_seen_at=session.last_activity_at,
+                    is_seen_exactly=device.is_seen_exactly and session.last_activity_at > kept_since,
+                )
+
+        # Old events go likewise: as many of the oldest as a batch has, of equals those that are not left.
+        old = [event for event in self.events if event.at < kept_since]
+        left = self._choose("events", [])
+        kept = ordered(old, left, lambda event: -event.at, self._shown_briefly)[: max(0, len(old) - batch)]
+        self.events = (*kept, *(event for event in self.events if event.at >= kept_since))
+
+        # Unused devices go, though not with the first call.
+        used = {session.device_id for session in self.sessions.values()}
+        left = self._choose("devices", [])
+        for device in list(self.devices.values()):
+            may_go = device.id not in used and device.last_seen_at <= kept_since and not self._is_trusted(device)
+            if may_go and device.id not in left:
+                del self.devices[device.id]
+        return [
+            {
+                "deleted": len(deleted),
+                "sessions": sorted(self.sessions),
+                "devices": sorted(self.devices),
+                "events": [self._shown_briefly(event) for event in self.events],
+            }
+        ]
+
+    @staticmethod
+    def _shown_briefly(event: Event) -> list:
+        return [event.at, event.kind, event.session_id, event.device_id]

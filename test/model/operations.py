@@ -1,0 +1,405 @@
+"""Random operations. What they refer to is found as they run, so that a sequence means something without some of them.
+
+An operation is a tuple: a function and its arguments; or one of these:
+
+    clock MICROS                       moves the clock on
+    clock_to SESSION DEADLINE MICROS   moves it to a deadline of the session, or next to it
+    set SETTINGS
+    begin LEVEL, commit, rollback, savepoint, rollback_to
+
+Arguments are values, or an Operand. SESSION is the number of the operation that created it.
+"""
+
+import base64
+import random
+from typing import Any, NamedTuple
+
+from model import DAY, HOUR, MINUTE, SECOND, USER_AGENTS
+
+AGENTS = list(USER_AGENTS)
+ADDRESSES = (None, None, "192.0.2.1", "198.51.100.7", "2001:db8::1")
+KEYS = (None, None, "", "first key", "second key")
+NAMES = (None, None, "", "Laptop", "Phone")
+REASONS = (None, None, "Because")
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+GARBAGE = ("", "sst_", "ssr_", "sst_" + "A" * 71, "ssr_" + "A" * 92, "x" * 513, "imported", "\u0442\u043e\u043a\u0435\u043d", None)
+DEADLINES = ("expires", "refresh", "idle", "absolute", "grace", "touch", "half", "retention", "trust", "event", "inactive")
+
+CHOICES = {
+    "session_expiry": (MINUTE, 10 * MINUTE, HOUR, HOUR, 30 * DAY),
+    "refresh_token_expiry": (MINUTE, 20 * MINUTE, 2 * HOUR, DAY, 90 * DAY),
+    "inactivity_timeout": (0, 0, 100 * SECOND, 15 * MINUTE, HOUR, 7 * DAY),
+    "absolute_timeout": (0, 30 * MINUTE, 3 * HOUR, 365 * DAY),
+    "sliding_expiry": (False, True),
+    "refresh_grace": (0, 10 * SECOND, 30 * SECOND, 30 * SECOND, HOUR),
+    "max_per_user": (0, 1, 2, 2, 3, 10),
+    "limit_policy": ("evict_lru", "evict_lru", "evict_oldest", "reject"),
+    "token_length": (16, 32, 64),
+    "touch_interval": (0, 0, 5 * SECOND, MINUTE),
+    "device_trust": (10 * MINUTE, 30 * DAY),
+    "retention": (0, 10 * MINUTE, DAY, 30 * DAY),
+    "cleanup_batch_size": (1, 2, 10_000),
+    "event_log": ("all", "all", "security", "none"),
+}
+INTERVALS = (None, None, SECOND, 50 * SECOND, 5 * MINUTE, HOUR, 2 * DAY)
+
+
+class Operand(NamedTuple):
+    """Stands for a user, a session's id, its device or its owner, or one of its tokens."""
+
+    what: str
+    label: Any = None
+    kind: str = ""
+    age: int = 0  # of a token: 0 is the latest
+    damage: str = ""
+
+
+class Operation(NamedTuple):
+    number: int
+    name: str
+    arguments: tuple
+
+
+def random_settings(dice: random.Random) -> dict:
+    return {name: dice.choice(choices) for name, choices in CHOICES.items()}
+
+
+# --- tokens that were never issued
+
+BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def damaged(token: str | None, damage: str) -> str | None:
+    """A token that is no longer what it was: one character changed, of the other kind, or well-formed but invented."""
+    if not token or not damage:
+        return token
+    if damage == "character" or not token.startswith(("sst_", "ssr_")):
+        place = len(token) // 2
+        return token[:place] + BASE64[BASE64.find(token[place]) ^ 1] + token[place + 1 :]
+    if damage == "kind":
+        return ("ssr_" if token.startswith("sst_") else "sst_") + token[4:]
+    # The 18th byte is the first of the secret, or of the family key.
+    content = bytearray(base64.urlsafe_b64decode(token[4:] + "=" * (-len(token[4:]) % 4))[:-4])
+    content[17] ^= 1
+    prefix = token[:4]
+    content += crc32c(prefix.encode() + bytes(content)).to_bytes(4, "big")
+    return prefix + base64.urlsafe_b64encode(bytes(content)).decode().rstrip("=")
+
+
+# --- sequences
+
+
+class Generator:
+    """Makes one sequence of operations."""
+
+    def __init__(self, seed: str, transactions: bool = True) -> None:
+        self.dice = random.Random(seed)
+        self.transactions = transactions
+        self.users = self.dice.choice((1, 1, 2, 3))
+        self.labels: list[int] = []
+        self.operations: list[Operation] = []
+        self.focus: int | None = None  # the session that operations are likely to be about
+        self.is_open = False
+        self.has_savepoint = False
+
+    def sequence(self) -> list[Operation]:
+        dice = self.dice
+        self.add("set", random_settings(dice))
+        self.add_create()
+        length = dice.choice((6, 12, 12, 18, 30))
+        names, weights = zip(*self.weights())
+        while len(self.operations) < length:
+            getattr(self, "add_" + dice.choices(names, weights)[0])()
+        if self.is_open:
+            self.add(dice.choice(("commit", "commit", "rollback")))
+        return self.operations
+
+    def weights(self) -> list[tuple[str, int]]:
+        return [
+            ("create", 14),
+            ("import", 2),
+            ("validate", 16),
+            ("introspect", 4),
+            ("refresh", 18),
+            ("rotate", 5),
+            ("extend", 5),
+            ("revoke", 6),
+            ("revoke_some", 4),
+            ("read", 12),
+            ("events", 3),
+            ("mark", 6),
+            ("touch", 4),
+            ("device", 8),
+            ("user", 5),
+            ("cleanup", 4),
+            ("clock", 12),
+            ("deadline", 26),
+            ("settings", 5),
+            ("transaction", 6 if self.transactions else 0),
+        ]
+
+    def add(self, name: str, *arguments: Any) -> None:
+        self.operations.append(Operation(len(self.operations), name, arguments))
+
+    # --- operands
+
+    def label(self) -> int | None:
+        if self.focus is not None:
+            label, self.focus = self.focus, None
+            return label
+        return self.dice.choice(self.labels[-4:] if self.labels and self.dice.random() < 0.8 else self.labels or [None])
+
+    def user(self) -> Operand | str | None:
+        if self.dice.random() < 0.04:
+            return self.dice.choice((UNKNOWN, None))
+        return Operand("user", self.dice.randrange(self.users))
+
+    def session(self) -> Operand | str | None:
+        if self.dice.random() < 0.05:
+            return self.dice.choice((UNKNOWN, None))
+        return Operand("session", self.label())
+
+    def owner_and(self, what: str) -> tuple:
+        """A user, and a session or device, mostly of that user's."""
+        label = self.label()
+        thing = Operand(what, label) if self.dice.random() < 0.95 else self.dice.choice((UNKNOWN, None))
+        return (Operand("owner", label) if self.dice.random() < 0.85 else self.user(), thing)
+
+    def token(self, kind: str) -> Operand | str | None:
+        dice, chance = self.dice, self.dice.random()
+        if chance < 0.03:
+            return dice.choice(GARBAGE)
+        age = dice.choices((0, 1, 2, 5), (80, 12, 5, 3))[0]
+        damage = dice.choice(("character", "kind", "content")) if chance < 0.09 else ""
+        if 0.09 <= chance < 0.13:
+            kind = "refresh" if kind == "session" else "session"
+        return Operand("token", self.label(), kind, age, damage)
+
+    def interval(self) -> int | None:
+        return self.dice.choice(INTERVALS) if self.dice.random() < 0.97 else self.dice.choice((0, -SECOND))
+
+    # --- operations
+
+    def add_create(self) -> None:
+        dice = self.dice
+        label = len(self.operations)
+        self.labels.append(label)
+        self.add(
+            "create_session",
+            self.user(),
+            dice.choice(NAMES),
+            dice.choice(AGENTS),
+            dice.choice(ADDRESSES),
+            dice.choice((None, (), ("read",), ("read", "write"), ("two words",), (None,))) if dice.random() < 0.5 else None,
+            dice.choice(KEYS),
+            dice.choice((None, '{"a": 1}')),
+            self.interval() if dice.random() < 0.4 else None,
+            self.interval() if dice.random() < 0.4 else None,
+            dice.choice((None, None, True, True, False)),
+        )
+
+    def add_import(self) -> None:
+        dice = self.dice
+        label = len(self.operations)
+        known = [operation.arguments for operation in self.operations if operation.name == "import_session"]
+        if known and dice.random() < 0.3:
+            token, refresh = dice.choice(known)[0], dice.choice((None, dice.choice(known)[3]))
+        else:
+            token, refresh = Operand("imported", label), dice.choice((None, Operand("imported", -label)))
+        self.labels.append(label)
+        times = (None, -DAY, -HOUR, -MINUTE, 0, MINUTE, HOUR)
+        self.add(
+            "import_session",
+            token,
+            self.user(),
+            Operand("now", dice.choice((-HOUR, 0, 1, MINUTE, HOUR, DAY, 400 * DAY))),
+            refresh,
+            dice.choice(NAMES),
+            dice.choice(ADDRESSES),
+            *(time if time is None else Operand("now", time) for time in (dice.choice(times), dice.choice(times))),
+            dice.choice((None, True, False)),
+            dice.choice((None, Operand("now", dice.choice((-HOUR, HOUR, DAY, 400 * DAY))))),
+            dice.choice(KEYS),
+        )
+
+    def add_validate(self) -> None:
+        dice = self.dice
+        choice = dice.choices(("plain", "hash", "many", "authenticate"), (12, 2, 2, 2))[0]
+        if choice == "plain":
+            self.add("validate_session", self.token("session"), dice.choice(ADDRESSES))
+        elif choice == "hash":
+            label = self.label()
+            session = Operand("session", label) if dice.random() < 0.9 else self.session()
+            token = Operand("token", label, dice.choices(("session", "refresh"), (8, 1))[0], dice.choice((0, 0, 0, 1)))
+            self.add("validate_session_hash", session, token, dice.choice(ADDRESSES))
+        elif choice == "many":
+            self.add("validate_sessions", tuple(self.token("session") for _ in range(dice.randrange(4))))
+        else:
+            self.add("authenticate", self.token("session"))
+
+    def add_introspect(self) -> None:
+        self.add("introspect_token", self.token(self.dice.choice(("session", "refresh"))))
+
+    def add_refresh(self) -> None:
+        self.add("refresh_session", self.token("refresh"), self.dice.choice(ADDRESSES), self.dice.choice((None, None, *AGENTS)))
+
+    def add_rotate(self) -> None:
+        self.add("rotate_session_token", self.token("session"))
+
+    def add_extend(self) -> None:
+        self.add("extend_session", self.session(), self.interval())
+
+    def add_revoke(self) -> None:
+        dice, reason = self.dice, self.dice.choice(REASONS)
+        choice = dice.randrange(3)
+        if choice == 0:
+            self.add("revoke_session", self.session(), reason)
+        elif choice == 1:
+            self.add("revoke_user_session", *self.owner_and("session"), reason)
+        else:
+            self.add("revoke_session_by_token", self.token(dice.choice(("session", "refresh"))), reason)
+
+    def add_revoke_some(self) -> None:
+        dice, reason = self.dice, self.dice.choice(REASONS)
+        choice = dice.randrange(5)
+        if choice == 0:
+            self.add("revoke_all_user_sessions", self.user(), reason)
+        elif choice == 1:
+            self.add("revoke_all_user_sessions_except", *self.owner_and("session"), reason)
+        elif choice == 2:
+            self.add("revoke_device_sessions", *self.owner_and("device"), reason)
+        else:
+            self.add("revoke_inactive_sessions", self.interval(), reason)
+
+    def add_read(self) -> None:
+        dice = self.dice
+        self.add(
+            *dice.choice(
+                (
+                    lambda: ("get_session", self.session(), self.session()),
+                    lambda: ("get_user_session", *self.owner_and("session"), self.session()),
+                    lambda: ("list_user_sessions", self.user(), self.session(), dice.choice((None, True, False))),
+                    lambda: ("list_user_sessions", self.user(), self.session(), True),
+                    lambda: ("list_inactive_sessions", self.interval()),
+                    lambda: ("list_mfa_verified_sessions", self.user()),
+                    lambda: ("count_user_sessions", self.user()),
+                    lambda: ("count_active_sessions",),
+                )
+            )()
+        )
+
+    def add_events(self) -> None:
+        dice = self.dice
+        since = dice.choice((None, None, Operand("now", dice.choice((0, -MINUTE, -HOUR)))))
+        max_rows = dice.choice((None, None, None, 1, 2, 0))
+        if dice.random() < 0.7:
+            self.add("list_events", self.user(), since, max_rows)
+        else:
+            self.add("list_all_events", since, max_rows)
+
+    def add_mark(self) -> None:
+        dice = self.dice
+        method = dice.choice((None, "totp", "webauthn", "x" * 65))
+        self.add(
+            *dice.choice(
+                (
+                    lambda: ("mark_mfa_verified", self.session(), method),
+                    lambda: ("mark_mfa_verified_by_token", self.token("session"), method),
+                    lambda: ("clear_mfa_verified", self.session()),
+                    lambda: ("set_session_scopes", self.session(), dice.choice(((), ("read",), ("a", "b"), None, ("a b",)))),
+                    lambda: ("set_session_metadata", self.session(), dice.choice(("{}", '{"b": [2]}', "3", None))),
+                )
+            )()
+        )
+
+    def add_touch(self) -> None:
+        self.add("touch_sessions", tuple(self.session() for _ in range(self.dice.randrange(4))) if self.dice.random() < 0.97 else None)
+
+    def add_device(self) -> None:
+        dice = self.dice
+        self.add(
+            *dice.choice(
+                (
+                    lambda: ("list_user_devices", self.user(), Operand("device", self.label())),
+                    lambda: ("list_user_devices", self.user(), None),
+                    lambda: ("is_known_device", self.user(), dice.choice(KEYS)),
+                    lambda: ("is_trusted_device", self.user(), dice.choice(KEYS)),
+                    lambda: ("trust_device", *self.owner_and("device"), self.interval()),
+                    lambda: ("trust_device", *self.owner_and("device"), None),
+                    lambda: ("untrust_device", *self.owner_and("device")),
+                    lambda: ("rename_device", *self.owner_and("device"), dice.choice(("Mine", "Mine", "", None))),
+                    lambda: ("forget_device", *self.owner_and("device")),
+                )
+            )()
+        )
+
+    def add_user(self) -> None:
+        dice = self.dice
+        self.add(
+            *dice.choice(
+                (
+                    lambda: ("user_epoch", self.user()),
+                    lambda: ("user_epoch", self.user()),
+                    lambda: ("set_user_session_limit", self.user(), dice.choice((None, 0, 1, 2, -1))),
+                    lambda: ("delete_user", self.user()),
+                )
+            )()
+        )
+
+    def add_cleanup(self) -> None:
+        retention = self.dice.choice((None, None, 0, 0, MINUTE, HOUR, DAY, -SECOND))
+        self.add("cleanup_sessions", retention, self.dice.choice((None, None, None, 1, 2, 0)))
+
+    def add_clock(self) -> None:
+        self.add("clock", int(self.dice.choice((1, 1, SECOND, MINUTE, HOUR, DAY)) * (1 if self.dice.random() < 0.3 else self.dice.random() * 3)) + 1)
+
+    def add_deadline(self) -> None:
+        """To a deadline of a session, or a microsecond beside it, where the next operation is about this session."""
+        label = self.label()
+        deadline = self.dice.choice(DEADLINES)
+        self.add("clock_to", label, deadline, self.dice.choice((-1, 0, 0, 1)))
+        if deadline == "retention":
+            self.add("cleanup_sessions", None, None)
+        elif deadline == "event":
+            self.add("cleanup_sessions", None, None)
+        elif deadline == "trust":
+            self.add("list_user_devices", Operand("owner", label), None)
+        elif deadline == "inactive":
+            self.add(self.dice.choice(("revoke_inactive_sessions", "list_inactive_sessions")), None)
+        elif deadline == "grace":
+            age = self.dice.choice((0, 1, 1, 1, 1, 2))
+            self.add("refresh_session", Operand("token", label, "refresh", age), None, None)
+        elif deadline in ("expires", "refresh", "idle") and self.dice.random() < 0.25:
+            self.add_create()
+        elif deadline in ("touch", "half") and self.dice.random() < 0.8:
+            self.add("validate_session", Operand("token", label, "session", 0), self.dice.choice(ADDRESSES))
+        self.focus = label
+
+    def add_settings(self) -> None:
+        settings = random_settings(self.dice)
+        names = self.dice.sample(sorted(settings), self.dice.choice((1, 2, 3)))
+        self.add("set", {name: settings[name] for name in names})
+
+    def add_transaction(self) -> None:
+        dice = self.dice
+        if not self.is_open:
+            self.add("begin", dice.choice(("READ COMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")))
+            self.is_open, self.has_savepoint = True, False
+        elif not self.has_savepoint and dice.random() < 0.3:
+            self.add("savepoint")
+            self.has_savepoint = True
+        elif self.has_savepoint and dice.random() < 0.5:
+            self.add("rollback_to")
+            self.has_savepoint = False
+        else:
+            self.add(dice.choice(("commit", "commit", "rollback")))
+            self.is_open = False

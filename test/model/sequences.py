@@ -1,0 +1,304 @@
+#!/usr/bin/python3
+"""Random sequences of calls, one after the other, each answer compared with the model's.
+
+    sequences.py CONNINFO CLOCK_FILE SEED COUNT SECONDS
+
+Runs COUNT sequences, or as many as SECONDS allow. The first one that differs is made as short as deletion of operations
+makes it, and printed with the seed that makes it again: `sequences.py CONNINFO CLOCK_FILE SEED/NUMBER 1 60`.
+"""
+
+import random
+import sys
+import time
+import uuid
+
+from model import SETTINGS, Model, Refused, Session
+from operations import UNKNOWN, Generator, Operand, Operation, damaged
+from server import Clock, Connection, comparable, in_order
+
+START = 1_930_999_696_789_012
+
+
+class Difference(Exception):
+    """An answer that is not the model's."""
+
+
+class Run:
+    """One sequence as it runs."""
+
+    def __init__(self, connection: Connection, clock: Clock, seed: str) -> None:
+        self.connection = connection
+        self.clock = clock
+        self.model = Model()
+        self.users = [str(uuid.UUID(int=random.Random(f"{seed} user {number}").getrandbits(128))) for number in range(3)]
+        self.session_ids: dict[int, str] = {}
+        self.devices: dict[str, str] = {}
+        self.owners: dict[str, str] = {}
+        self.tokens: dict[tuple[str, str], list[str]] = {}
+        self.before: Model | None = None  # the transaction that is open
+        self.savepoint: Model | None = None
+        self.calls = 0
+
+    def run(self, operations: list[Operation]) -> None:
+        self.set_clock(START)
+        for operation in operations:
+            self.step(operation)
+        self.do_rollback()
+        self.look_at_everything()
+        self.delete_everything()
+
+    def step(self, operation: Operation) -> None:
+        act = getattr(self, "do_" + operation.name, None)
+        if act:
+            act(*operation.arguments)
+        else:
+            self.call(operation.name, *map(self.resolve, operation.arguments), number=operation.number)
+
+    # --- operations that are not calls
+
+    def set_clock(self, now: int) -> None:
+        self.clock.set(now)
+        self.model.now = now
+
+    def do_clock(self, micros: int) -> None:
+        self.set_clock(self.model.now + micros)
+
+    def do_clock_to(self, label: int, deadline: str, micros: int) -> None:
+        session = self.model.sessions.get(self.session_ids.get(label))
+        at = deadline_of(self.model, session, deadline) if session else None
+        if at is not None:
+            self.set_clock(max(self.model.now, at + micros))
+
+    def do_set(self, settings: dict) -> None:
+        self.connection.set_settings(settings)
+        self.model.settings = {**self.model.settings, **settings}
+
+    def do_begin(self, level: str) -> None:
+        if self.before is None:
+            self.connection.run(f"BEGIN ISOLATION LEVEL {level}")
+            self.before = self.model.copy()
+            self.model.notes_activity = level != "SERIALIZABLE"
+
+    def do_commit(self) -> None:
+        if self.before:
+            self.connection.run("COMMIT")
+            self.model.commit()
+            self.end()
+
+    def do_rollback(self) -> None:
+        if self.before:
+            self.connection.run("ROLLBACK")
+            self.go_back_to(self.before)
+            self.end()
+
+    def end(self) -> None:
+        self.before = self.savepoint = None
+        self.model.notes_activity = True
+
+    def go_back_to(self, model: Model) -> None:
+        undone, self.model = self.model, model.copy()
+        self.model.now, self.model.notes_activity = undone.now, undone.notes_activity
+        for session in model.sessions.values():
+            self.model.forget_refreshes(session, undone.sessions.get(session.id))
+
+    def do_savepoint(self) -> None:
+        if self.before:
+            self.connection.run("SAVEPOINT s")
+            self.savepoint = self.model.copy()
+
+    def do_rollback_to(self) -> None:
+        if self.savepoint:
+            self.connection.run("ROLLBACK TO SAVEPOINT s")
+            self.go_back_to(self.savepoint)
+
+    # --- calls
+
+    def resolve(self, argument):
+        """What an argument stands for at this moment."""
+        if isinstance(argument, tuple) and not isinstance(argument, Operand):
+            return tuple(self.resolve(element) for element in argument)
+        if not isinstance(argument, Operand):
+            return argument
+        if argument.what == "now":
+            return self.model.now + argument.label
+        if argument.what == "user":
+            return self.users[argument.label]
+        if argument.what == "imported":
+            return f"imported {self.users[0]} {argument.label}"
+        session_id = self.session_ids.get(argument.label, UNKNOWN)
+        if argument.what == "session":
+            return session_id
+        if argument.what == "device":
+            return self.devices.get(session_id, UNKNOWN)
+        if argument.what == "owner":
+            return self.owners.get(session_id, UNKNOWN)
+        tokens = self.tokens.get((session_id, argument.kind)) or ["never issued"]
+        return damaged(tokens[max(-len(tokens), -1 - argument.age)], argument.damage)
+
+    def call(self, function: str, *arguments, number: int = -1) -> list:
+        """Makes a call of the server and of the model; fails where they answer otherwise."""
+        self.calls += 1
+        known = set(self.model.sessions)
+        evicted = {session.id for session in self.model.sessions.values() if session.revoked_at is not None}
+        try:
+            answer = self.connection.call(function, arguments)
+        except Refused as refused:
+            answer, got = [], refused.kind
+        else:
+            if function == "import_session":
+                answer[0]["evicted_session_ids"] = [id for id in answer[0]["evicted_session_ids"] if id not in evicted]
+            got = comparable(answer)
+        before = self.model.copy()
+        try:
+            expected = self.model.call(function, arguments, answer)
+        except Refused as refused:
+            self.model = before
+            wanted = refused.kind
+        else:
+            wanted = comparable(expected)
+        if got != wanted:
+            raise Difference(f"{function}{arguments}\n  the model: {wanted}\n  the server: {got}")
+        if not in_order(function, answer):
+            raise Difference(f"{function}{arguments} is not in order\n  the server: {got}")
+        if got.startswith("ERROR"):
+            if self.before:
+                self.do_rollback()
+        elif not self.before:
+            self.model.commit()
+        self.learn(function, arguments, answer, known, number)
+        return answer
+
+    def learn(self, function: str, arguments: tuple, answer: list, known: set, number: int) -> None:
+        """Keeps what was issued."""
+        if function not in ("create_session", "import_session", "refresh_session", "rotate_session_token") or not answer:
+            return
+        row = answer[0]
+        session_id = row["session_id"]
+        if function in ("create_session", "import_session"):
+            self.session_ids[number] = session_id
+            self.devices[session_id] = row["device_id"]
+            self.owners.setdefault(session_id, arguments[0 if function == "create_session" else 1])
+        issued = {"session": row.get("token"), "refresh": row.get("refresh_token")}
+        if function == "import_session":
+            issued = {"session": arguments[0], "refresh": arguments[3]} if session_id not in known else {}
+        for kind, token in issued.items():
+            tokens = self.tokens.setdefault((session_id, kind), [])
+            if token and token not in tokens:
+                tokens.append(token)
+
+    # --- at the end
+
+    def look_at_everything(self) -> None:
+        for user in self.users:
+            if user in self.model.users:
+                self.call("list_user_sessions", user, None, True)
+                self.call("list_user_devices", user)
+                self.call("list_events", user)
+                self.call("user_epoch", user)
+
+    def delete_everything(self) -> None:
+        for user in list(self.model.users):
+            self.call("delete_user", user)
+
+
+def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
+    settings = model.settings
+    device = model.devices.get(session.device_id)
+    interval = settings["touch_interval"]
+    return {
+        "expires": session.expires_at,
+        "refresh": session.refresh_expires_at,
+        "idle": session.idle_expires_at,
+        "absolute": session.absolute_expires_at,
+        "grace": session.replaced_at and session.replaced_at + settings["refresh_grace"],
+        "touch": session.last_activity_at + (min(interval, session.inactivity // 10) if session.inactivity else interval),
+        "half": session.expires_at - min(session.own_expiry, settings["session_expiry"]) // 2,
+        "retention": session.over_at + settings["retention"],
+        "trust": device and device.trusted_until,
+        "event": session.created_at + settings["retention"],
+        "inactive": session.last_activity_at + settings["inactivity_timeout"],
+    }[deadline]
+
+
+# --- the driver
+
+TABLES = ", ".join(f"session_service.{name}" for name in ("users", "devices", "sessions", "events", "imported_tokens"))
+EMPTY = f"TRUNCATE {TABLES}"
+VACUUM = f"VACUUM {TABLES}"
+LEFT = (
+    "SELECT (SELECT count(*) FROM session_service.users) + (SELECT count(*) FROM session_service.devices) "
+    "+ (SELECT count(*) FROM session_service.sessions) + (SELECT count(*) FROM session_service.events) "
+    "+ (SELECT count(*) FROM session_service.imported_tokens)"
+)
+
+
+def difference(connection: Connection, clock: Clock, seed: str, operations: list[Operation]) -> str | None:
+    """What differs when a sequence is run again, on empty tables."""
+    connection.run("ROLLBACK")
+    connection.run(EMPTY)
+    connection.set_settings(SETTINGS)
+    try:
+        Run(connection, clock, seed).run(operations)
+    except Difference as found:
+        return str(found)
+    return None
+
+
+def shortened(connection: Connection, clock: Clock, seed: str, operations: list[Operation]) -> list[Operation]:
+    """What is left of a sequence that differs, when nothing more can be left out: first halves, then single operations."""
+    size = len(operations) // 2
+    while size > 0:
+        place = 0
+        while place < len(operations):
+            fewer = operations[:place] + operations[place + size :]
+            if difference(connection, clock, seed, fewer):
+                operations = fewer
+            else:
+                place += size
+        size //= 2
+    return operations
+
+
+def report(connection: Connection, clock: Clock, seed: str, operations: list[Operation], found: str) -> None:
+    print(f"sequence {seed} differs:\n{found}")
+    again = difference(connection, clock, seed, operations)
+    if again is None:
+        print("and does not when it is run again")
+        return
+    operations = shortened(connection, clock, seed, operations)
+    print(f"shortest: {difference(connection, clock, seed, operations)}")
+    for operation in operations:
+        print("   ", *operation)
+
+
+def main() -> None:
+    conninfo, clock_file, seed, count, seconds = sys.argv[1:]
+    connection, clock = Connection(conninfo), Clock(clock_file)
+    connection.run(EMPTY)
+    ends = time.monotonic() + int(seconds)
+    sequences = operations_run = calls = failed = 0
+    while sequences < int(count) and time.monotonic() < ends:
+        own_seed = seed if "/" in seed else f"{seed}/{sequences}"
+        operations = Generator(own_seed).sequence()
+        run = Run(connection, clock, own_seed)
+        try:
+            run.run(operations)
+        except Difference as found:
+            report(connection, clock, own_seed, operations, str(found))
+            failed = 1
+            break
+        sequences += 1
+        operations_run += len(operations)
+        calls += run.calls
+        if sequences % 100 == 0:
+            connection.run(VACUUM)
+            if connection.run(LEFT) != "0":
+                print(f"something is left of the sequences before {own_seed}")
+                failed = 1
+                break
+    print(f"counted: {sequences} sequences, {operations_run} operations, {calls} answers compared with the model")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+# Random sequences of calls, and calls at the same time, whose answers are compared with a reference model
+# (test/model). The servers run on clocks that stand still until the test moves them (libfaketime).
+use strict;
+use warnings;
+
+use IPC::Run;
+use Test::More;
+
+use Extent;
+use PostgreSQL::Test::Utils ();
+use SessionNode;
+
+my $python = '/usr/bin/python3';
+my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+plan skip_all => 'needs libfaketime' unless $library;
+plan skip_all => 'needs psycopg' if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+
+# Another seed for each long run; MODEL_SEED makes one again.
+my $seed = $ENV{MODEL_SEED} // extent(1, time);
+my $seconds = $ENV{MODEL_SECONDS} // extent(45, 9000);
+
+# Starts a server with a clock of its own, and a driver on it.
+sub start_driver
+{
+	my ($name, $count) = @_;
+	my $clock_file = PostgreSQL::Test::Utils::tempdir() . '/clock';
+	PostgreSQL::Test::Utils::append_to_file($clock_file, '2031-03-10 00:00:00.0000005');
+	my $node = SessionNode->new($name);
+	$node->init;
+	$node->append_conf(
+		'postgresql.conf', q{
+timezone = 'UTC'
+autovacuum = off
+log_statement = none
+log_min_error_statement = panic
+log_min_messages = fatal
+});
+	{
+		local @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)} =
+		  ($library, $clock_file, 1, 1, 1, 'UTC');
+		$node->start;
+	}
+	$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+	my $driver = { node => $node, name => $name, output => '' };
+	$driver->{process} = IPC::Run::start(
+		[ $python, "test/model/$name.py", $node->connstr('postgres'), $clock_file, $seed, $count, $seconds ],
+		'>', \$driver->{output}, '2>&1');
+	return $driver;
+}
+
+my @drivers = (start_driver('sequences', extent(3_000, 100_000)), start_driver('histories', extent(1_000, 20_000)));
+for my $driver (@drivers)
+{
+	my $succeeded = $driver->{process}->finish;
+	ok($succeeded, "$driver->{name}: no answer differs from the model's") or diag($driver->{output});
+	counted($1) while $driver->{output} =~ /^counted: (.*)$/mg;
+	$driver->{node}->stop;
+}
+done_testing();
