@@ -9,6 +9,9 @@ back. A call takes effect at one moment between its beginning and its end; where
 at the first decides what it does at the second. The checker looks for an order of these moments in which the model gives
 all the answers (Wing and Gong; places it has been to are not searched again).
 
+In some histories the clock moves on while transactions are open and all other calls wait for them. A call that was under
+way may then have either time.
+
 What cannot be known is left open: activity is written as the transaction commits, or not at all where others are at work
 at that moment; and which session goes at the limit, when others are at work on them.
 """
@@ -21,8 +24,8 @@ import time
 from dataclasses import dataclass, field
 
 from model import Activity, Model, Refused
-from operations import UNKNOWN, Generator, Operation, random_settings
-from sequences import EMPTY, START, VACUUM, Difference, Run
+from operations import UNKNOWN, Generator, Operand, Operation, random_settings
+from sequences import EMPTY, START, VACUUM, Difference, Run, deadline_of
 from server import Clock, Connection, comparable
 
 CONNECTIONS = 4
@@ -34,6 +37,7 @@ READ_ONLY = frozenset(
 )
 # Isolation level, or none for a call outside of a transaction block; how the block ends.
 MODES = ((None, ""),) * 6 + (("READ COMMITTED", "COMMIT"), ("REPEATABLE READ", "COMMIT"), ("READ COMMITTED", "ROLLBACK"))
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::integer[]) AND wait_event_type = 'Lock'"
 SERIALIZATION_FAILURE = "ERROR 40001"
 
 
@@ -48,12 +52,15 @@ class Call:
     called: int = 0
     answered: int = 0
     returned: int = 0
+    clocks: tuple[int, ...] = ()  # the clock when it was called, and what it was moved to until its answer
+    clocks_at_end: tuple[int, ...] = ()  # and as its transaction ended
     answer: list = field(default_factory=list)
     got: str = ""  # the answer as it is compared
 
     def __str__(self) -> str:
         mode = f" in {self.level}, {self.ending}" if self.level else ""
-        return f"{self.called}-{self.answered}-{self.returned} {self.function}{self.arguments}{mode}: {self.got}"
+        clocks = f" at {self.clocks_at_end}" if len(self.clocks_at_end) > 1 else ""
+        return f"{self.called}-{self.answered}-{self.returned}{clocks} {self.function}{self.arguments}{mode}: {self.got}"
 
 
 # --- looking for an order
@@ -67,6 +74,7 @@ class Moment:
     stage: str  # call, effect or activity
     starts: int
     ends: int
+    clocks: tuple[int, ...]
     detail: tuple = ()
 
 
@@ -79,7 +87,7 @@ class Checker:
     def has_order(self) -> bool:
         """Whether there is one; true as well where that would take too long to find out (see is_undecided)."""
         moments = [
-            Moment(call, "call", call.called, call.answered if call.function in READ_ONLY else call.returned)
+            Moment(call, "call", call.called, call.answered if call.function in READ_ONLY else call.returned, call.clocks)
             for call in self.calls
         ]
         seen: set = set()
@@ -109,8 +117,15 @@ class Checker:
 
     def outcomes(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
         """The models that the moment may leave, and what the call has to do after it; none where the answer is another."""
+        outcomes = []
+        for clock in moment.clocks:
+            after = model.copy()
+            after.now, after.began = clock, moment.call.clocks[0]
+            outcomes += self.outcomes_at_this_time(after, moment)
+        return outcomes
+
+    def outcomes_at_this_time(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
         call = moment.call
-        model = model.copy()
         if moment.stage == "activity":
             return self.activities(model, moment)
         if moment.stage == "effect":
@@ -134,8 +149,12 @@ class Checker:
             return [(before, ())]
         if not noted:
             return [(model, ())]
+        return [(model, (self.activity(call, noted),))]
+
+    @staticmethod
+    def activity(call: Call, noted: dict[str, Activity]) -> Moment:
         starts = call.answered if call.level else call.called
-        return [(model, (Moment(call, "activity", starts, call.returned, tuple(sorted(noted.items()))),))]
+        return Moment(call, "activity", starts, call.returned, call.clocks_at_end, tuple(sorted(noted.items())))
 
     def activities(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
         may_be_left_out = any(
@@ -157,7 +176,7 @@ class Checker:
         """Finds the session now, and does the rest later."""
         if session is None:
             return self.effects(model, call, call.function, call.arguments)
-        return [(model, (Moment(call, "effect", call.called, call.returned, (function, arguments)),))]
+        return [(model, (Moment(call, "effect", call.called, call.returned, call.clocks, (function, arguments)),))]
 
     def revoke_session_by_token(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         """Ends the session that the token opened, also when the token was replaced in between."""
@@ -169,12 +188,12 @@ class Checker:
         token, method = call.arguments
         session = model._by_token(token)
         outcomes = self.found_then(model, call, session, "mark_mfa_verified", (session and session.id, method))
-        return with_activity(outcomes, model, call, session)
+        return self.with_activity(outcomes, model, call, session)
 
     def rotate_session_token(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         session = model._by_token(call.arguments[0])
         outcomes = self.found_then(model, call, session, "rotate_session_token", call.arguments)
-        return with_activity(outcomes, model, call, session)
+        return self.with_activity(outcomes, model, call, session)
 
     def touch_sessions(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         """Those that are locked are left out, and not counted."""
@@ -185,16 +204,15 @@ class Checker:
                 outcomes += self.effects(model.copy(), call, "touch_sessions", (some,))
         return outcomes or self.any_call(model, call)
 
-
-def with_activity(outcomes: list, model: Model, call: Call, session) -> list:
-    if session is None or call.ending == "ROLLBACK":
-        return outcomes
-    noting = model.copy()
-    noting._note(session)
-    if not noting.noted:
-        return outcomes
-    activity = Moment(call, "activity", call.called, call.returned, tuple(noting.noted.items()))
-    return [(after, more + (activity,)) for after, more in outcomes]
+    def with_activity(self, outcomes: list, model: Model, call: Call, session) -> list:
+        """The session was found by its token, which is activity whatever comes of the rest."""
+        if session is None or call.ending == "ROLLBACK":
+            return outcomes
+        noting = model.copy()
+        noting._note(session)
+        if not noting.noted:
+            return outcomes
+        return [(after, (*more, self.activity(call, noting.noted))) for after, more in outcomes]
 
 
 def key(model: Model) -> tuple:
@@ -212,15 +230,24 @@ class HistoryGenerator(Generator):
     def __init__(self, seed: str) -> None:
         super().__init__(seed, transactions=False)
         self.users = self.dice.choice((1, 1, 2))
-        self.hot: int | None = None
+        self.moves_clock = self.dice.random() < 0.4
 
-    def label(self) -> int | None:
-        return self.hot if self.hot is not None and self.dice.random() < 0.6 else super().label()
+    def user(self) -> Operand | str | None:
+        # A user who comes with the call may have the time before a wait, and the session that after it.
+        return Operand("user", self.dice.randrange(self.users)) if self.moves_clock else super().user()
+
+    def add(self, name: str, *arguments) -> None:
+        # These read the clock more than once.
+        if not (self.moves_clock and name in ("delete_user", "forget_device", "revoke_inactive_sessions")):
+            super().add(name, *arguments)
 
     def beginning(self) -> list[Operation]:
         dice = self.dice
         self.add("set", random_settings(dice))
-        for _ in range(dice.choice((1, 2, 3, 4))):
+        for number in range(self.users):
+            self.labels.append(len(self.operations))
+            self.add("create_session", Operand("user", number))
+        for _ in range(dice.randrange(4)):
             self.add_create()
             if dice.random() < 0.5:
                 self.add_clock()
@@ -250,19 +277,35 @@ class HistoryGenerator(Generator):
 class History:
     """Runs one history. All in one thread, which sees when each call begins and ends."""
 
-    def __init__(self, connections: list[Connection], clock: Clock, seed: str) -> None:
+    def __init__(self, connections: list[Connection], monitor: Connection, clock: Clock, seed: str) -> None:
         self.connections = connections
+        self.monitor = monitor
+        self.clock = clock
         self.dice = random.Random(seed + " modes")
         self.generator = HistoryGenerator(seed)
+        self.moves_clock = self.generator.moves_clock
         self.run_of_all = Run(connections[0], clock, seed)
         self.calls: list[Call] = []
         self.time = 0
+        self.clock_moves = self.serialization_failures = 0
+
+    def print(self) -> None:
+        print(self.run_of_all.model.settings)
+        for session in self.run_of_all.model.sessions.values():
+            print("   ", session)
+        for call in self.calls:
+            print("   ", call)
+
+    @property
+    def now(self) -> int:
+        return self.run_of_all.clock.now
 
     def tick(self) -> int:
         self.time += 1
         return self.time
 
     def run(self) -> Checker:
+        """Makes the calls, for the checker to look at."""
         run = self.run_of_all
         run.set_clock(START)
         for operation in self.generator.beginning():
@@ -273,16 +316,38 @@ class History:
             connection.set_settings(run.model.settings)
         self.run_at_the_same_time(self.generator.concurrent())
         for user in run.users[: self.generator.users]:
-            for function in ("list_user_sessions", "list_user_devices", "list_events", "user_epoch"):
-                self.call_alone(function, (user, None, True) if function == "list_user_sessions" else (user,))
+            rows = self.call_alone("list_user_sessions", (user, None, True))
+            if self.is_over_limit(before, user, rows):
+                raise Difference(f"{len(rows)} sessions of {user}, more of them usable than may be: {rows}")
+            for function in ("list_user_devices", "list_events", "user_epoch"):
+                self.call_alone(function, (user,))
         return Checker(before, self.calls)
 
-    def call_alone(self, function: str, arguments: tuple) -> None:
-        call = Call(function, arguments, called=self.tick())
+    def is_over_limit(self, before: Model, user_id: str, rows: list[dict]) -> bool:
+        """Whether the user has more usable sessions than the limit, and than before: so in no order of the calls.
+
+        Told apart from the order, in which a call may have an earlier time than the calls before it.
+        """
+        user = before.users.get(user_id)
+        limit = before.settings["max_per_user"] if user is None or user.max_sessions is None else user.max_sessions
+        had = [session for session in before._sessions_of(user_id) if session.is_usable(self.now)]
+        has = [
+            row
+            for row in rows
+            if row["revoked_at"] is None
+            and self.now < (row["idle_expires_at"] or self.now + 1)
+            and self.now < max(row["expires_at"], row["refresh_expires_at"] or 0)
+        ]
+        is_changed = any(call.function == "set_user_session_limit" for call in self.calls)
+        return 0 < limit < len(has) > len(had) and not is_changed
+
+    def call_alone(self, function: str, arguments: tuple) -> list:
+        call = Call(function, arguments, called=self.tick(), clocks=(self.now,), clocks_at_end=(self.now,))
         call.answer = self.connections[0].call(function, arguments)
         call.got = comparable(call.answer)
         call.answered = call.returned = self.tick()
         self.calls.append(call)
+        return call.answer
 
     def run_at_the_same_time(self, operations: list[Operation]) -> None:
         for connection in self.connections:
@@ -300,27 +365,59 @@ class History:
                 connection.pgconn.send_query(working[connection][0].ending.encode())
             for connection in holding:
                 holding[connection] -= 1
-            busy = {connection.pgconn.socket: connection for connection in working if connection not in holding}
-            ready, _, _ = select.select(list(busy), [], [], 0.001 if holding else 20)
-            if not ready and not holding:
-                raise RuntimeError("calls wait for each other: " + "; ".join(str(call) for call, _ in working.values()))
-            for socket in ready:
-                connection = busy[socket]
-                connection.pgconn.consume_input()
-                if connection.pgconn.is_busy():
-                    continue
+            if self.moves_clock and holding and self.all_wait([one for one in working if one not in holding]):
+                self.move_clock([call for call, _ in working.values()])
+                holding = {connection: turns + self.dice.randrange(6) for connection, turns in holding.items()}
+            for connection in self.ready([one for one in working if one not in holding], 0.001 if holding else 20):
                 call, operation = working[connection]
                 if self.is_finished(connection, call, operation):
                     del working[connection]
                 elif call.level:
                     holding[connection] = self.dice.randrange(4)
 
+    @staticmethod
+    def ready(connections: list[Connection], seconds: float) -> list[Connection]:
+        """Those that have an answer, waiting so long for the first."""
+        for wait in (0, seconds):
+            sockets, _, _ = select.select([connection.pgconn.socket for connection in connections], [], [], wait)
+            for connection in connections:
+                if connection.pgconn.socket in sockets:
+                    connection.pgconn.consume_input()
+            answered = [connection for connection in connections if not connection.pgconn.is_busy()]
+            if answered:
+                return answered
+        if seconds > 1:
+            raise RuntimeError("calls wait for each other")
+        return []
+
+    def all_wait(self, connections: list[Connection]) -> bool:
+        """Whether all of them wait for locks, which only a driver that ends transactions can give them."""
+        for connection in connections:
+            connection.pgconn.consume_input()
+            if not connection.pgconn.is_busy():
+                return False
+        pids = "{" + ",".join(str(connection.pgconn.backend_pid) for connection in connections) + "}"
+        return self.monitor.run(WAITING, [pids.encode()]) == str(len(connections))
+
+    def move_clock(self, under_way: list[Call]) -> None:
+        model, deadline = self.run_of_all.model, None
+        if model.sessions:
+            session = self.dice.choice(list(model.sessions.values()))
+            deadline = deadline_of(model, session, self.dice.choice(("expires", "refresh", "idle", "grace", "touch")))
+        self.clock.set(max(self.now + 1, (deadline or 0) + self.dice.choice((-1, 0, 1))))
+        self.moves_clock = False
+        self.clock_moves += 1
+        for call in under_way:
+            call.clocks_at_end += (self.now,)
+            if not call.answered:
+                call.clocks += (self.now,)
+
     def begin(self, connection: Connection, operation: Operation) -> tuple[Call, Operation]:
         level, ending = self.dice.choice(MODES)
         arguments = tuple(map(self.run_of_all.resolve, operation.arguments))
         if level:
             connection.run(f"BEGIN ISOLATION LEVEL {level}; SELECT 1")
-        call = Call(operation.name, arguments, level, ending, self.tick())
+        call = Call(operation.name, arguments, level, ending, self.tick(), clocks=(self.now,), clocks_at_end=(self.now,))
         connection.send(call.function, arguments)
         self.calls.append(call)
         return call, operation
@@ -340,6 +437,7 @@ class History:
             call.got = refused.kind
             if refused.kind == SERIALIZATION_FAILURE and call.level == "REPEATABLE READ":
                 self.calls.remove(call)
+                self.serialization_failures += 1
             if call.level:
                 call.ending = "ROLLBACK"
         call.answered = self.tick()
@@ -358,35 +456,39 @@ class History:
 def main() -> None:
     conninfo, clock_file, seed, count, seconds = sys.argv[1:]
     connections, clock = [Connection(conninfo) for _ in range(CONNECTIONS)], Clock(clock_file)
+    monitor = Connection(conninfo)
     connections[0].run(EMPTY)
     ends = time.monotonic() + int(seconds)
-    histories = calls = undecided = steps = failed = 0
+    histories = calls = moves = failures = undecided = failed = 0
     while histories < int(count) and time.monotonic() < ends:
         own_seed = seed if "/" in seed else f"{seed}/{histories}"
-        history = History(connections, clock, own_seed)
+        history = History(connections, monitor, clock, own_seed)
         try:
             checker = history.run()
             is_right = checker.has_order()
         except Difference as found:
-            print(f"history {own_seed}, before its calls at the same time: {found}")
+            print(f"history {own_seed}: {found}")
+            history.print()
             failed = 1
             break
         if not is_right:
-            print(f"history {own_seed} has no order: from {checker.model.sessions}")
-            print(f"with {checker.model.settings}")
-            for call in history.calls:
-                print("   ", call)
+            print(f"history {own_seed} has no order of its calls")
+            history.print()
             failed = 1
             break
         histories += 1
         calls += len(history.calls)
-        steps += checker.steps
+        moves += history.clock_moves
+        failures += history.serialization_failures
         undecided += checker.is_undecided
         for user in (*history.run_of_all.users, UNKNOWN):
             connections[0].call("delete_user", (user,))
         if histories % 100 == 0:
             connections[0].run(VACUUM)
-    print(f"counted: {histories} histories of {calls} calls at the same time, {undecided} undecided after {steps} steps of search")
+    print(
+        f"counted: {histories} histories of {calls} calls at the same time, the clock moved in {moves}, "
+        f"{failures} serialization failures, {undecided} without a verdict"
+    )
     sys.exit(failed)
 
 

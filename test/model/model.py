@@ -229,6 +229,7 @@ class Model:
         self.is_order_open = False
         # Of the call that is made.
         self.now = 0
+        self.began: int | None = None  # where the clock moved since
         self.answer: list | None = None
 
     def copy(self) -> Model:
@@ -242,6 +243,7 @@ class Model:
         other.notes_activity = self.notes_activity
         other.is_order_open = self.is_order_open
         other.now = self.now
+        other.began = self.began
         other.answer = None
         return other
 
@@ -359,7 +361,7 @@ class Model:
             ip_address=activity.ip_address or session.ip_address,
             expires_at=self._slid(session, activity.at),
             # A retry that came too late once stays too late, should the grace be made longer.
-            is_retry_over=session.is_retry_over or not self._is_within_grace(session),
+            is_retry_over=session.is_retry_over or not self._is_within_grace(session, self.now),
         )
         return True
 
@@ -610,8 +612,8 @@ class Model:
 
     # --- renewal
 
-    def _is_within_grace(self, session: Session) -> bool:
-        return session.replaced_at is not None and self.now < session.replaced_at + self.settings["refresh_grace"]
+    def _is_within_grace(self, session: Session, at: int) -> bool:
+        return session.replaced_at is not None and at < session.replaced_at + self.settings["refresh_grace"]
 
     @staticmethod
     def _shown_pair(session: Session, repeated: bool) -> list[dict]:
@@ -633,7 +635,7 @@ class Model:
                 continue
             if refresh_token == session.refresh_token:
                 return self._refresh(session, ip_address, user_agent) if self.now < session.refresh_expires_at else []
-            if refresh_token == session.replaced and self._is_within_grace(session):
+            if refresh_token == session.replaced and self._is_within_grace(session, self.began or self.now):
                 is_over = session.is_retry_over or self.now >= session.refresh_expires_at
                 return [] if is_over else self._shown_pair(session, repeated=True)
             if refresh_token in session.spent:
@@ -1034,4 +1036,4 @@ class Model:
 
     @staticmethod
     def _shown_briefly(event: Event) -> list:
-        return [event.at, event.kind, event.session_id, event.device_id]
+        return [event.at, event.kind, event.session_id, event.device_id, event.ip_address, event.reason, event.method]

@@ -107,7 +107,8 @@ class Generator:
         self.users = self.dice.choice((1, 1, 2, 3))
         self.labels: list[int] = []
         self.operations: list[Operation] = []
-        self.focus: int | None = None  # the session that operations are likely to be about
+        self.focus: int | None = None  # the session that the next operation is about
+        self.hot: int | None = None  # and the one that half of them are about
         self.is_open = False
         self.has_savepoint = False
 
@@ -118,6 +119,8 @@ class Generator:
         length = dice.choice((6, 12, 12, 18, 30))
         names, weights = zip(*self.weights())
         while len(self.operations) < length:
+            if dice.random() < 0.1:
+                self.hot = dice.choice(self.labels)
             getattr(self, "add_" + dice.choices(names, weights)[0])()
         if self.is_open:
             self.add(dice.choice(("commit", "commit", "rollback")))
@@ -130,6 +133,7 @@ class Generator:
             ("validate", 16),
             ("introspect", 4),
             ("refresh", 18),
+            ("retry", 6),
             ("rotate", 5),
             ("extend", 5),
             ("revoke", 6),
@@ -156,6 +160,8 @@ class Generator:
         if self.focus is not None:
             label, self.focus = self.focus, None
             return label
+        if self.hot is not None and self.dice.random() < 0.5:
+            return self.hot
         return self.dice.choice(self.labels[-4:] if self.labels and self.dice.random() < 0.8 else self.labels or [None])
 
     def user(self) -> Operand | str | None:
@@ -251,6 +257,16 @@ class Generator:
 
     def add_refresh(self) -> None:
         self.add("refresh_session", self.token("refresh"), self.dice.choice(ADDRESSES), self.dice.choice((None, None, *AGENTS)))
+
+    def add_retry(self) -> None:
+        """A refresh, perhaps something else, and a refresh with the token that was spent."""
+        dice, label = self.dice, self.label()
+        self.add("refresh_session", Operand("token", label, "refresh"), None, None)
+        for _ in range(dice.randrange(3)):
+            self.focus = label
+            getattr(self, "add_" + dice.choice(("rotate", "rotate", "refresh", "validate", "extend", "clock", "settings")))()
+        self.focus = None
+        self.add("refresh_session", Operand("token", label, "refresh", dice.choice((1, 1, 1, 2))), dice.choice(ADDRESSES), None)
 
     def add_rotate(self) -> None:
         self.add("rotate_session_token", self.token("session"))

@@ -81,7 +81,7 @@ LEFT = (
     "SELECT jsonb_build_object('sessions', (SELECT coalesce(jsonb_agg(id), '[]') FROM session_service.sessions), "
     "'devices', (SELECT coalesce(jsonb_agg(id), '[]') FROM session_service.devices), "
     "'events', (SELECT coalesce(jsonb_agg(jsonb_build_array((extract(epoch FROM at) * 1000000)::bigint, kind, session_id, "
-    "device_id)), '[]') FROM session_service.events))"
+    "device_id, ip_address, reason, detail ->> 'method')), '[]') FROM session_service.events))"
 )
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
