@@ -36,7 +36,12 @@ READ_ONLY = frozenset(
     "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch".split()
 )
 # Isolation level, or none for a call outside of a transaction block; how the block ends.
-MODES = ((None, ""),) * 6 + (("READ COMMITTED", "COMMIT"), ("REPEATABLE READ", "COMMIT"), ("READ COMMITTED", "ROLLBACK"))
+MODES = (
+    *[(None, "")] * 6,
+    *[("READ COMMITTED", "COMMIT")] * 2,
+    *[("REPEATABLE READ", "COMMIT")] * 2,
+    ("READ COMMITTED", "ROLLBACK"),
+)
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::integer[]) AND wait_event_type = 'Lock'"
 SERIALIZATION_FAILURE = "ERROR 40001"
 

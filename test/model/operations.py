@@ -148,6 +148,7 @@ class Generator:
             ("clock", 12),
             ("deadline", 26),
             ("settings", 5),
+            ("story", 9 if self.transactions else 0),
             ("transaction", 6 if self.transactions else 0),
         ]
 
@@ -383,9 +384,7 @@ class Generator:
         label = self.label()
         deadline = self.dice.choice(DEADLINES)
         self.add("clock_to", label, deadline, self.dice.choice((-1, 0, 0, 1)))
-        if deadline == "retention":
-            self.add("cleanup_sessions", None, None)
-        elif deadline == "event":
+        if deadline in ("retention", "event"):
             self.add("cleanup_sessions", None, None)
         elif deadline == "trust":
             self.add("list_user_devices", Operand("owner", label), None)
@@ -399,6 +398,62 @@ class Generator:
         elif deadline in ("touch", "half") and self.dice.random() < 0.8:
             self.add("validate_session", Operand("token", label, "session", 0), self.dice.choice(ADDRESSES))
         self.focus = label
+
+    def add_story(self) -> None:
+        """Operations that mean something one after the other, and seldom come so by chance."""
+        dice = self.dice
+        getattr(self, dice.choice(("_story_of_trust", "_story_of_a_name", "_story_of_a_limit", "_story_of_a_savepoint")))()
+
+    def _create_with(self, user: Operand, key: str, name: str | None = None) -> int:
+        self.labels.append(len(self.operations))
+        self.add("create_session", user, name, self.dice.choice(AGENTS), None, None, key)
+        return self.labels[-1]
+
+    def _story_of_trust(self) -> None:
+        dice, key, user = self.dice, self.dice.choice(("first key", "second key")), Operand("user", self.dice.randrange(self.users))
+        label = self._create_with(user, key)
+        self.add("trust_device", user, Operand("device", label), dice.choice((None, MINUTE)))
+        if dice.random() < 0.2:
+            self.add("untrust_device", user, Operand("device", label))
+        self.add("clock_to", label, "trust", dice.choice((-1, 0, 1)))
+        self.add("is_trusted_device", user, key)
+        self.add("list_user_devices", user, None)
+
+    def _story_of_a_name(self) -> None:
+        dice, key, user = self.dice, self.dice.choice(("first key", "second key")), Operand("user", self.dice.randrange(self.users))
+        label = self._create_with(user, key, dice.choice(NAMES))
+        for _ in range(dice.choice((1, 1, 2))):
+            self.add("rename_device", user, Operand("device", label), dice.choice(("Mine", "Mine", "")))
+        self._create_with(user, key, dice.choice(NAMES))
+        self.add("list_user_devices", user, Operand("device", label))
+
+    def _story_of_a_limit(self) -> None:
+        dice, user = self.dice, Operand("user", self.dice.randrange(self.users))
+        self.add("set_user_session_limit", user, dice.choice((0, 1, 2, None)))
+        for _ in range(dice.choice((1, 2, 3))):
+            label = self._create_with(user, "first key")
+            if dice.random() < 0.5:
+                self.add("clock_to", label, dice.choice(("expires", "idle", "refresh")), dice.choice((-1, 0)))
+        self._create_with(user, "second key")
+
+    def _story_of_a_savepoint(self) -> None:
+        if self.is_open:
+            return
+        dice, label = self.dice, self.label()
+        token = Operand("token", label, "session")
+        self.add("clock_to", label, "touch", dice.choice((-1, 0, SECOND)))
+        self.add("begin", dice.choice(("READ COMMITTED", "READ COMMITTED", "SERIALIZABLE")))
+        if dice.random() < 0.4:
+            self.add("validate_session", token, dice.choice(ADDRESSES))
+            self.add("clock", dice.choice((1, MINUTE)))
+        self.add("savepoint")
+        self.add("validate_session", token, dice.choice(ADDRESSES))
+        if dice.random() < 0.7:
+            self.add("rollback_to")
+        if dice.random() < 0.2:
+            self.add("validate_session", token, dice.choice(ADDRESSES))
+        self.add(dice.choice(("commit", "commit", "commit", "rollback")))
+        self.add("get_session", Operand("session", label), None)
 
     def add_settings(self) -> None:
         settings = random_settings(self.dice)
