@@ -43,6 +43,10 @@ MODES = (
     ("READ COMMITTED", "ROLLBACK"),
 )
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::integer[]) AND wait_event_type = 'Lock'"
+STUCK = (
+    "SELECT jsonb_agg(jsonb_build_array(pid, pg_blocking_pids(pid), wait_event_type, wait_event, query)) FROM pg_stat_activity "
+    "WHERE state = 'active' AND pid <> pg_backend_pid()"
+)
 SERIALIZATION_FAILURE = "ERROR 40001"
 
 
@@ -111,7 +115,7 @@ class Checker:
             earliest_end = min(moment.ends for moment in todo)
             # The one that ends first is tried first, so it is pushed last.
             for moment in sorted(todo, key=lambda moment: -moment.ends):
-                if moment.starts <= earliest_end or moment.ends == earliest_end:
+                if moment.starts <= earliest_end:
                     others = tuple(other for other in todo if other is not moment)
                     stack += [(after, others + more) for after, more in self.outcomes(model, moment)]
         return False
@@ -126,8 +130,14 @@ class Checker:
         for clock in moment.clocks:
             after = model.copy()
             after.now, after.began = clock, moment.call.clocks[0]
+            after.is_order_open = self.are_others_at_work(moment)
             outcomes += self.outcomes_at_this_time(after, moment)
         return outcomes
+
+    def are_others_at_work(self, moment: Moment) -> bool:
+        """Whether others may hold locks at that moment."""
+        others = (call for call in self.calls if call is not moment.call)
+        return any(other.called < moment.ends and other.returned > moment.starts for other in others)
 
     def outcomes_at_this_time(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
         call = moment.call
@@ -162,11 +172,9 @@ class Checker:
         return Moment(call, "activity", starts, call.returned, call.clocks_at_end, tuple(sorted(noted.items())))
 
     def activities(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
-        may_be_left_out = any(
-            other is not moment.call and other.called < moment.ends and other.returned > moment.starts for other in self.calls
-        )
         outcomes = []
-        for written in itertools.product((True, False) if may_be_left_out else (True,), repeat=len(moment.detail)):
+        choices = (True, False) if self.are_others_at_work(moment) else (True,)
+        for written in itertools.product(choices, repeat=len(moment.detail)):
             after = model.copy()
             for is_written, (session_id, activity) in zip(written, moment.detail):
                 if is_written:
@@ -202,6 +210,8 @@ class Checker:
 
     def touch_sessions(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         """Those that are locked are left out, and not counted."""
+        if not model.is_order_open:
+            return self.any_call(model, call)
         outcomes = []
         ids = set(call.arguments[0] or ())
         for size in range(len(ids) + 1):
@@ -316,7 +326,6 @@ class History:
         for operation in self.generator.beginning():
             run.step(operation)
         before = run.model.copy()
-        before.is_order_open = True
         for connection in self.connections[1:]:
             connection.set_settings(run.model.settings)
         self.run_at_the_same_time(self.generator.concurrent())
@@ -380,8 +389,7 @@ class History:
                 elif call.level:
                     holding[connection] = self.dice.randrange(4)
 
-    @staticmethod
-    def ready(connections: list[Connection], seconds: float) -> list[Connection]:
+    def ready(self, connections: list[Connection], seconds: float) -> list[Connection]:
         """Those that have an answer, waiting so long for the first."""
         for wait in (0, seconds):
             sockets, _, _ = select.select([connection.pgconn.socket for connection in connections], [], [], wait)
@@ -392,7 +400,7 @@ class History:
             if answered:
                 return answered
         if seconds > 1:
-            raise RuntimeError("calls wait for each other")
+            raise Difference(f"calls do not end: {self.monitor.run(STUCK)}")
         return []
 
     def all_wait(self, connections: list[Connection]) -> bool:

@@ -16,6 +16,7 @@ from model import SETTINGS, Model, Refused, Session
 from operations import UNKNOWN, Generator, Operand, Operation, damaged
 from server import Clock, Connection, comparable, in_order
 
+SECONDS_TO_SHORTEN = 60
 START = 1_930_999_696_789_012
 
 
@@ -247,9 +248,10 @@ def difference(connection: Connection, clock: Clock, seed: str, operations: list
 def shortened(connection: Connection, clock: Clock, seed: str, operations: list[Operation]) -> list[Operation]:
     """What is left of a sequence that differs, when nothing more can be left out: first halves, then single operations."""
     size = len(operations) // 2
+    ends = time.monotonic() + SECONDS_TO_SHORTEN
     while size > 0:
         place = 0
-        while place < len(operations):
+        while place < len(operations) and time.monotonic() < ends:
             fewer = operations[:place] + operations[place + size :]
             if difference(connection, clock, seed, fewer):
                 operations = fewer
