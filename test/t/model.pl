@@ -27,8 +27,10 @@ sub start_driver
 	PostgreSQL::Test::Utils::append_to_file($clock_file, '2031-03-10 00:00:00.0000005');
 	my $node = SessionNode->new($name);
 	$node->init;
+	# A timer that is nearly over by a clock that stands still rings without end; who waits for ever is told by the driver.
 	$node->append_conf(
 		'postgresql.conf', q{
+deadlock_timeout = 1h
 timezone = 'UTC'
 autovacuum = off
 log_statement = none
