@@ -29,6 +29,7 @@ from sequences import EMPTY, START, VACUUM, Difference, Run, deadline_of
 from server import Clock, Connection, comparable
 
 CONNECTIONS = 4
+SECONDS_TO_WAIT = 120
 STEPS_OF_SEARCH = 100_000
 READ_ONLY = frozenset(
     "validate_session validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "
@@ -382,7 +383,7 @@ class History:
             if self.moves_clock and holding and self.all_wait([one for one in working if one not in holding]):
                 self.move_clock([call for call, _ in working.values()])
                 holding = {connection: turns + self.dice.randrange(6) for connection, turns in holding.items()}
-            for connection in self.ready([one for one in working if one not in holding], 0.001 if holding else 20):
+            for connection in self.ready([one for one in working if one not in holding], 0.001 if holding else SECONDS_TO_WAIT):
                 call, operation = working[connection]
                 if self.is_finished(connection, call, operation):
                     del working[connection]
