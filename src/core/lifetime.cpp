@@ -59,6 +59,10 @@ bool is_usable(const Deadlines& deadlines, Micros now) noexcept {
     return !is_past(deadlines.idle, now) && !is_expired_for_good(deadlines, now);
 }
 
+Micros end_of(const Deadlines& deadlines) noexcept {
+    return std::min(deadlines.idle, std::max(deadlines.expires, deadlines.refresh));
+}
+
 Status status_of(bool revoked, const Deadlines& deadlines, Micros now) noexcept {
     if (revoked) {
         return Status::revoked;
@@ -101,7 +105,7 @@ bool is_within_grace(Micros rotated, Micros began, Micros grace) noexcept {
 }
 
 Micros purge_day(const Deadlines& deadlines) noexcept {
-    const Micros end = std::min(deadlines.idle, std::max(deadlines.expires, deadlines.refresh));
+    const Micros end = end_of(deadlines);
     if (end == never) {
         return never;
     }

@@ -57,6 +57,10 @@ bool is_expired_for_good(const Deadlines& deadlines, Micros now) noexcept;
 /// Usable: not idle, and before the later of both expiries. (Revocation is judged apart.)
 bool is_usable(const Deadlines& deadlines, Micros now) noexcept;
 
+/// When a session that is not revoked will be over unless something renews it; `never` where there
+/// is no end.
+Micros end_of(const Deadlines& deadlines) noexcept;
+
 /// Revoked, then expired, then idle, then active.
 Status status_of(bool revoked, const Deadlines& deadlines, Micros now) noexcept;
 

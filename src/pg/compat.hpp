@@ -72,8 +72,17 @@ inline TM_Result update_version(Relation heap, ItemPointer row, TupleTableSlot* 
     return result;
 }
 
+/// Adds the entries of a new row to its indexes.
+inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state) {
+#if PG_VERSION_NUM >= 160000
+    (void)ExecInsertIndexTuples(relation, row, state, false, false, nullptr, NIL, false);
+#else
+    (void)ExecInsertIndexTuples(relation, row, state, false, false, nullptr, NIL);
+#endif
+}
+
 /// Adds the entries of an updated row to its indexes.
-inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state,
+inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state,
                                  [[maybe_unused]] const IndexesToUpdate& indexes) {
 #if PG_VERSION_NUM >= 160000
     (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL,

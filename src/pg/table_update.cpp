@@ -1,9 +1,10 @@
 #include "pg/table_update.hpp"
 
+#include "pg/table_indexes.hpp"
+
 extern "C" {
 #include "access/multixact.h"
 #include "access/xact.h"
-#include "nodes/execnodes.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -12,17 +13,6 @@ extern "C" {
 namespace session_service::pg {
 
 namespace {
-
-void update_indexes(Relation heap, TupleTableSlot* row, const IndexesToUpdate& indexes) {
-    EState* state = CreateExecutorState();
-    auto* relation = static_cast<ResultRelInfo*>(palloc0(sizeof(ResultRelInfo)));
-    relation->type = T_ResultRelInfo;
-    InitResultRelInfo(relation, heap, 0, nullptr, 0);
-    ExecOpenIndices(relation, false);
-    insert_index_entries(relation, row, state, indexes);
-    ExecCloseIndices(relation);
-    FreeExecutorState(state);
-}
 
 // Who holds a row, as its header has it.
 struct Holder {
@@ -56,18 +46,9 @@ void wait_for(TransactionId holder, Relation heap, TupleTableSlot* slot) {
     }
 }
 
-} // namespace
+enum class Waits : std::uint8_t { never, for_holder };
 
-HeapTuple RowChange::apply_to(HeapTuple row, TupleDesc descriptor) const {
-    if (descriptor->natts > static_cast<int>(most_columns)) {
-        elog(ERROR, "a row has more columns than expected");
-    }
-    // The server only reads these arrays, though its type cannot say so.
-    return heap_modify_tuple(row, descriptor, const_cast<Datum*>(values_.data()),
-                             const_cast<bool*>(nulls_.data()), const_cast<bool*>(replaces_.data()));
-}
-
-RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChange& change) {
+RowUpdate update(Relation heap, TupleTableSlot* slot, const RowChange& change, Waits waits) {
     bool is_copy = false;
     HeapTuple current = ExecFetchSlotHeapTuple(slot, false, &is_copy);
     HeapTuple changed = change.apply_to(current, RelationGetDescr(heap));
@@ -77,12 +58,15 @@ RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChang
 
     IndexesToUpdate indexes;
     const CommandId command = GetCurrentCommandId(true);
-    TM_Result result = update_version(heap, &slot->tts_tid, next, command, false, &indexes);
+    TM_Result result =
+        update_version(heap, &slot->tts_tid, next, command, waits == Waits::for_holder, &indexes);
     if (result == TM_BeingModified && is_held_by_us(slot)) {
         result = update_version(heap, &slot->tts_tid, next, command, true, &indexes);
     }
     if (result == TM_Ok && indexes.any) {
-        update_indexes(heap, next, indexes);
+        with_indexes(heap, [next, &indexes](ResultRelInfo* relation, EState* state) {
+            update_index_entries(relation, next, state, indexes);
+        });
     }
     ExecDropSingleTupleTableSlot(next);
     heap_freetuple(changed);
@@ -97,6 +81,25 @@ RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChang
     default:
         return RowUpdate::changed;
     }
+}
+
+} // namespace
+
+HeapTuple RowChange::apply_to(HeapTuple row, TupleDesc descriptor) const {
+    if (descriptor->natts > static_cast<int>(most_columns)) {
+        elog(ERROR, "a row has more columns than expected");
+    }
+    // The server only reads these arrays, though its type cannot say so.
+    return heap_modify_tuple(row, descriptor, const_cast<Datum*>(values_.data()),
+                             const_cast<bool*>(nulls_.data()), const_cast<bool*>(replaces_.data()));
+}
+
+RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChange& change) {
+    return update(heap, slot, change, Waits::never);
+}
+
+RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change) {
+    return update(heap, slot, change, Waits::for_holder);
 }
 
 void wait_for_row(Relation heap, TupleTableSlot* slot) {

@@ -42,6 +42,9 @@ enum class RowUpdate : std::uint8_t {
 /// nobody holds it. Otherwise nothing is done, nothing is waited for and nothing is left locked.
 RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChange& change);
 
+/// The same, but waits for whoever holds the row.
+RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change);
+
 /// Waits for whoever holds the row, without taking it: what is decided next, a fresh look decides.
 void wait_for_row(Relation heap, TupleTableSlot* slot);
 

@@ -66,7 +66,7 @@ void add_hashes(const ImportedSession& request, const UserKey& user, const core:
     }
 }
 
-core::Uuid import_as_owner(const ImportedSession& request, MemoryContext memory) {
+core::Uuid import_as_owner(const ImportedSession& request) {
     const UserKey user = UserKey::of(request.user_id);
     const store::User claimed = store::claim_user(user, pg::now());
     const Micros now = pg::now();
@@ -85,9 +85,9 @@ core::Uuid import_as_owner(const ImportedSession& request, MemoryContext memory)
                                       .name = request.device_name,
                                       .user_agent = request.user_agent,
                                       .ip_address = request.ip_address},
-                                     last_activity, core::purge_day(deadlines));
+                                     {}, last_activity, core::purge_day(deadlines));
     if (core::is_usable(deadlines, now)) {
-        (void)make_room(user, claimed, now, memory);
+        (void)make_room(user, claimed, sessions_to_count(user, claimed), now);
     }
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());
@@ -120,10 +120,9 @@ core::Uuid import_as_owner(const ImportedSession& request, MemoryContext memory)
 
 core::Uuid import_session(const ImportedSession& request) {
     pg::require_writable("import_session()");
-    const MemoryContext memory = CurrentMemoryContext;
     const core::Uuid id = store::as_owner([&] {
         const auto known = store::find_imported_token(request.token_hash);
-        return known ? known->session_id : import_as_owner(request, memory);
+        return known ? known->session_id : import_as_owner(request);
     });
     pg::make_durable();
     return id;

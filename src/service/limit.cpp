@@ -4,6 +4,7 @@
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
+#include "store/catalog.hpp"
 #include "store/events.hpp"
 #include "store/sessions.hpp"
 
@@ -31,43 +32,38 @@ int limit_of(const store::User& user) {
     pg_unreachable();
 }
 
-// The user's usable sessions in the order in which they would go. Those that are over are closed on
-// the way: a renewal that began before they were and is still under way counts, and no other can.
-std::span<store::CountedSession> usable_sessions(const UserKey& user, Micros now,
-                                                 store::EvictionOrder order) {
-    const auto is_over = [](const store::CountedSession& session) { return !session.is_usable; };
-    auto sessions = store::counted_sessions(user, now, order);
+store::EvictionOrder eviction_order() {
+    return pg::settings::limit_policy() == pg::settings::LimitPolicy::evict_oldest
+               ? store::EvictionOrder::oldest
+               : store::EvictionOrder::least_recently_active;
+}
+
+// Those of the counted sessions that are usable, in the same order. Those that are over are closed
+// on the way: a renewal that began before they were and is still under way counts, and no other
+// can.
+std::span<store::CountedSession>
+usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, Micros now) {
+    const auto is_over = [now](const store::CountedSession& session) {
+        return !session.is_usable(now);
+    };
     if (std::ranges::any_of(sessions, is_over)) {
-        store::close_sessions_that_are_over(user, now);
-        sessions = store::counted_sessions(user, now, order);
+        store::as_owner([&] {
+            store::close_sessions_that_are_over(user, now);
+            return true;
+        });
+        sessions = store::counted_sessions(user, eviction_order());
     }
     const auto usable_end = std::remove_if(sessions.begin(), sessions.end(), is_over);
     return sessions.first(static_cast<std::size_t>(usable_end - sessions.begin()));
 }
 
-} // namespace
-
-Datum make_room(const UserKey& user, const store::User& claimed, Micros now, MemoryContext memory) {
-    const int limit = limit_of(claimed);
-    std::size_t excess = 0;
-    std::span<store::CountedSession> sessions;
-    if (limit > 0) {
-        const auto policy = pg::settings::limit_policy();
-        const bool by_age = policy == pg::settings::LimitPolicy::evict_oldest;
-        sessions = usable_sessions(user, now,
-                                   by_age ? store::EvictionOrder::oldest
-                                          : store::EvictionOrder::least_recently_active);
-        const auto most = static_cast<std::size_t>(limit);
-        excess = sessions.size() < most ? 0 : sessions.size() - most + 1;
-        if (excess > 0 && policy == pg::settings::LimitPolicy::reject) {
-            raise_limit_reached();
-        }
-    }
+// Ends these sessions; their ids, where that was not done already. Within as_owner.
+std::span<Datum> evict(const UserKey& user, std::span<store::CountedSession> sessions, Micros now,
+                       std::span<Datum> ids) {
     const pg::Value reason = pg::text_value("Session limit exceeded");
-    auto* ids = static_cast<Datum*>(palloc(excess * sizeof(Datum) + 1));
     std::size_t count = 0;
     std::int64_t epoch = 0;
-    for (store::CountedSession& session : sessions.first(excess)) {
+    for (store::CountedSession& session : sessions) {
         const auto revoked = store::revoke_one(user, session.id, now, reason);
         if (!revoked) {
             continue;
@@ -82,11 +78,37 @@ Datum make_room(const UserKey& user, const store::User& claimed, Micros now, Mem
         pg::make_revocation_durable();
     }
     pg::count(pg::Counter::sessions_evicted, count);
-    const MemoryContext previous = MemoryContextSwitchTo(memory);
-    const Datum evicted = PointerGetDatum(
-        construct_array(ids, static_cast<int>(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-    MemoryContextSwitchTo(previous);
-    return evicted;
+    return ids.first(count);
+}
+
+Datum uuid_array(std::span<Datum> ids) {
+    return PointerGetDatum(construct_array(ids.data(), static_cast<int>(ids.size()), UUIDOID,
+                                           UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+} // namespace
+
+std::span<store::CountedSession> sessions_to_count(const UserKey& user,
+                                                   const store::User& claimed) {
+    return limit_of(claimed) == 0 ? std::span<store::CountedSession>{}
+                                  : store::counted_sessions(user, eviction_order());
+}
+
+Datum make_room(const UserKey& user, const store::User& claimed,
+                std::span<store::CountedSession> counted, Micros now) {
+    const auto limit = static_cast<std::size_t>(limit_of(claimed));
+    const auto sessions = usable_sessions(user, counted, now);
+    const std::size_t excess =
+        limit == 0 || sessions.size() < limit ? 0 : sessions.size() - limit + 1;
+    if (excess == 0) {
+        return uuid_array({});
+    }
+    if (pg::settings::limit_policy() == pg::settings::LimitPolicy::reject) {
+        raise_limit_reached();
+    }
+    const std::span ids{static_cast<Datum*>(palloc(excess * sizeof(Datum))), excess};
+    return uuid_array(
+        store::as_owner([&] { return evict(user, sessions.first(excess), now, ids); }));
 }
 
 } // namespace session_service::service

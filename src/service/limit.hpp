@@ -3,13 +3,18 @@
 
 #include "core/lifetime.hpp"
 
-#include "store/users.hpp"
+#include "store/sessions.hpp"
 
 namespace session_service::service {
 
-/// Makes room for one more session of a user whose row was claimed, within as_owner; 53400 where
-/// the policy rejects. The ids of the evicted as uuid[], in `memory`.
-Datum make_room(const store::UserKey& user, const store::User& claimed, core::Micros now,
-                MemoryContext memory);
+/// The sessions of a user whose row was claimed that are neither revoked nor closed, in the order
+/// in which they would go; none where the user has no limit.
+std::span<store::CountedSession> sessions_to_count(const store::UserKey& user,
+                                                   const store::User& claimed);
+
+/// Makes room among these for one more; 53400 where the policy rejects. The ids of the evicted as
+/// uuid[].
+Datum make_room(const store::UserKey& user, const store::User& claimed,
+                std::span<store::CountedSession> counted, core::Micros now);
 
 } // namespace session_service::service

@@ -8,7 +8,6 @@
 #include "pg/random.hpp"
 #include "service/limit.hpp"
 #include "service/tokens.hpp"
-#include "store/catalog.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
 #include "store/sessions.hpp"
@@ -30,7 +29,27 @@ core::Lifetimes own_lifetimes(const SignIn& request) {
                          settings);
 }
 
-SignedIn sign_in_as_owner(const SignIn& request, MemoryContext memory) {
+// Drawn at once: a call of the generator costs more than the bytes that it gives.
+struct Drawn {
+    std::array<std::uint8_t, 8> session_id;
+    core::FamilyKey family_key;
+    std::array<std::uint8_t, core::max_secret_length> secret;
+    std::array<std::uint8_t, core::max_secret_length> refresh_secret;
+};
+static_assert(std::is_trivially_copyable_v<Drawn>, "filled as bytes");
+
+Drawn draw() {
+    Drawn drawn;
+    pg::fill_random({reinterpret_cast<std::uint8_t*>(&drawn), sizeof drawn});
+    return drawn;
+}
+
+// As many of these bytes as the settings ask for.
+core::Secret secret_of(const std::array<std::uint8_t, core::max_secret_length>& drawn) {
+    return {.bytes = drawn, .length = pg::settings::token_length()};
+}
+
+SignedIn create_session(const SignIn& request) {
     const UserKey user = UserKey::of(request.user_id);
     const store::User claimed = store::claim_user(user, pg::now());
     const Micros now = pg::now(); // after the wait for the user's row
@@ -39,23 +58,25 @@ SignedIn sign_in_as_owner(const SignIn& request, MemoryContext memory) {
     const Micros absolute = pg::settings::lifetimes().absolute;
     const core::Deadlines deadlines = core::renewed(
         now, own, absolute == 0 ? core::never : core::later(now, absolute), request.issue_refresh);
-    const store::Device device = store::find_or_create_device(user,
-                                                              {.key = request.device_key,
-                                                               .name = request.device_name,
-                                                               .user_agent = request.user_agent,
-                                                               .ip_address = request.ip_address},
-                                                              now, core::purge_day(deadlines));
+    const auto sessions = sessions_to_count(user, claimed);
+    const store::Device device =
+        store::find_or_create_device(user,
+                                     {.key = request.device_key,
+                                      .name = request.device_name,
+                                      .user_agent = request.user_agent,
+                                      .ip_address = request.ip_address},
+                                     sessions, now, core::purge_day(deadlines));
 
     SignedIn made{};
-    made.evicted_session_ids = make_room(user, claimed, now, memory);
-    made.session_id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
-                                       pg::random_bytes<std::array<std::uint8_t, 8>>());
+    made.evicted_session_ids = make_room(user, claimed, sessions, now);
+    const Drawn drawn = draw();
+    made.session_id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket, drawn.session_id);
     made.device_id = device.id;
     made.is_new_device = device.is_new;
     made.expires = deadlines.expires;
     made.refresh_expires = deadlines.refresh;
 
-    const Issued token = issue_session_token(made.session_id, new_secret());
+    const Issued token = issue_session_token(made.session_id, secret_of(drawn.secret));
     made.token = token.text;
     store::NewSession session{.id = made.session_id,
                               .device_id = device.id,
@@ -72,11 +93,11 @@ SignedIn sign_in_as_owner(const SignIn& request, MemoryContext memory) {
                               .metadata = request.metadata,
                               .ip_address = request.ip_address};
     if (request.issue_refresh) {
-        const auto family_key = pg::random_bytes<core::FamilyKey>();
-        const Issued refresh = issue_refresh_token(made.session_id, family_key, new_secret());
+        const Issued refresh =
+            issue_refresh_token(made.session_id, drawn.family_key, secret_of(drawn.refresh_secret));
         made.refresh_token = refresh.text;
         session.refresh_hash = refresh.hash;
-        session.family_hash = core::sha256(family_key);
+        session.family_hash = core::sha256(drawn.family_key);
     }
     store::insert_session(user, session);
 
@@ -96,8 +117,7 @@ SignedIn sign_in_as_owner(const SignIn& request, MemoryContext memory) {
 
 SignedIn sign_in(const SignIn& request) {
     pg::require_writable("create_session()");
-    const MemoryContext memory = CurrentMemoryContext;
-    const SignedIn made = store::as_owner([&] { return sign_in_as_owner(request, memory); });
+    const SignedIn made = create_session(request);
     pg::make_durable();
     pg::count(pg::Counter::sessions_created);
     return made;

@@ -31,7 +31,7 @@ struct SignedIn {
     Micros refresh_expires = 0;
     core::Uuid device_id{};
     bool is_new_device = false;
-    Datum evicted_session_ids = 0; // uuid[], in the caller's memory context
+    Datum evicted_session_ids = 0; // uuid[]
 };
 
 /// Creates a session. At the user's limit the policy decides who goes; 53400 where it rejects.

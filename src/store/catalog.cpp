@@ -4,6 +4,8 @@
 
 #include "store/catalog.hpp"
 
+#include "store/plain_table.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/relation.h"
@@ -41,25 +43,6 @@ Oid find_sessions() {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                     errmsg("extension \"session_service\" is not installed in this database")));
     pg_unreachable();
-}
-
-// Whether Citus has spread the table over other nodes: its rows are then not in its own heap.
-bool is_distributed(Oid relation) {
-    if (!OidIsValid(get_extension_oid("citus", true))) {
-        return false;
-    }
-    const Oid registry = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
-    if (!OidIsValid(registry)) {
-        return false;
-    }
-    ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-    Relation partitions = table_open(registry, AccessShareLock);
-    SysScanDesc scan = systable_beginscan(partitions, InvalidOid, false, nullptr, 1, &key);
-    const bool found = HeapTupleIsValid(systable_getnext(scan));
-    systable_endscan(scan);
-    table_close(partitions, AccessShareLock);
-    return found;
 }
 
 bool is_plain_primary_key(Oid index_id) {
@@ -101,8 +84,27 @@ SessionsTable examine(Relation sessions) {
 
 } // namespace
 
+bool is_distributed(Oid relation) {
+    if (!OidIsValid(get_extension_oid("citus", true))) {
+        return false;
+    }
+    const Oid registry = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
+    if (!OidIsValid(registry)) {
+        return false;
+    }
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    Relation partitions = table_open(registry, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(partitions, InvalidOid, false, nullptr, 1, &key);
+    const bool found = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(partitions, AccessShareLock);
+    return found;
+}
+
 void watch_catalog() {
     CacheRegisterRelcacheCallback(forget, 0);
+    watch_plain_tables();
 }
 
 const SessionsTable& sessions_table() {

@@ -5,11 +5,18 @@
 
 #include "pg/random.hpp"
 #include "pg/statement.hpp"
+#include "pg/token_hash.hpp"
+#include "store/catalog.hpp"
+#include "store/plain_table.hpp"
 #include "store/sql.hpp"
+
+#include <algorithm>
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 }
 
 namespace session_service::store {
@@ -132,11 +139,70 @@ core::Digest identity(const DeviceDescription& description, const core::UserAgen
                : identity_by_key(description.key);
 }
 
-} // namespace
+// What a client calls itself, taken apart only where that is wanted.
+core::UserAgent agent_of(const DeviceDescription& description) {
+    return core::describe_user_agent(view_or_empty(description.user_agent));
+}
 
-Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             core::Micros now, core::Micros purge_day) {
-    const core::UserAgent agent = core::describe_user_agent(view_or_empty(description.user_agent));
+pg::Value column_of(const TupleTableSlot* row, devices_column::Number number) {
+    return {row->tts_values[number - 1], row->tts_isnull[number - 1]};
+}
+
+// Whether a device's row would keep this value if it were written: what is not given changes
+// nothing.
+bool keeps_text(pg::Value stored, pg::Value given) {
+    return given.isnull ||
+           (!stored.isnull && pg::to_view(stored.value) == pg::to_view(given.value));
+}
+
+bool keeps(const TupleTableSlot* row, const DeviceDescription& description,
+           core::Micros purge_day) {
+    return keeps_text(column_of(row, devices_column::user_agent), description.user_agent) &&
+           (DatumGetBool(column_of(row, devices_column::is_renamed).value) ||
+            keeps_text(column_of(row, devices_column::name), description.name)) &&
+           // The bytes of an inet of the same value are the same.
+           keeps_text(column_of(row, devices_column::ip_address), description.ip_address) &&
+           DatumGetTimestampTz(column_of(row, devices_column::purge_after).value) >= purge_day;
+}
+
+// The device of this identity if nothing of its row but the time of the last sign-in would change.
+std::optional<core::Uuid> find_described_so(const UserKey& user,
+                                            const DeviceDescription& description,
+                                            core::Micros purge_day) {
+    std::optional<PlainTable> table = PlainTable::open(TableName::devices);
+    if (!table) {
+        return std::nullopt;
+    }
+    const core::Digest key_hash = description.key.isnull
+                                      ? identity(description, agent_of(description))
+                                      : identity_by_key(description.key);
+    pg::ScanKeys<2> keys{pg::equals(1, F_UUID_EQ, pg::uuid_value(user.id).value),
+                         pg::equals(2, table->digest_equality(), pg::token_hash_datum(key_hash))};
+    // While the user's row is held nobody else makes, changes or forgets the user's devices; what
+    // cleanup and refreshes do to one shows in what is compared, or does not matter here.
+    pg::IndexScan scan = table->scan_by_user(SnapshotSelf, keys);
+    std::optional<core::Uuid> found;
+    const TupleTableSlot* row = scan.next(devices_column::user_agent);
+    if (row != nullptr && keeps(row, description, purge_day)) {
+        found = pg::to_uuid(column_of(row, devices_column::id).value);
+    }
+    scan.end();
+    table->close();
+    return found;
+}
+
+// Cleanup deletes devices without sessions, without taking the user's row: while one of these
+// sessions is there it leaves the device alone.
+bool is_kept(const core::Uuid& device_id, std::span<const CountedSession> sessions,
+             core::Micros until) {
+    return std::ranges::any_of(sessions, [&](const CountedSession& session) {
+        return session.device_id == device_id && session.is_usable(until);
+    });
+}
+
+Device upsert(const UserKey& user, const DeviceDescription& description, core::Micros now,
+              core::Micros purge_day) {
+    const core::UserAgent agent = agent_of(description);
     const core::Digest key_hash = identity(description, agent);
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());
@@ -149,6 +215,20 @@ Device find_or_create_device(const UserKey& user, const DeviceDescription& descr
          pg::text_value(core::name_of(agent.device_type))});
     const core::Uuid stored = pg::to_uuid(row(0, 1));
     return {.id = stored, .is_new = stored == id};
+}
+
+} // namespace
+
+Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
+                             std::span<const CountedSession> sessions, core::Micros now,
+                             core::Micros purge_day) {
+    if (!sessions.empty()) {
+        const auto known = find_described_so(user, description, purge_day);
+        if (known && is_kept(*known, sessions, now + core::micros_per_day)) {
+            return {.id = *known, .is_new = false};
+        }
+    }
+    return as_owner([&] { return upsert(user, description, now, purge_day); });
 }
 
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent) {

@@ -4,6 +4,7 @@
 #include "core/user_agent.hpp"
 
 #include "pg/statement.hpp"
+#include "store/sessions.hpp"
 #include "store/users.hpp"
 
 namespace session_service::store {
@@ -21,13 +22,18 @@ struct Device {
     bool is_new;
 };
 
-// All of these run within as_owner.
+// All of these but the first run within as_owner.
 
 /// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
 /// and name. Of two sign-ins that race from the same new device exactly one finds it new. The
 /// user's row is held. `purge_day` is when its newest session may be over.
+///
+/// `sessions` are sessions of the user's that are neither revoked nor closed. A known device that
+/// has one of these, good for another day, is not written where only the time of the last sign-in
+/// would change: its sessions tell that, and cleanup notes it as it deletes them.
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             core::Micros now, core::Micros purge_day);
+                             std::span<const CountedSession> sessions, core::Micros now,
+                             core::Micros purge_day);
 
 /// Notes another user agent of a device, unless its row is locked: a refresh never waits for it.
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent);

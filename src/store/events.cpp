@@ -5,6 +5,8 @@
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
 #include "pg/statement.hpp"
+#include "store/catalog.hpp"
+#include "store/plain_table.hpp"
 #include "store/sql.hpp"
 
 extern "C" {
@@ -73,6 +75,45 @@ pg::Value optional_uuid_value(const std::optional<core::Uuid>& id) {
     return id ? pg::uuid_value(*id) : pg::null_value;
 }
 
+// False where the statement has to do it: the detail is put together there.
+bool insert_directly(const UserKey& user, const core::Uuid& id, core::Micros now,
+                     const Event& event) {
+    std::optional<PlainTable> table;
+    if (event.mfa_method.isnull) {
+        table = PlainTable::open(TableName::events);
+    }
+    if (!table) {
+        return false;
+    }
+    std::array<pg::Value, events_column::count> row;
+    const auto set = [&row](events_column::Number column, pg::Value value) {
+        row[static_cast<std::size_t>(column - 1)] = value;
+    };
+    set(events_column::id, pg::uuid_value(id));
+    set(events_column::at, pg::time_value(now));
+    set(events_column::user_id, pg::uuid_value(user.id));
+    set(events_column::session_id, optional_uuid_value(event.session_id));
+    set(events_column::device_id, optional_uuid_value(event.device_id));
+    set(events_column::bucket, pg::smallint_value(user.bucket));
+    set(events_column::kind, pg::text_value(name_of(event.kind)));
+    set(events_column::ip_address, event.ip_address);
+    set(events_column::reason, event.reason);
+    set(events_column::detail, pg::null_value);
+    const bool is_inserted = table->insert(row);
+    table->close();
+    return is_inserted;
+}
+
+void insert_by_statement(const UserKey& user, const core::Uuid& id, core::Micros now,
+                         const Event& event) {
+    (void)insert_event.run(pg::Access::write,
+                           {pg::uuid_value(id), pg::smallint_value(user.bucket),
+                            pg::time_value(now), pg::text_value(name_of(event.kind)),
+                            pg::uuid_value(user.id), optional_uuid_value(event.session_id),
+                            optional_uuid_value(event.device_id), event.ip_address, event.reason,
+                            event.mfa_method});
+}
+
 const char* uuid_text(const core::Uuid& id) {
     return DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(id.data())));
 }
@@ -85,12 +126,12 @@ void record(const UserKey& user, core::Micros now, const Event& event) {
     }
     const core::Uuid id = core::make_ordered_uuid7(pg::to_unix(now), sequence++,
                                                    pg::random_bytes<std::array<std::uint8_t, 8>>());
-    (void)insert_event.run(pg::Access::write,
-                           {pg::uuid_value(id), pg::smallint_value(user.bucket),
-                            pg::time_value(now), pg::text_value(name_of(event.kind)),
-                            pg::uuid_value(user.id), optional_uuid_value(event.session_id),
-                            optional_uuid_value(event.device_id), event.ip_address, event.reason,
-                            event.mfa_method});
+    if (!insert_directly(user, id, now, event)) {
+        as_owner([&] {
+            insert_by_statement(user, id, now, event);
+            return true;
+        });
+    }
 }
 
 void announce(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,

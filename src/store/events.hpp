@@ -28,7 +28,7 @@ struct Event {
     pg::Value mfa_method = pg::null_value; // goes into the detail
 };
 
-/// Records an event in the current transaction, if the settings ask for its kind, within as_owner.
+/// Records an event in the current transaction, if the settings ask for its kind.
 void record(const UserKey& user, core::Micros now, const Event& event);
 
 /// Sends the hint of a revocation, if the settings ask for it, as the transaction commits. `epoch`

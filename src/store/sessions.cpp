@@ -2,10 +2,15 @@
 
 #include "core/uuid.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 #include "pg/settings.hpp"
 
 #include "pg/table_update.hpp"
 #include "pg/token_hash.hpp"
+#include "store/catalog.hpp"
+#include "store/plain_table.hpp"
 #include "store/session_lookup.hpp"
 #include "store/sql.hpp"
 
@@ -13,6 +18,8 @@ extern "C" {
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 }
 
 namespace session_service::store {
@@ -49,10 +56,12 @@ constinit Statement insert_row{
         BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 
 constinit Statement select_counted{
-    "SELECT s.id, s.device_id, " SQL_USABLE("$3") " FROM session_service.sessions s "
+    "SELECT s.id, s.device_id, "
+        "LEAST(s.idle_expires_at, GREATEST(s.expires_at, s.refresh_expires_at)) "
+    "FROM session_service.sessions s "
     "WHERE " SQL_THIS_USER " AND s.revoked_at IS NULL AND NOT s.is_closed "
-    "ORDER BY CASE WHEN $4 THEN s.created_at ELSE s.last_activity_at END, s.id",
-    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, BOOLOID}};
+    "ORDER BY CASE WHEN $3 THEN s.created_at ELSE s.last_activity_at END, s.id",
+    std::array<Oid, 3>{UUIDOID, INT2OID, BOOLOID}};
 
 constinit Statement close_over{
     "UPDATE session_service.sessions s SET is_closed = true "
@@ -170,6 +179,157 @@ std::span<Element> allocate(std::uint64_t count) {
     return {static_cast<Element*>(palloc(count * sizeof(Element) + 1)), count};
 }
 
+template <typename Element>
+std::span<Element> enlarge(std::span<Element> elements) {
+    const auto larger = allocate<Element>(elements.size() * 2);
+    std::ranges::copy(elements, larger.begin());
+    return larger;
+}
+
+void insert_by_statement(const UserKey& user, const NewSession& session) {
+    const core::Deadlines& deadlines = session.deadlines;
+    (void)insert_row.run(Access::write, {pg::uuid_value(session.id),
+                                         pg::smallint_value(user.bucket),
+                                         pg::uuid_value(user.id),
+                                         pg::uuid_value(session.device_id),
+                                         pg::bytea_value(session.token_hash),
+                                         pg::time_value(session.created),
+                                         pg::time_value(deadlines.expires),
+                                         pg::time_value(core::purge_day(deadlines)),
+                                         pg::bigint_value(session.own.session),
+                                         pg::bigint_value(session.own.refresh),
+                                         pg::bigint_value(session.own.inactivity),
+                                         length_value(session.secret_length),
+                                         pg::time_value(deadlines.idle),
+                                         pg::time_value(deadlines.refresh),
+                                         pg::time_value(deadlines.absolute),
+                                         session.scopes,
+                                         session.metadata,
+                                         session.ip_address,
+                                         digest_value(session.refresh_hash),
+                                         digest_value(session.family_hash),
+                                         pg::time_value(session.last_activity),
+                                         pg::time_value(session.mfa_verified)});
+}
+
+// The same as insert_row, without the executor; false where the statement has to do it.
+bool insert_directly(const UserKey& user, const NewSession& session) {
+    std::optional<PlainTable> table = PlainTable::open(TableName::sessions);
+    if (!table) {
+        return false;
+    }
+    const core::Deadlines& deadlines = session.deadlines;
+    std::array<Value, column::count> row;
+    row.fill(pg::null_value);
+    const auto set = [&row](column::Number number, Value value) {
+        row[static_cast<std::size_t>(number - 1)] = value;
+    };
+    set(column::id, pg::uuid_value(session.id));
+    set(column::user_id, pg::uuid_value(user.id));
+    set(column::device_id, pg::uuid_value(session.device_id));
+    set(column::token_hash, pg::value(pg::token_hash_datum(session.token_hash)));
+    set(column::created_at, pg::time_value(session.created));
+    set(column::last_activity_at, pg::time_value(session.last_activity));
+    set(column::expires_at, pg::time_value(deadlines.expires));
+    set(column::purge_after, pg::time_value(core::purge_day(deadlines)));
+    set(column::session_expiry, pg::bigint_value(session.own.session));
+    set(column::refresh_expiry, pg::bigint_value(session.own.refresh));
+    set(column::inactivity_timeout, pg::bigint_value(session.own.inactivity));
+    set(column::generation, pg::integer_value(0));
+    set(column::bucket, pg::smallint_value(user.bucket));
+    set(column::secret_length, length_value(session.secret_length));
+    set(column::is_closed, pg::boolean_value(false));
+    set(column::idle_expires_at, pg::time_value(deadlines.idle));
+    set(column::refresh_expires_at, pg::time_value(deadlines.refresh));
+    set(column::absolute_expires_at, pg::time_value(deadlines.absolute));
+    set(column::mfa_verified_at, pg::time_value(session.mfa_verified));
+    set(column::scopes, session.scopes);
+    set(column::metadata, session.metadata);
+    set(column::ip_address, session.ip_address);
+    if (session.refresh_hash) {
+        set(column::refresh_hash, pg::value(pg::token_hash_datum(*session.refresh_hash)));
+    }
+    if (session.family_hash) {
+        set(column::family_hash, pg::value(pg::token_hash_datum(*session.family_hash)));
+    }
+    const bool is_inserted = table->insert(row);
+    table->close();
+    return is_inserted;
+}
+
+// Calls `take` with each of the user's sessions that is neither revoked nor closed, as of now,
+// without the executor; false where that has to be a statement.
+template <typename Take>
+bool read_open_sessions(const UserKey& user, Take&& take) {
+    std::optional<PlainTable> table = PlainTable::open(TableName::sessions);
+    if (!table) {
+        return false;
+    }
+    pg::ScanKeys<2> keys{pg::equals(1, F_UUID_EQ, pg::uuid_value(user.id).value), pg::is_null(2)};
+    Snapshot snapshot = RegisterSnapshot(pg::fresh_snapshot());
+    pg::IndexScan scan = table->scan_by_user(snapshot, keys);
+    while (const TupleTableSlot* slot = scan.next(column::absolute_expires_at)) {
+        const SessionRow row{slot->tts_values, slot->tts_isnull};
+        if (!row.is_closed()) {
+            take(row);
+        }
+    }
+    scan.end();
+    UnregisterSnapshot(snapshot);
+    table->close();
+    return true;
+}
+
+struct RankedSession {
+    CountedSession session;
+    Micros rank;
+};
+
+// The same as select_counted, without the executor.
+std::optional<std::span<CountedSession>> count_directly(const UserKey& user, EvictionOrder order) {
+    constexpr std::size_t at_first = 16;
+    auto ranked = allocate<RankedSession>(at_first);
+    std::size_t count = 0;
+    const bool is_read = read_open_sessions(user, [&](const SessionRow& row) {
+        if (count == ranked.size()) {
+            ranked = enlarge(ranked);
+        }
+        ranked[count++] = {.session = {.id = row.uuid(column::id),
+                                       .device_id = row.uuid(column::device_id),
+                                       .end = core::end_of(row.deadlines())},
+                           .rank =
+                               row.time(order == EvictionOrder::oldest ? column::created_at
+                                                                       : column::last_activity_at)};
+    });
+    if (!is_read) {
+        return std::nullopt;
+    }
+    ranked = ranked.first(count);
+    std::ranges::sort(ranked, [](const RankedSession& left, const RankedSession& right) {
+        return std::tie(left.rank, left.session.id) < std::tie(right.rank, right.session.id);
+    });
+    const auto sessions = allocate<CountedSession>(count);
+    std::ranges::transform(ranked, sessions.begin(), &RankedSession::session);
+    return sessions;
+}
+
+// In `memory`.
+std::span<CountedSession> count_by_statement(const UserKey& user, EvictionOrder order,
+                                             MemoryContext memory) {
+    const Result rows =
+        select_counted.run(Access::read, {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
+                                          pg::boolean_value(order == EvictionOrder::oldest)});
+    const MemoryContext previous = MemoryContextSwitchTo(memory);
+    const auto sessions = allocate<CountedSession>(rows.count());
+    MemoryContextSwitchTo(previous);
+    for (std::uint64_t i = 0; i < rows.count(); ++i) {
+        sessions[i] = {.id = pg::to_uuid(rows(i, 1)),
+                       .device_id = pg::to_uuid(rows(i, 2)),
+                       .end = DatumGetTimestampTz(rows(i, 3))};
+    }
+    return sessions;
+}
+
 // The condition of update_pair: what the rotation makes of the session's life at this moment;
 // nothing where `presented` is not its refresh token or buys nothing.
 std::optional<Renewed> renewed_by(const SessionRow& session, const Rotation& rotation) {
@@ -231,42 +391,18 @@ bool rotate_pair_by_statement(const core::Uuid& id, const Renewed& renewed,
 } // namespace
 
 void insert_session(const UserKey& user, const NewSession& session) {
-    const core::Deadlines& deadlines = session.deadlines;
-    (void)insert_row.run(Access::write, {pg::uuid_value(session.id),
-                                         pg::smallint_value(user.bucket),
-                                         pg::uuid_value(user.id),
-                                         pg::uuid_value(session.device_id),
-                                         pg::bytea_value(session.token_hash),
-                                         pg::time_value(session.created),
-                                         pg::time_value(deadlines.expires),
-                                         pg::time_value(core::purge_day(deadlines)),
-                                         pg::bigint_value(session.own.session),
-                                         pg::bigint_value(session.own.refresh),
-                                         pg::bigint_value(session.own.inactivity),
-                                         length_value(session.secret_length),
-                                         pg::time_value(deadlines.idle),
-                                         pg::time_value(deadlines.refresh),
-                                         pg::time_value(deadlines.absolute),
-                                         session.scopes,
-                                         session.metadata,
-                                         session.ip_address,
-                                         digest_value(session.refresh_hash),
-                                         digest_value(session.family_hash),
-                                         pg::time_value(session.last_activity),
-                                         pg::time_value(session.mfa_verified)});
+    if (!insert_directly(user, session)) {
+        as_owner([&] {
+            insert_by_statement(user, session);
+            return true;
+        });
+    }
 }
 
-std::span<CountedSession> counted_sessions(const UserKey& user, Micros now, EvictionOrder order) {
-    const Result rows = select_counted.run(
-        Access::read, {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
-                       pg::time_value(now), pg::boolean_value(order == EvictionOrder::oldest)});
-    const auto sessions = allocate<CountedSession>(rows.count());
-    for (std::uint64_t i = 0; i < rows.count(); ++i) {
-        sessions[i] = {.id = pg::to_uuid(rows(i, 1)),
-                       .device_id = pg::to_uuid(rows(i, 2)),
-                       .is_usable = DatumGetBool(rows(i, 3))};
-    }
-    return sessions;
+std::span<CountedSession> counted_sessions(const UserKey& user, EvictionOrder order) {
+    const MemoryContext memory = CurrentMemoryContext;
+    const auto sessions = count_directly(user, order);
+    return sessions ? *sessions : as_owner([&] { return count_by_statement(user, order, memory); });
 }
 
 void close_sessions_that_are_over(const UserKey& user, Micros now) {

@@ -1,5 +1,6 @@
 // What is written to the sessions table: one statement for each effect, its conditions included, so
-// that two calls at once cannot both have it. All run within as_owner.
+// that two calls at once cannot both have it. All run within as_owner, but those that say
+// otherwise.
 #pragma once
 
 #include "core/lifetime.hpp"
@@ -29,20 +30,23 @@ struct NewSession {
     pg::Value ip_address = pg::null_value;
 };
 
+/// Needs no as_owner.
 void insert_session(const UserKey& user, const NewSession& session);
 
 /// A user's session as the limit sees it.
 struct CountedSession {
     core::Uuid id;
     core::Uuid device_id;
-    bool is_usable;
+    Micros end; // when it is over unless something renews it
+
+    bool is_usable(Micros now) const { return now < end; }
 };
 
 enum class EvictionOrder : std::uint8_t { least_recently_active, oldest };
 
 /// The user's sessions that are neither revoked nor closed, in the order in which they would go, in
-/// the current memory context. The user's row is held.
-std::span<CountedSession> counted_sessions(const UserKey& user, Micros now, EvictionOrder order);
+/// the current memory context. The user's row is held. Needs no as_owner.
+std::span<CountedSession> counted_sessions(const UserKey& user, EvictionOrder order);
 
 /// Closes what counted_sessions found over: a renewal that began before is waited for, and none
 /// succeeds after, so that a session left out of the count stays out.

@@ -3,10 +3,17 @@
 #include "core/uuid.hpp"
 
 #include "pg/statement.hpp"
+#include "pg/table_update.hpp"
+#include "store/catalog.hpp"
+#include "store/plain_table.hpp"
 #include "store/sql.hpp"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 }
 
 namespace session_service::store {
@@ -65,13 +72,56 @@ std::array<pg::Value, 2> key_values(const UserKey& user) {
     return {pg::uuid_value(user.id), pg::smallint_value(user.bucket)};
 }
 
-} // namespace
-
-UserKey UserKey::of(const core::Uuid& user_id) {
-    return {.id = user_id, .bucket = core::user_bucket(user_id)};
+[[noreturn]] void raise_concurrent_update() {
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("could not serialize access due to concurrent update")));
+    pg_unreachable();
 }
 
-User claim_user(const UserKey& user, core::Micros now) {
+// One look at the user's row, and an update of what it found; nothing where there is no row.
+std::optional<pg::RowUpdate> write_row(const PlainTable& table, const UserKey& user,
+                                       User& claimed) {
+    const auto [id, bucket] = key_values(user);
+    pg::ScanKeys<2> keys{pg::equals(1, F_UUID_EQ, id.value), pg::equals(2, F_INT2EQ, bucket.value)};
+    // What the newest version is, the update itself decides. So the look needs no snapshot, and
+    // takes no part in the read/write dependencies of SERIALIZABLE, as that of ON CONFLICT.
+    pg::IndexScan scan = table.scan_by_user(SnapshotSelf, keys);
+    std::optional<pg::RowUpdate> outcome;
+    if (TupleTableSlot* row = scan.next(users_column::max_sessions)) {
+        if (!row->tts_isnull[users_column::max_sessions - 1]) {
+            claimed.max_sessions = DatumGetInt32(row->tts_values[users_column::max_sessions - 1]);
+        }
+        outcome = pg::update_row(table.heap(), row, {});
+    }
+    scan.end();
+    return outcome;
+}
+
+// The same as upsert_user for a row that is there, without the executor.
+std::optional<User> claim_known_user(const UserKey& user) {
+    std::optional<PlainTable> table = PlainTable::open(TableName::users);
+    if (!table) {
+        return std::nullopt;
+    }
+    User claimed;
+    std::optional<pg::RowUpdate> outcome;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        claimed = User{};
+        outcome = write_row(*table, user, claimed);
+        if (outcome == pg::RowUpdate::changed && IsolationUsesXactSnapshot()) {
+            raise_concurrent_update();
+        }
+    } while (outcome && outcome != pg::RowUpdate::updated);
+    table->close();
+    if (!outcome) {
+        return std::nullopt;
+    }
+    CommandCounterIncrement();
+    return claimed;
+}
+
+User claim_user_by_statement(const UserKey& user, core::Micros now) {
     const pg::Result row =
         upsert_user.run(Access::write, {pg::uuid_value(user.id), pg::smallint_value(user.bucket),
                                         pg::bigint_value(pg::to_unix(now))});
@@ -81,6 +131,17 @@ User claim_user(const UserKey& user, core::Micros now) {
         claimed.max_sessions = DatumGetInt32(limit.value);
     }
     return claimed;
+}
+
+} // namespace
+
+UserKey UserKey::of(const core::Uuid& user_id) {
+    return {.id = user_id, .bucket = core::user_bucket(user_id)};
+}
+
+User claim_user(const UserKey& user, core::Micros now) {
+    const std::optional<User> known = claim_known_user(user);
+    return known ? *known : as_owner([&] { return claim_user_by_statement(user, now); });
 }
 
 bool lock_user(const UserKey& user) {

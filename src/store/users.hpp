@@ -22,7 +22,7 @@ struct User {
     std::optional<int> max_sessions;
 };
 
-// All of these run within as_owner.
+// All of these but the first run within as_owner.
 
 /// Makes the user's row, or writes the one there is: at REPEATABLE READ a transaction that began
 /// before another one did the same fails with 40001, and so never counts by an old snapshot.

@@ -1,0 +1,227 @@
+// As in store/catalog.cpp: what is known of a table is cleared by the relcache callback, and found
+// again on demand under a lock on the table, which every change that matters here conflicts with or
+// waits for.
+
+#include "store/plain_table.hpp"
+
+#include "pg/table_insert.hpp"
+#include "store/catalog.hpp"
+
+#include <algorithm>
+
+extern "C" {
+#include "access/relation.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/reltrigger.h"
+}
+
+namespace session_service::store {
+
+namespace {
+
+constexpr std::array<const char*, users_column::count> users_columns{"user_id", "bucket", "epoch",
+                                                                     "max_sessions"};
+constexpr std::array<const char*, devices_column::count> devices_columns{
+    "id",         "user_id",  "key_hash",   "first_seen_at", "last_seen_at", "purge_after",
+    "bucket",     "is_keyed", "is_renamed", "trusted_until", "ip_address",   "name",
+    "user_agent", "browser",  "os",         "device_type"};
+constexpr std::array<const char*, column::count> sessions_columns{"id",
+                                                                  "user_id",
+                                                                  "device_id",
+                                                                  "token_hash",
+                                                                  "created_at",
+                                                                  "last_activity_at",
+                                                                  "expires_at",
+                                                                  "purge_after",
+                                                                  "session_expiry",
+                                                                  "refresh_expiry",
+                                                                  "inactivity_timeout",
+                                                                  "generation",
+                                                                  "bucket",
+                                                                  "secret_length",
+                                                                  "is_closed",
+                                                                  "idle_expires_at",
+                                                                  "refresh_expires_at",
+                                                                  "absolute_expires_at",
+                                                                  "revoked_at",
+                                                                  "mfa_verified_at",
+                                                                  "scopes",
+                                                                  "metadata",
+                                                                  "ip_address",
+                                                                  "rotated_at",
+                                                                  "refresh_hash",
+                                                                  "previous_refresh_hash",
+                                                                  "family_hash",
+                                                                  "rotation_salt",
+                                                                  "mfa_method",
+                                                                  "revoke_reason"};
+constexpr std::array<const char*, events_column::count> events_columns{
+    "id",     "at",   "user_id",    "session_id", "device_id",
+    "bucket", "kind", "ip_address", "reason",     "detail"};
+
+constexpr std::array<int, 2> users_index{users_column::user_id, users_column::bucket};
+constexpr std::array<int, 3> devices_index{devices_column::user_id, devices_column::key_hash,
+                                           devices_column::bucket};
+constexpr std::array<int, 3> sessions_index{column::user_id, column::revoked_at, column::device_id};
+constexpr std::array<int, 2> events_index{events_column::user_id, events_column::id};
+
+struct Layout {
+    const char* table;
+    std::span<const char* const> columns;
+    std::span<const int> index_by_user;
+    /// Whether its checks have to hold for what is written: not where no value changes.
+    bool is_checked;
+};
+
+constexpr std::array<Layout, 4> layouts{{{"users", users_columns, users_index, false},
+                                         {"devices", devices_columns, devices_index, true},
+                                         {"sessions", sessions_columns, sessions_index, true},
+                                         {"events", events_columns, events_index, true}}};
+
+struct Knowledge {
+    Oid relation = InvalidOid;
+    bool is_plain = false;
+    Oid index_by_user = InvalidOid;
+    Oid digest_equality = InvalidOid; // of the second column, where it is a token_hash
+};
+
+std::array<Knowledge, layouts.size()> known;
+
+void forget(Datum /*unused*/, Oid relation) {
+    for (Knowledge& table : known) {
+        if (relation == InvalidOid || relation == table.relation) {
+            table = Knowledge{};
+        }
+    }
+}
+
+Oid find_table(const char* name) {
+    const Oid schema = get_namespace_oid("session_service", true);
+    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+bool has_columns(TupleDesc descriptor, std::span<const char* const> names) {
+    if (descriptor->natts != static_cast<int>(names.size())) {
+        return false;
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (std::strcmp(NameStr(TupleDescAttr(descriptor, static_cast<int>(i))->attname),
+                        names[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whether the executor would run or check something as a row is written.
+bool needs_executor(Relation heap, bool is_checked) {
+    const TupleConstr* constraints = RelationGetDescr(heap)->constr;
+    return heap->trigdesc != nullptr || heap->rd_rel->relhasrules ||
+           heap->rd_rel->relforcerowsecurity ||
+           heap->rd_rel->relreplident == REPLICA_IDENTITY_NOTHING ||
+           (constraints != nullptr &&
+            ((is_checked && constraints->num_check > 0) || pg::has_generated_column(*constraints)));
+}
+
+bool has_key(Relation index, std::span<const int> columns) {
+    const auto* form = index->rd_index;
+    return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
+           form->indnkeyatts == static_cast<int>(columns.size()) &&
+           std::equal(columns.begin(), columns.end(), form->indkey.values);
+}
+
+Oid equality_of(Relation index, int key_column) {
+    const Oid type = index->rd_opcintype[key_column - 1];
+    return get_opcode(
+        get_opfamily_member(index->rd_opfamily[key_column - 1], type, type, BTEqualStrategyNumber));
+}
+
+// Looks for the index by user; whether no index has an expression, which would be run.
+bool examine_indexes(Relation heap, const Layout& layout, Knowledge& table) {
+    bool is_plain = true;
+    List* indexes = RelationGetIndexList(heap);
+    ListCell* cell = nullptr;
+    foreach (cell, indexes) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        is_plain = is_plain && RelationGetIndexExpressions(index) == NIL &&
+                   RelationGetIndexPredicate(index) == NIL;
+        if (has_key(index, layout.index_by_user)) {
+            table.index_by_user = RelationGetRelid(index);
+            table.digest_equality = equality_of(index, 2);
+        }
+        index_close(index, AccessShareLock);
+    }
+    list_free(indexes);
+    return is_plain && OidIsValid(table.index_by_user);
+}
+
+Knowledge examine(Relation heap, const Layout& layout) {
+    Knowledge table;
+    table.relation = RelationGetRelid(heap);
+    table.is_plain = heap->rd_rel->relkind == RELKIND_RELATION &&
+                     heap->rd_rel->relam == HEAP_TABLE_AM_OID && !heap->rd_rel->relhassubclass &&
+                     has_columns(RelationGetDescr(heap), layout.columns) &&
+                     !needs_executor(heap, layout.is_checked) &&
+                     examine_indexes(heap, layout, table) && !is_distributed(table.relation);
+    return table;
+}
+
+} // namespace
+
+void watch_plain_tables() {
+    CacheRegisterRelcacheCallback(forget, 0);
+}
+
+std::optional<PlainTable> PlainTable::open(TableName name) {
+    const auto number = static_cast<std::size_t>(name);
+    const Layout& layout = layouts[number];
+    constexpr int attempts = 2; // a stale OID is cleared by the very attempt to lock it
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+        Knowledge& table = known[number];
+        const Oid relation = OidIsValid(table.relation) ? table.relation : find_table(layout.table);
+        if (!OidIsValid(relation)) {
+            break;
+        }
+        Relation heap = try_relation_open(relation, RowExclusiveLock);
+        if (heap == nullptr) {
+            table = Knowledge{};
+            continue;
+        }
+        if (!OidIsValid(table.relation)) {
+            table = examine(heap, layout);
+        }
+        if (!table.is_plain) {
+            table_close(heap, NoLock);
+            break;
+        }
+        PlainTable opened;
+        opened.heap_ = heap;
+        opened.index_by_user_ = table.index_by_user;
+        opened.digest_equality_ = table.digest_equality;
+        return opened;
+    }
+    return std::nullopt;
+}
+
+bool PlainTable::insert(std::span<const pg::Value> values) const {
+    TupleDesc descriptor = RelationGetDescr(heap_);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i].isnull && TupleDescAttr(descriptor, static_cast<int>(i))->attnotnull) {
+            return false;
+        }
+    }
+    pg::insert_row(heap_, values);
+    return true;
+}
+
+void PlainTable::close() {
+    table_close(heap_, NoLock);
+    heap_ = nullptr;
+}
+
+} // namespace session_service::store
