@@ -12,15 +12,16 @@ namespace session_service::pg {
 namespace {
 
 TupleTableSlot* slot_of(Relation heap, std::span<const Value> values) {
-    if (RelationGetDescr(heap)->natts != static_cast<int>(values.size())) {
-        elog(ERROR, "a table has other columns than expected");
-    }
     TupleTableSlot* slot = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsVirtual);
+    if (slot->tts_tupleDescriptor->natts < static_cast<int>(values.size())) {
+        elog(ERROR, "a table has fewer columns than expected");
+    }
+    ExecStoreAllNullTuple(slot);
     for (std::size_t i = 0; i < values.size(); ++i) {
         slot->tts_values[i] = values[i].value;
         slot->tts_isnull[i] = values[i].isnull;
     }
-    return ExecStoreVirtualTuple(slot);
+    return slot;
 }
 
 } // namespace

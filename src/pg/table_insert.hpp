@@ -6,9 +6,9 @@
 
 namespace session_service::pg {
 
-/// Inserts a row of these values, one for each column, and its index entries; a unique violation is
-/// raised as ever. Defaults, triggers, checks and other constraints are nobody's: the table must
-/// have none.
+/// Inserts a row of these values and its index entries; further columns, dropped ones, are NULL. A
+/// unique violation is raised as ever, but no default, trigger, check or other constraint takes
+/// effect: the table must have none.
 void insert_row(Relation heap, std::span<const Value> values);
 
 } // namespace session_service::pg

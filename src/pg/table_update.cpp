@@ -99,6 +99,7 @@ RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChang
 }
 
 RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change) {
+    CheckCmdReplicaIdentity(heap, CMD_UPDATE);
     return update(heap, slot, change, Waits::for_holder);
 }
 

@@ -42,7 +42,8 @@ enum class RowUpdate : std::uint8_t {
 /// nobody holds it. Otherwise nothing is done, nothing is waited for and nothing is left locked.
 RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChange& change);
 
-/// The same, but waits for whoever holds the row.
+/// The same, but waits for whoever holds the row, and fails where the executor would since a
+/// publication could not tell which row it was.
 RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change);
 
 /// Waits for whoever holds the row, without taking it: what is decided next, a fresh look decides.

@@ -105,13 +105,19 @@ Oid find_table(const char* name) {
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
+// Whether these are its columns, and all others were dropped.
 bool has_columns(TupleDesc descriptor, std::span<const char* const> names) {
-    if (descriptor->natts != static_cast<int>(names.size())) {
+    if (descriptor->natts < static_cast<int>(names.size())) {
         return false;
     }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (std::strcmp(NameStr(TupleDescAttr(descriptor, static_cast<int>(i))->attname),
-                        names[i]) != 0) {
+    int column = 0;
+    for (const char* name : names) {
+        if (std::strcmp(NameStr(TupleDescAttr(descriptor, column++)->attname), name) != 0) {
+            return false;
+        }
+    }
+    while (column < descriptor->natts) {
+        if (!TupleDescAttr(descriptor, column++)->attisdropped) {
             return false;
         }
     }
@@ -123,7 +129,6 @@ bool needs_executor(Relation heap, bool is_checked) {
     const TupleConstr* constraints = RelationGetDescr(heap)->constr;
     return heap->trigdesc != nullptr || heap->rd_rel->relhasrules ||
            heap->rd_rel->relforcerowsecurity ||
-           heap->rd_rel->relreplident == REPLICA_IDENTITY_NOTHING ||
            (constraints != nullptr &&
             ((is_checked && constraints->num_check > 0) || pg::has_generated_column(*constraints)));
 }
