@@ -15,6 +15,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/reltrigger.h"
@@ -24,45 +25,75 @@ namespace session_service::store {
 
 namespace {
 
-constexpr std::array<const char*, users_column::count> users_columns{"user_id", "bucket", "epoch",
-                                                                     "max_sessions"};
-constexpr std::array<const char*, devices_column::count> devices_columns{
-    "id",         "user_id",  "key_hash",   "first_seen_at", "last_seen_at", "purge_after",
-    "bucket",     "is_keyed", "is_renamed", "trusted_until", "ip_address",   "name",
-    "user_agent", "browser",  "os",         "device_type"};
-constexpr std::array<const char*, column::count> sessions_columns{"id",
-                                                                  "user_id",
-                                                                  "device_id",
-                                                                  "token_hash",
-                                                                  "created_at",
-                                                                  "last_activity_at",
-                                                                  "expires_at",
-                                                                  "purge_after",
-                                                                  "session_expiry",
-                                                                  "refresh_expiry",
-                                                                  "inactivity_timeout",
-                                                                  "generation",
-                                                                  "bucket",
-                                                                  "secret_length",
-                                                                  "is_closed",
-                                                                  "idle_expires_at",
-                                                                  "refresh_expires_at",
-                                                                  "absolute_expires_at",
-                                                                  "revoked_at",
-                                                                  "mfa_verified_at",
-                                                                  "scopes",
-                                                                  "metadata",
-                                                                  "ip_address",
-                                                                  "rotated_at",
-                                                                  "refresh_hash",
-                                                                  "previous_refresh_hash",
-                                                                  "family_hash",
-                                                                  "rotation_salt",
-                                                                  "mfa_method",
-                                                                  "revoke_reason"};
-constexpr std::array<const char*, events_column::count> events_columns{
-    "id",     "at",   "user_id",    "session_id", "device_id",
-    "bucket", "kind", "ip_address", "reason",     "detail"};
+// A column as the install script declares it.
+struct Column {
+    const char* name;
+    Oid type;
+};
+
+// In place of token_hash, whose OID changes when the extension is created anew.
+constexpr Oid digest_type = InvalidOid;
+
+constexpr std::array<Column, users_column::count> users_columns{
+    {{"user_id", UUIDOID}, {"bucket", INT2OID}, {"epoch", INT8OID}, {"max_sessions", INT4OID}}};
+constexpr std::array<Column, devices_column::count> devices_columns{
+    {{"id", UUIDOID},
+     {"user_id", UUIDOID},
+     {"key_hash", digest_type},
+     {"first_seen_at", TIMESTAMPTZOID},
+     {"last_seen_at", TIMESTAMPTZOID},
+     {"purge_after", TIMESTAMPTZOID},
+     {"bucket", INT2OID},
+     {"is_keyed", BOOLOID},
+     {"is_renamed", BOOLOID},
+     {"trusted_until", TIMESTAMPTZOID},
+     {"ip_address", INETOID},
+     {"name", TEXTOID},
+     {"user_agent", TEXTOID},
+     {"browser", TEXTOID},
+     {"os", TEXTOID},
+     {"device_type", TEXTOID}}};
+constexpr std::array<Column, column::count> sessions_columns{
+    {{"id", UUIDOID},
+     {"user_id", UUIDOID},
+     {"device_id", UUIDOID},
+     {"token_hash", digest_type},
+     {"created_at", TIMESTAMPTZOID},
+     {"last_activity_at", TIMESTAMPTZOID},
+     {"expires_at", TIMESTAMPTZOID},
+     {"purge_after", TIMESTAMPTZOID},
+     {"session_expiry", INT8OID},
+     {"refresh_expiry", INT8OID},
+     {"inactivity_timeout", INT8OID},
+     {"generation", INT4OID},
+     {"bucket", INT2OID},
+     {"secret_length", INT2OID},
+     {"is_closed", BOOLOID},
+     {"idle_expires_at", TIMESTAMPTZOID},
+     {"refresh_expires_at", TIMESTAMPTZOID},
+     {"absolute_expires_at", TIMESTAMPTZOID},
+     {"revoked_at", TIMESTAMPTZOID},
+     {"mfa_verified_at", TIMESTAMPTZOID},
+     {"scopes", TEXTARRAYOID},
+     {"metadata", JSONBOID},
+     {"ip_address", INETOID},
+     {"rotated_at", TIMESTAMPTZOID},
+     {"refresh_hash", digest_type},
+     {"previous_refresh_hash", digest_type},
+     {"family_hash", digest_type},
+     {"rotation_salt", BYTEAOID},
+     {"mfa_method", TEXTOID},
+     {"revoke_reason", TEXTOID}}};
+constexpr std::array<Column, events_column::count> events_columns{{{"id", UUIDOID},
+                                                                   {"at", TIMESTAMPTZOID},
+                                                                   {"user_id", UUIDOID},
+                                                                   {"session_id", UUIDOID},
+                                                                   {"device_id", UUIDOID},
+                                                                   {"bucket", INT2OID},
+                                                                   {"kind", TEXTOID},
+                                                                   {"ip_address", INETOID},
+                                                                   {"reason", TEXTOID},
+                                                                   {"detail", JSONBOID}}};
 
 constexpr std::array<int, 2> users_index{users_column::user_id, users_column::bucket};
 constexpr std::array<int, 3> devices_index{devices_column::user_id, devices_column::key_hash,
@@ -72,7 +103,7 @@ constexpr std::array<int, 2> events_index{events_column::user_id, events_column:
 
 struct Layout {
     const char* table;
-    std::span<const char* const> columns;
+    std::span<const Column> columns;
     std::span<const int> index_by_user;
     /// Whether its checks have to hold for what is written: not where no value changes.
     bool is_checked;
@@ -105,19 +136,26 @@ Oid find_table(const char* name) {
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
+bool is_same(const FormData_pg_attribute& attribute, const Column& column) {
+    const bool has_type = column.type == digest_type
+                              ? attribute.attlen == static_cast<int>(sizeof(core::Digest))
+                              : attribute.atttypid == column.type && attribute.atttypmod == -1;
+    return has_type && std::strcmp(NameStr(attribute.attname), column.name) == 0;
+}
+
 // Whether these are its columns, and all others were dropped.
-bool has_columns(TupleDesc descriptor, std::span<const char* const> names) {
-    if (descriptor->natts < static_cast<int>(names.size())) {
+bool has_columns(TupleDesc descriptor, std::span<const Column> columns) {
+    if (descriptor->natts < static_cast<int>(columns.size())) {
         return false;
     }
-    int column = 0;
-    for (const char* name : names) {
-        if (std::strcmp(NameStr(TupleDescAttr(descriptor, column++)->attname), name) != 0) {
+    int number = 0;
+    for (const Column& column : columns) {
+        if (!is_same(*TupleDescAttr(descriptor, number++), column)) {
             return false;
         }
     }
-    while (column < descriptor->natts) {
-        if (!TupleDescAttr(descriptor, column++)->attisdropped) {
+    while (number < descriptor->natts) {
+        if (!TupleDescAttr(descriptor, number++)->attisdropped) {
             return false;
         }
     }

@@ -62,6 +62,11 @@ SELECT count(*) FROM create_session(:'bob', 'tablet', ip_address => '192.0.2.1')
 ALTER TABLE sessions ALTER ip_address DROP NOT NULL;
 ALTER TABLE devices DROP regress;
 ALTER TABLE events DROP regress;
+-- of another type
+ALTER TABLE sessions ALTER metadata TYPE json;
+SELECT session_id FROM create_session(:'bob', 'tablet', ip_address => '192.0.2.1', metadata => '{"plan": "gold"}') \gset
+SELECT metadata FROM sessions WHERE id = :'session_id';
+ALTER TABLE sessions ALTER metadata TYPE jsonb;
 
 -- checks; those of the user's row are nothing to a sign-in, which changes none of its values
 ALTER TABLE sessions ADD CONSTRAINT regress_check CHECK (cardinality(scopes) < 2);
