@@ -150,18 +150,18 @@ pg::Value column_of(const TupleTableSlot* row, devices_column::Number number) {
 
 // Whether a device's row would keep this value if it were written: what is not given changes
 // nothing.
-bool keeps_text(pg::Value stored, pg::Value given) {
+bool keeps_value(pg::Value stored, pg::Value given) {
     return given.isnull ||
            (!stored.isnull && pg::to_view(stored.value) == pg::to_view(given.value));
 }
 
 bool keeps(const TupleTableSlot* row, const DeviceDescription& description,
            core::Micros purge_day) {
-    return keeps_text(column_of(row, devices_column::user_agent), description.user_agent) &&
+    return keeps_value(column_of(row, devices_column::user_agent), description.user_agent) &&
            (DatumGetBool(column_of(row, devices_column::is_renamed).value) ||
-            keeps_text(column_of(row, devices_column::name), description.name)) &&
+            keeps_value(column_of(row, devices_column::name), description.name)) &&
            // The bytes of an inet of the same value are the same.
-           keeps_text(column_of(row, devices_column::ip_address), description.ip_address) &&
+           keeps_value(column_of(row, devices_column::ip_address), description.ip_address) &&
            DatumGetTimestampTz(column_of(row, devices_column::purge_after).value) >= purge_day;
 }
 

@@ -1,9 +1,9 @@
 // The tables that a sign-in reads and writes without the executor, which costs it most of its time.
 //
-// That is done only where nobody could tell the difference: on a local heap with exactly the
-// columns and no others, and with nothing that a DBA added and that the executor would have to run
-// or check. Everything else goes by statements. None of ours runs here, nor anything of somebody
-// else's, so that it needs neither the owner's rights nor a search_path.
+// That is done only where nobody could tell the difference: on a local heap with exactly our
+// columns, and with nothing that a DBA added and that the executor would have to run or check.
+// Everything else goes by statements. Since no SQL and no code of anybody else's runs here, it
+// needs neither the owner's rights nor a search_path.
 #pragma once
 
 #include "pg/index_scan.hpp"
