@@ -206,7 +206,7 @@ void fill_devices(const std::string& database, const Population& population, Loa
         copy.boolean(true);
         copy.time(created);
         copy.time(created);
-        copy.time(core::purge_day(deadlines_of(created)));
+        copy.time(core::start_of_day(created));
         copy.inet(session.address);
         copy.text(session.device_name);
         copy.text(session.user_agent);

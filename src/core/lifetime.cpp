@@ -104,13 +104,16 @@ bool is_within_grace(Micros rotated, Micros began, Micros grace) noexcept {
     return grace > 0 && began < later(rotated, grace);
 }
 
-Micros purge_day(const Deadlines& deadlines) noexcept {
-    const Micros end = end_of(deadlines);
-    if (end == never) {
+Micros start_of_day(Micros time) noexcept {
+    if (time == never) {
         return never;
     }
-    const Micros since_midnight = (end % micros_per_day + micros_per_day) % micros_per_day;
-    return later(end, -since_midnight);
+    const Micros since_midnight = (time % micros_per_day + micros_per_day) % micros_per_day;
+    return later(time, -since_midnight);
+}
+
+Micros purge_day(const Deadlines& deadlines) noexcept {
+    return start_of_day(end_of(deadlines));
 }
 
 } // namespace session_service::core

@@ -82,10 +82,12 @@ Micros extended(Micros expires, Micros absolute, Micros now, Micros duration) no
 /// the rotation (it waited, or the clock went backwards) does; a grace of 0 lets nothing through.
 bool is_within_grace(Micros rotated, Micros began, Micros grace) noexcept;
 
-/// When a session that is not revoked will be over at the latest, cut to the start of that day
-/// (UTC, in an epoch that starts at a midnight), so that activity moves it at most once a day and
-/// an index on it stays quiet. Never later than the true end, so that a search by it misses
-/// nothing; `never` where there is no end.
+/// The start of a time's day (UTC, in an epoch that starts at a midnight).
+Micros start_of_day(Micros time) noexcept;
+
+/// When a session that is not revoked will be over at the latest, cut to the start of that day, so
+/// that activity moves it at most once a day and an index on it stays quiet. Never later than the
+/// true end, so that a search by it misses nothing; `never` where there is no end.
 Micros purge_day(const Deadlines& deadlines) noexcept;
 
 } // namespace session_service::core

@@ -1,69 +1,54 @@
-// Reading rows of a heap by one of its indexes, without the executor.
+// Reading rows of a plain heap by one of its indexes, without the executor.
 #pragma once
 
 #include "pg/compat.hpp"
+#include "pg/value.hpp"
 
 extern "C" {
 #include "access/skey.h"
-#include "access/stratnum.h"
-#include "executor/tuptable.h"
-#include "storage/lmgr.h"
+#include "utils/snapshot.h"
 }
 
 namespace session_service::pg {
 
-/// Conditions on the leading columns of a btree index, which count from 1.
+/// Opens a btree index that has all rows of `heap` by these columns, ascending; null where there is
+/// none. It may have further columns.
+Relation open_index_by(Relation heap, std::initializer_list<int> columns);
+
+/// Conditions on the columns of an index, which count from 1.
 template <std::size_t Count>
 using ScanKeys = std::array<ScanKeyData, Count>;
 
-inline ScanKeyData equals(AttrNumber column, Oid equality, Datum datum) {
-    ScanKeyData key;
-    ScanKeyInit(&key, column, BTEqualStrategyNumber, equality, datum);
-    return key;
-}
+ScanKeyData equals(int index_column, Oid equality, Datum datum);
+ScanKeyData equals_uuid(int index_column, Datum id);
+ScanKeyData is_null(int index_column);
+ScanKeyData not_later(int index_column, Micros time);
 
-inline ScanKeyData is_null(AttrNumber column) {
-    ScanKeyData key;
-    ScanKeyEntryInitialize(&key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid,
-                           InvalidOid, InvalidOid, 0);
-    return key;
-}
-
-/// A scan in the order of the index. An error in between needs no end().
+/// Scans rows in the order of the index. It allocates as it goes on, in the current memory context.
+/// An error in between needs no close().
 class IndexScan {
   public:
-    /// `keys` must outlive the scan; a snapshot that is not static must be registered.
-    static IndexScan begin(Relation heap, Oid index, Snapshot snapshot,
-                           std::span<ScanKeyData> keys) {
-        IndexScan scan;
-        const int count = static_cast<int>(keys.size());
-        scan.index_ = index_open(index, AccessShareLock);
-        scan.slot_ = table_slot_create(heap, nullptr);
-        scan.scan_ = begin_index_scan(heap, scan.index_, snapshot, count);
-        index_rescan(scan.scan_, keys.data(), count, nullptr, 0);
-        return scan;
+    /// Takes over `index`. As of `snapshot`, which must outlive it and, unless it is static, be
+    /// registered.
+    static IndexScan open(Relation heap, Relation index, Snapshot snapshot, int key_count);
+
+    /// Starts, also anew; the keys are copied.
+    void find(std::span<ScanKeyData> keys);
+
+    /// The next row, with its columns up to `last` read; null at the end.
+    TupleTableSlot* next(int last);
+
+    TupleTableSlot* slot() const { return slot_; }
+    Value get(int column) const {
+        return {slot_->tts_values[column - 1], slot_->tts_isnull[column - 1]};
     }
 
-    /// The next row, with its columns up to `last` read, or null.
-    TupleTableSlot* next(int last) {
-        if (!index_getnext_slot(scan_, ForwardScanDirection, slot_)) {
-            return nullptr;
-        }
-        slot_getsomeattrs(slot_, last);
-        return slot_;
-    }
-
-    void end() {
-        index_endscan(scan_);
-        ExecDropSingleTupleTableSlot(slot_);
-        // The lock stays until the transaction ends, as after any SELECT.
-        index_close(index_, NoLock);
-    }
+    void close();
 
   private:
     Relation index_ = nullptr;
-    TupleTableSlot* slot_ = nullptr;
     IndexScanDesc scan_ = nullptr;
+    TupleTableSlot* slot_ = nullptr;
 };
 
 } // namespace session_service::pg

@@ -40,6 +40,12 @@ bool is_held_by_us(TupleTableSlot* slot) {
            TransactionIdIsCurrentTransactionId(holder.id);
 }
 
+TM_Result delete_version(Relation heap, ItemPointer row, CommandId command, bool wait) {
+    TM_FailureData failure;
+    return table_tuple_delete(heap, row, command, InvalidSnapshot, InvalidSnapshot, wait, &failure,
+                              false);
+}
+
 void wait_for(TransactionId holder, Relation heap, TupleTableSlot* slot) {
     if (TransactionIdIsInProgress(holder) && !TransactionIdIsCurrentTransactionId(holder)) {
         XactLockTableWait(holder, heap, &slot->tts_tid, XLTW_Update);
@@ -101,6 +107,15 @@ RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChang
 RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change) {
     CheckCmdReplicaIdentity(heap, CMD_UPDATE);
     return update(heap, slot, change, Waits::for_holder);
+}
+
+bool delete_row_if_free(Relation heap, TupleTableSlot* slot) {
+    const CommandId command = GetCurrentCommandId(true);
+    TM_Result result = delete_version(heap, &slot->tts_tid, command, false);
+    if (result == TM_BeingModified && is_held_by_us(slot)) {
+        result = delete_version(heap, &slot->tts_tid, command, true);
+    }
+    return result == TM_Ok;
 }
 
 void wait_for_row(Relation heap, TupleTableSlot* slot) {

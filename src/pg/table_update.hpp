@@ -1,4 +1,5 @@
-// Updating one row of a heap without the executor, and only in the version that was read.
+// Updating or deleting one row of a heap without the executor, and only in the version that was
+// read.
 #pragma once
 
 #include "pg/compat.hpp"
@@ -45,6 +46,9 @@ RowUpdate update_row_if_free(Relation heap, TupleTableSlot* slot, const RowChang
 /// The same, but waits for whoever holds the row, and fails where the executor would since a
 /// publication could not tell which row it was.
 RowUpdate update_row(Relation heap, TupleTableSlot* slot, const RowChange& change);
+
+/// Deletes the row that `slot` holds, on the same terms; whether it was deleted.
+bool delete_row_if_free(Relation heap, TupleTableSlot* slot);
 
 /// Waits for whoever holds the row, without taking it: what is decided next, a fresh look decides.
 void wait_for_row(Relation heap, TupleTableSlot* slot);

@@ -79,13 +79,12 @@ core::Uuid import_as_owner(const ImportedSession& request) {
     const Micros created = std::min(request.created.value_or(now), now);
     const Micros last_activity = std::clamp(request.last_activity.value_or(now), created, now);
     const core::Deadlines deadlines = deadlines_of(request, own, created, last_activity);
-    const store::Device device =
-        store::find_or_create_device(user,
-                                     {.key = request.device_key,
-                                      .name = request.device_name,
-                                      .user_agent = request.user_agent,
-                                      .ip_address = request.ip_address},
-                                     {}, last_activity, core::purge_day(deadlines));
+    const store::Device device = store::find_or_create_device(user,
+                                                              {.key = request.device_key,
+                                                               .name = request.device_name,
+                                                               .user_agent = request.user_agent,
+                                                               .ip_address = request.ip_address},
+                                                              {}, last_activity);
     if (core::is_usable(deadlines, now)) {
         (void)make_room(user, claimed, sessions_to_count(user, claimed), now);
     }

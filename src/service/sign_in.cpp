@@ -59,13 +59,12 @@ SignedIn create_session(const SignIn& request) {
     const core::Deadlines deadlines = core::renewed(
         now, own, absolute == 0 ? core::never : core::later(now, absolute), request.issue_refresh);
     const auto sessions = sessions_to_count(user, claimed);
-    const store::Device device =
-        store::find_or_create_device(user,
-                                     {.key = request.device_key,
-                                      .name = request.device_name,
-                                      .user_agent = request.user_agent,
-                                      .ip_address = request.ip_address},
-                                     sessions, now, core::purge_day(deadlines));
+    const store::Device device = store::find_or_create_device(user,
+                                                              {.key = request.device_key,
+                                                               .name = request.device_name,
+                                                               .user_agent = request.user_agent,
+                                                               .ip_address = request.ip_address},
+                                                              sessions, now);
 
     SignedIn made{};
     made.evicted_session_ids = make_room(user, claimed, sessions, now);

@@ -45,45 +45,7 @@ Oid find_sessions() {
     pg_unreachable();
 }
 
-bool is_plain_primary_key(Oid index_id) {
-    if (!OidIsValid(index_id)) {
-        return false;
-    }
-    Relation index = index_open(index_id, AccessShareLock);
-    const bool plain = index->rd_rel->relkind == RELKIND_INDEX &&
-                       index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
-                       index->rd_index->indkey.values[0] == column::id;
-    index_close(index, AccessShareLock);
-    return plain;
-}
-
-bool has_expected_columns(TupleDesc descriptor) {
-    if (descriptor->natts < column::count) {
-        return false;
-    }
-    const auto named = [descriptor](column::Number number, const char* name) {
-        return std::strcmp(NameStr(TupleDescAttr(descriptor, number - 1)->attname), name) == 0;
-    };
-    return named(column::id, "id") && named(column::token_hash, "token_hash") &&
-           named(column::is_closed, "is_closed") && named(column::metadata, "metadata") &&
-           named(column::revoke_reason, "revoke_reason");
-}
-
-SessionsTable examine(Relation sessions) {
-    SessionsTable table;
-    table.relation = RelationGetRelid(sessions);
-    table.owner = sessions->rd_rel->relowner;
-    table.primary_key = pg::primary_key_index(sessions);
-    table.is_plain = sessions->rd_rel->relkind == RELKIND_RELATION &&
-                     sessions->rd_rel->relam == HEAP_TABLE_AM_OID &&
-                     !sessions->rd_rel->relhassubclass &&
-                     has_expected_columns(RelationGetDescr(sessions)) &&
-                     is_plain_primary_key(table.primary_key) && !is_distributed(table.relation);
-    return table;
-}
-
-} // namespace
-
+// Whether Citus has spread the table over other nodes: its rows are then not in its own heap.
 bool is_distributed(Oid relation) {
     if (!OidIsValid(get_extension_oid("citus", true))) {
         return false;
@@ -100,6 +62,49 @@ bool is_distributed(Oid relation) {
     systable_endscan(scan);
     table_close(partitions, AccessShareLock);
     return found;
+}
+
+bool is_plain_primary_key(Oid index_id) {
+    if (!OidIsValid(index_id)) {
+        return false;
+    }
+    Relation index = index_open(index_id, AccessShareLock);
+    const bool plain = index->rd_rel->relkind == RELKIND_INDEX &&
+                       index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
+                       index->rd_index->indkey.values[0] == column::id;
+    index_close(index, AccessShareLock);
+    return plain;
+}
+
+bool is_named(TupleDesc descriptor, int number, const char* name) {
+    return descriptor->natts >= number &&
+           std::strcmp(NameStr(TupleDescAttr(descriptor, number - 1)->attname), name) == 0;
+}
+
+bool has_expected_columns(TupleDesc descriptor) {
+    return is_named(descriptor, column::id, "id") &&
+           is_named(descriptor, column::token_hash, "token_hash") &&
+           is_named(descriptor, column::is_closed, "is_closed") &&
+           is_named(descriptor, column::metadata, "metadata") &&
+           is_named(descriptor, column::revoke_reason, "revoke_reason");
+}
+
+SessionsTable examine(Relation sessions) {
+    SessionsTable table;
+    table.relation = RelationGetRelid(sessions);
+    table.owner = sessions->rd_rel->relowner;
+    table.primary_key = pg::primary_key_index(sessions);
+    table.is_plain = is_local_heap(sessions) && has_expected_columns(RelationGetDescr(sessions)) &&
+                     is_plain_primary_key(table.primary_key);
+    return table;
+}
+
+} // namespace
+
+bool is_local_heap(Relation table) {
+    return table->rd_rel->relkind == RELKIND_RELATION &&
+           table->rd_rel->relam == HEAP_TABLE_AM_OID && !table->rd_rel->relhassubclass &&
+           !is_distributed(RelationGetRelid(table));
 }
 
 void watch_catalog() {

@@ -59,8 +59,8 @@ struct SessionsTable {
 /// where the extension is not installed.
 const SessionsTable& sessions_table();
 
-/// Whether Citus has spread the table over other nodes: its rows are then not in its own heap.
-bool is_distributed(Oid relation);
+/// Whether the table's rows are in its own heap, all of them and no others.
+bool is_local_heap(Relation table);
 
 /// Opens the sessions table with `mode`, found anew where it was dropped and created meanwhile.
 Relation open_sessions(LOCKMODE mode);

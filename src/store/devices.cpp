@@ -28,7 +28,8 @@ using pg::Access;
 // Laid out by hand: clang-format breaks SQL at its macros.
 // clang-format off
 
-// The name that a sign-in gives does not replace the one that the user gave.
+// The name that a sign-in gives does not replace the one that the user gave. purge_after is cut to
+// the day, so that the sign-ins of one day leave its index alone.
 constinit pg::Statement upsert_device{
     "INSERT INTO session_service.devices AS d "
     "(id, bucket, user_id, key_hash, is_keyed, first_seen_at, last_seen_at, purge_after, "
@@ -155,20 +156,17 @@ bool keeps_value(pg::Value stored, pg::Value given) {
            (!stored.isnull && pg::to_view(stored.value) == pg::to_view(given.value));
 }
 
-bool keeps(const TupleTableSlot* row, const DeviceDescription& description,
-           core::Micros purge_day) {
+bool keeps(const TupleTableSlot* row, const DeviceDescription& description) {
     return keeps_value(column_of(row, devices_column::user_agent), description.user_agent) &&
            (DatumGetBool(column_of(row, devices_column::is_renamed).value) ||
             keeps_value(column_of(row, devices_column::name), description.name)) &&
            // The bytes of an inet of the same value are the same.
-           keeps_value(column_of(row, devices_column::ip_address), description.ip_address) &&
-           DatumGetTimestampTz(column_of(row, devices_column::purge_after).value) >= purge_day;
+           keeps_value(column_of(row, devices_column::ip_address), description.ip_address);
 }
 
 // The device of this identity if nothing of its row but the time of the last sign-in would change.
 std::optional<core::Uuid> find_described_so(const UserKey& user,
-                                            const DeviceDescription& description,
-                                            core::Micros purge_day) {
+                                            const DeviceDescription& description) {
     std::optional<PlainTable> table = PlainTable::open(TableName::devices);
     if (!table) {
         return std::nullopt;
@@ -183,10 +181,10 @@ std::optional<core::Uuid> find_described_so(const UserKey& user,
     pg::IndexScan scan = table->scan_by_user(SnapshotSelf, keys);
     std::optional<core::Uuid> found;
     const TupleTableSlot* row = scan.next(devices_column::user_agent);
-    if (row != nullptr && keeps(row, description, purge_day)) {
+    if (row != nullptr && keeps(row, description)) {
         found = pg::to_uuid(column_of(row, devices_column::id).value);
     }
-    scan.end();
+    scan.close();
     table->close();
     return found;
 }
@@ -200,8 +198,7 @@ bool is_kept(const core::Uuid& device_id, std::span<const CountedSession> sessio
     });
 }
 
-Device upsert(const UserKey& user, const DeviceDescription& description, core::Micros now,
-              core::Micros purge_day) {
+Device upsert(const UserKey& user, const DeviceDescription& description, core::Micros now) {
     const core::UserAgent agent = agent_of(description);
     const core::Digest key_hash = identity(description, agent);
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
@@ -210,7 +207,7 @@ Device upsert(const UserKey& user, const DeviceDescription& description, core::M
         Access::write,
         {pg::uuid_value(id), pg::smallint_value(user.bucket), pg::uuid_value(user.id),
          pg::bytea_value(key_hash), pg::boolean_value(!description.key.isnull), pg::time_value(now),
-         pg::time_value(purge_day), description.ip_address, description.name,
+         pg::time_value(core::start_of_day(now)), description.ip_address, description.name,
          description.user_agent, pg::text_or_null(agent.browser), pg::text_or_null(agent.os),
          pg::text_value(core::name_of(agent.device_type))});
     const core::Uuid stored = pg::to_uuid(row(0, 1));
@@ -220,15 +217,14 @@ Device upsert(const UserKey& user, const DeviceDescription& description, core::M
 } // namespace
 
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             std::span<const CountedSession> sessions, core::Micros now,
-                             core::Micros purge_day) {
+                             std::span<const CountedSession> sessions, core::Micros now) {
     if (!sessions.empty()) {
-        const auto known = find_described_so(user, description, purge_day);
+        const auto known = find_described_so(user, description);
         if (known && is_kept(*known, sessions, now + core::micros_per_day)) {
             return {.id = *known, .is_new = false};
         }
     }
-    return as_owner([&] { return upsert(user, description, now, purge_day); });
+    return as_owner([&] { return upsert(user, description, now); });
 }
 
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent) {

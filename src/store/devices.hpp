@@ -26,14 +26,13 @@ struct Device {
 
 /// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
 /// and name. Of two sign-ins that race from the same new device exactly one finds it new. The
-/// user's row is held. `purge_day` is when its newest session may be over.
+/// user's row is held. `now` is when it is in use.
 ///
 /// `sessions` are sessions of the user's that are neither revoked nor closed. A known device that
 /// has one of these, good for another day, is not written where only the time of the last sign-in
 /// would change: its sessions tell that, and cleanup notes it as it deletes them.
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             std::span<const CountedSession> sessions, core::Micros now,
-                             core::Micros purge_day);
+                             std::span<const CountedSession> sessions, core::Micros now);
 
 /// Notes another user agent of a device, unless its row is locked: a refresh never waits for it.
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent);

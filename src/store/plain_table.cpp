@@ -206,11 +206,9 @@ bool examine_indexes(Relation heap, const Layout& layout, Knowledge& table) {
 Knowledge examine(Relation heap, const Layout& layout) {
     Knowledge table;
     table.relation = RelationGetRelid(heap);
-    table.is_plain = heap->rd_rel->relkind == RELKIND_RELATION &&
-                     heap->rd_rel->relam == HEAP_TABLE_AM_OID && !heap->rd_rel->relhassubclass &&
-                     has_columns(RelationGetDescr(heap), layout.columns) &&
+    table.is_plain = is_local_heap(heap) && has_columns(RelationGetDescr(heap), layout.columns) &&
                      !needs_executor(heap, layout.is_checked) &&
-                     examine_indexes(heap, layout, table) && !is_distributed(table.relation);
+                     examine_indexes(heap, layout, table);
     return table;
 }
 
@@ -249,6 +247,13 @@ std::optional<PlainTable> PlainTable::open(TableName name) {
         return opened;
     }
     return std::nullopt;
+}
+
+pg::IndexScan PlainTable::scan_by_user(Snapshot snapshot, std::span<ScanKeyData> keys) const {
+    pg::IndexScan scan = pg::IndexScan::open(heap_, index_open(index_by_user_, AccessShareLock),
+                                             snapshot, static_cast<int>(keys.size()));
+    scan.find(keys);
+    return scan;
 }
 
 bool PlainTable::insert(std::span<const pg::Value> values) const {

@@ -68,9 +68,7 @@ class PlainTable {
     Relation heap() const { return heap_; }
 
     /// A scan by the index that begins with the user's id.
-    pg::IndexScan scan_by_user(Snapshot snapshot, std::span<ScanKeyData> keys) const {
-        return pg::IndexScan::begin(heap_, index_by_user_, snapshot, keys);
-    }
+    pg::IndexScan scan_by_user(Snapshot snapshot, std::span<ScanKeyData> keys) const;
 
     /// The equality of the digests in that index.
     Oid digest_equality() const { return digest_equality_; }

@@ -274,7 +274,7 @@ bool read_open_sessions(const UserKey& user, Take&& take) {
             take(row);
         }
     }
-    scan.end();
+    scan.close();
     UnregisterSnapshot(snapshot);
     table->close();
     return true;

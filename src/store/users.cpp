@@ -93,7 +93,7 @@ std::optional<pg::RowUpdate> write_row(const PlainTable& table, const UserKey& u
         }
         outcome = pg::update_row(table.heap(), row, {});
     }
-    scan.end();
+    scan.close();
     return outcome;
 }
 

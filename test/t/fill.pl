@@ -73,7 +73,7 @@ for (@same)
 
 my $purge_rule = q{
 	SELECT count(*) FILTER (WHERE s.purge_after <> date_trunc('day', least(s.idle_expires_at, greatest(s.expires_at, s.refresh_expires_at)))),
-		count(*) FILTER (WHERE d.purge_after <> s.purge_after), count(*) FILTER (WHERE e.at <> s.created_at)
+		count(*) FILTER (WHERE d.purge_after <> date_trunc('day', d.last_seen_at, 'UTC')), count(*) FILTER (WHERE e.at <> s.created_at)
 	FROM session_service.sessions s JOIN session_service.devices d ON d.id = s.device_id
 	JOIN session_service.events e ON e.session_id = s.id AND e.device_id = d.id};
 is(of('filled', $purge_rule), '0|0|0', 'the filled rows follow the rule of purge_after');

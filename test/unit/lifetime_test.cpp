@@ -263,6 +263,27 @@ TEST(IsWithinGrace, HoldsAtNever) {
     EXPECT_TRUE(is_within_grace(now, never - 1, never));
 }
 
+TEST(EndOf, IsTheFirstMomentAtWhichTheSessionIsNoLongerUsable) {
+    for (const Deadlines& deadlines :
+         {Deadlines{.expires = now}, Deadlines{.expires = now - day, .refresh = now},
+          Deadlines{.expires = now, .refresh = now - day},
+          Deadlines{.expires = now + day, .refresh = now + day, .idle = now}}) {
+        EXPECT_EQ(end_of(deadlines), now);
+        EXPECT_TRUE(is_usable(deadlines, now - 1));
+        EXPECT_FALSE(is_usable(deadlines, now));
+    }
+    EXPECT_EQ(end_of({}), never);
+}
+
+TEST(StartOfDay, CutsDownwards) {
+    EXPECT_EQ(start_of_day(0), 0);
+    EXPECT_EQ(start_of_day(day - 1), 0);
+    EXPECT_EQ(start_of_day(day), day);
+    EXPECT_EQ(start_of_day(-1), -day);
+    EXPECT_EQ(start_of_day(earliest), earliest);
+    EXPECT_EQ(start_of_day(never), never);
+}
+
 TEST(PurgeDay, IsTheDayOnWhichTheSessionWillBeOver) {
     const Micros midnight = 9'131 * day;
     for (const Micros end : {midnight, midnight + 1, midnight + day - 1}) {
