@@ -1,6 +1,12 @@
 -- A sign-in writes its rows without the executor where nobody can tell the difference: the rows are those that the statements write, and what a DBA added to the tables takes effect.
 \getenv srcdir PG_ABS_SRCDIR
 \set helpers :srcdir '/sql/lib/helpers.sql'
+\set before :DBNAME
+SET client_min_messages = warning;
+DROP DATABASE IF EXISTS regress_direct;
+CREATE DATABASE regress_direct;
+\connect regress_direct
+CREATE EXTENSION session_service;
 \i :helpers
 SET session_service.event_log = 'all';
 
@@ -177,5 +183,5 @@ SET session_service.max_per_user = 0;
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.written();
 
-DROP TABLE regress_directly, regress_by_statement;
-DROP FUNCTION regress_told;
+\connect :before
+DROP DATABASE regress_direct;
