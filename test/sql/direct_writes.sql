@@ -171,11 +171,7 @@ SELECT pg_temp.written();
 UPDATE sessions SET device_id = :'nobody';
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.written();
--- a session that will last longer than any before
-UPDATE devices SET purge_after = purge_after - interval '1 day';
-SELECT pg_temp.written();
-SELECT count(*) FROM create_session(:'alice', device_key => 'k');
-SELECT pg_temp.written();
+-- but the one made now does
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.written();
 -- without a limit the sessions are not looked at
