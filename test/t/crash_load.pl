@@ -28,7 +28,7 @@ max_wal_size = 64MB
 $node->start;
 Load::prepare($node);
 
-my ($in_doubt, $happened, $acknowledged) = (0, 0, 0);
+my ($crashes, $in_doubt, $happened, $acknowledged) = (0, 0, 0, 0);
 my %compared;
 
 # Each COMMIT that waits for the disk takes with it what others wrote before it. So in some rounds these come
@@ -49,11 +49,12 @@ for my $mix (sort keys %mixes)
 		$node->reload;
 		for my $round (1 .. $rounds)
 		{
+			$crashes++;
 			my $name = "$mix, $how killed, round $round";
-			$node->safe_psql('postgres', 'ALTER DATABASE postgres ' . ($round % 2 ? 'SET synchronous_commit = off' : 'RESET synchronous_commit'));
+			$node->safe_psql('postgres', 'ALTER DATABASE postgres ' . ($crashes % 2 ? 'SET synchronous_commit = off' : 'RESET synchronous_commit'));
 			$load->start;
 			$load->wait(100 + int rand 400);
-			$node->safe_psql('postgres', 'CHECKPOINT') if $round % 3 == 0;
+			$node->safe_psql('postgres', 'CHECKPOINT') if $crashes % 3 == 0;
 			if ($how eq 'one backend')
 			{
 				kill_backend($node, 'load');
@@ -80,7 +81,7 @@ for my $mix (sort keys %mixes)
 	}
 }
 isnt($in_doubt, 0, 'some operations were under way');
-counted("$acknowledged operations acknowledged, $in_doubt in doubt, of which $happened had happened");
+counted("$crashes crashes survived: $acknowledged operations acknowledged, $in_doubt in doubt, of which $happened had happened");
 counted(join ', ', map { "$compared{$_} $_" } sort keys %compared);
 
 $node->stop;

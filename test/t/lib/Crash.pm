@@ -27,13 +27,21 @@ sub children_of
 	return @children;
 }
 
-# Until they are gone, and nobody's children: a server that starts takes even a dead one for alive.
+# One that has ended may stay in the list of processes, where nobody looks after orphans.
+sub is_running
+{
+	my ($process) = @_;
+	open my $stat, '<', "/proc/$process/stat" or return 0;
+	my $line = <$stat> // '';
+	return $line =~ /^\d+ \(.*\) [^ZX] /;
+}
+
 sub wait_for_end
 {
 	my (@processes) = @_;
 	for (1 .. 6000)
 	{
-		return unless kill 0, @processes;
+		return unless grep { is_running($_) } @processes;
 		select undef, undef, undef, 0.01;
 	}
 	die "processes do not end: @processes";
@@ -49,19 +57,21 @@ sub kill_server
 	$node->kill9;
 	kill 'KILL', @children;
 	wait_for_end($postmaster, @children);
-	return scalar @children;
+	# A server that starts takes it for alive while it is in the list.
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock' if kill 0, $postmaster;
+	return;
 }
 
 # Kills one backend of a client that is at work; the postmaster then starts all of them anew.
 sub kill_backend
 {
 	my ($node, $application) = @_;
-	my $process = $node->safe_psql(
+	my @processes = split /\n/,
+	  $node->safe_psql(
 		'postgres',
-		"SELECT pid FROM pg_stat_activity WHERE application_name = '$application' ORDER BY state = 'active' DESC, random() LIMIT 1");
-	die 'no backend to kill' unless $process;
-	kill 'KILL', $process;
-	wait_for_end($process);
+		"SELECT pid FROM pg_stat_activity WHERE application_name = '$application' ORDER BY state = 'active' DESC, random()");
+	kill 'KILL', $processes[0] or die 'no backend to kill';
+	wait_for_end(@processes);
 	return;
 }
 
