@@ -24,8 +24,9 @@ sub new
 	my ($class, $node) = @_;
 	my $directory = PostgreSQL::Test::Utils::tempdir();
 	my $self = bless { node => $node, library => "$directory/full_disk.so", flag => "$directory/full" }, $class;
-	my @compile = ('gcc', '-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', $self->{library}, dirname(__FILE__) . '/full_disk.c', '-ldl');
-	system(@compile) == 0 or die "@compile";
+	my $source = dirname(__FILE__) . '/full_disk.c';
+	system(qw(gcc -O2 -Wall -Wextra -Werror -shared -fPIC -o), $self->{library}, $source, '-ldl') == 0
+	  or die "$source does not compile";
 	$self->free;
 	return $self;
 }
@@ -62,12 +63,13 @@ use IPC::Run;
 
 use PostgreSQL::Test::Utils ();
 
-
 sub why_not
 {
-	return system(q{unshare --user --map-root-user --mount unshare --user --map-user=1000 true 2>/dev/null}) == 0
+	# Who is root of a namespace may mount; the server is run by who is not, in one inside it.
+	my $try = 'mount -t tmpfs none /tmp && unshare --user --map-user=1000 true';
+	return system("unshare --user --map-root-user --mount sh -c '$try' 2>/dev/null") == 0
 	  ? undef
-	  : 'no namespaces for users without privileges';
+	  : 'needs namespaces for users without privileges';
 }
 
 sub new
@@ -85,7 +87,8 @@ sub new
 		],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr});
 	my $data = $node->data_dir;
-	$self->run("mkdir $directory/data/tablespace $directory/log/pg_wal && chmod 700 $directory/*/* && cp -a $data/pg_wal $directory/log && rm -rf $data/pg_wal && ln -s $directory/log/pg_wal $data/pg_wal");
+	$self->run("mkdir -m 700 $directory/data/tablespace && cp -a $data/pg_wal $directory/log && rm -rf $data/pg_wal");
+	$self->run("ln -s $directory/log/pg_wal $data/pg_wal");
 	return $self;
 }
 

@@ -150,8 +150,6 @@ def expect(is_right, what):
 
 
 class Operation:
-    is_durable = True  # whether a lost acknowledgement is a loss
-
     def __init__(self, call, user=None, session=None):
         self.call = call
         self.user = user
@@ -258,7 +256,8 @@ class Refresh(Operation):
         was_alive = self.session.token is not None and alive(connection, [self.session.token]) == 1
         rows = ask(connection, self.call)
         expect(len(rows) == 1, "a refresh whose answer was lost cannot be tried again")
-        expect(self.session.token is None or was_alive != rows[0]["repeated"], "the old token lives beside the new pair, or neither does")
+        is_one_alive = self.session.token is None or was_alive != rows[0]["repeated"]
+        expect(is_one_alive, "the old token lives beside the new pair, or neither does")
         self.acknowledge(rows)
         return rows[0]["repeated"]
 
@@ -299,8 +298,8 @@ class Rotate(Operation):
 class End(Operation):
     """Any call that ends sessions."""
 
-    def __init__(self, function, call, user, ends, reason, answer):
-        super().__init__(f"SELECT {call} AS answer", user)
+    def __init__(self, function, arguments, user, ends, reason, answer):
+        super().__init__(f"SELECT session_service.{function}({arguments}) AS answer", user)
         self.function = function
         self.ends = ends
         self.reason = reason
@@ -325,6 +324,14 @@ class End(Operation):
         return True
 
 
+class Reuse(End):
+    """Of a refresh token that was replaced before the last one: no row, and the end of the session."""
+
+    def __init__(self, user, session):
+        super().__init__("refresh_session", literal(session.spent[-1]), user, [session], REUSED, 0)
+        self.call = f"SELECT count(*) AS answer FROM session_service.refresh_session({literal(session.spent[-1])})"
+
+
 class DeleteUser(Operation):
     def __init__(self, user, client):
         super().__init__(f"SELECT session_service.delete_user({literal(user.id)}) AS answer", user)
@@ -346,10 +353,12 @@ class DeleteUser(Operation):
 
 class Validate(Operation):
     def __init__(self, user, session):
-        super().__init__(f"SELECT * FROM session_service.validate_session({literal(session.token)}, '192.0.2.1')", user, session)
+        call = f"SELECT * FROM session_service.validate_session({literal(session.token)}, '192.0.2.1')"
+        super().__init__(call, user, session)
 
     def check(self, rows):
-        expect(len(rows) == (self.session.ended is None), "a live token was refused" if not rows else "a dead token was accepted")
+        expect(rows or self.session.ended is not None, "a live token was refused")
+        expect(not rows or self.session.ended is None, "a dead token was accepted")
 
 
 class Change(Operation):
@@ -379,6 +388,11 @@ def as_json(call):
 
 def alive(connection, tokens):
     return int(connection.value(f"SELECT count(*) FROM session_service.validate_sessions({array(tokens, 'text')})"))
+
+
+def active(connection, tokens):
+    is_active = "(session_service.introspect_token(t)->>'active')::boolean"
+    return int(connection.value(f"SELECT count(*) FILTER (WHERE {is_active}) FROM unnest({array(tokens, 'text')}) t"))
 
 
 class Stored:
@@ -685,38 +699,41 @@ class Client(threading.Thread):
         return Change(f"SELECT {call} AS answer")
 
     def choose_end(self, user):
-        function = self.random.choice(
-            ["reuse", "session", "user_session", "by_token", "all", "except", "device", "forget_device"]
-        )
-        reason = f"ended by {function}"
+        function = self.random.choice(["reuse", "one", "of_user", "by_token", "all", "others", "device", "forget"])
         if function == "all":
-            ends = user.live()
-            return End(function, f"session_service.revoke_all_user_sessions({literal(user.id)}, '{reason}')", user, ends, reason, len(ends))
+            live = user.live()
+            return End("revoke_all_user_sessions", f"{literal(user.id)}, 'by all'", user, live, "by all", len(live))
         picked = self.pick("spent") if function == "reuse" else self.pick("token", "refresh_token")
-        if not picked:
-            return None
-        user, session = picked
-        user_id, session_id = literal(user.id), literal(session.id)
-        on_device = [s for s in user.live() if s.device_id == session.device_id]
-        others = [s for s in user.live() if s is not session]
+        return getattr(self, f"end_{function}")(*picked) if picked else None
+
+    def end_reuse(self, user, session):
+        return Reuse(user, session)
+
+    def end_one(self, user, session):
+        return End("revoke_session", f"{literal(session.id)}, 'by id'", user, [session], "by id", True)
+
+    def end_of_user(self, user, session):
+        ids = f"{literal(user.id)}, {literal(session.id)}"
+        return End("revoke_user_session", f"{ids}, 'of user'", user, [session], "of user", True)
+
+    def end_by_token(self, user, session):
         token = self.random.choice([session.token, session.refresh_token])
-        call, ends, answer = {
-            "reuse": (f"count(*) FROM session_service.refresh_session({literal(session.spent[-1] if session.spent else '')})", [session], None),
-            "session": (f"session_service.revoke_session({session_id}, '{reason}')", [session], True),
-            "user_session": (f"session_service.revoke_user_session({user_id}, {session_id}, '{reason}')", [session], True),
-            "by_token": (f"session_service.revoke_session_by_token({literal(token)}, '{reason}')", [session], True),
-            "except": (f"session_service.revoke_all_user_sessions_except({user_id}, {session_id}, '{reason}')", others, len(others)),
-            "device": (f"session_service.revoke_device_sessions({user_id}, {literal(session.device_id)}, '{reason}')", on_device, len(on_device)),
-            "forget_device": (f"session_service.forget_device({user_id}, {literal(session.device_id)})", on_device, True),
-        }[function]
-        if function == "reuse":
-            call, reason, answer = call.replace("count(*)", "count(*) AS answer", 1), REUSED, 0
-            operation = End(function, "NULL", user, ends, reason, answer)
-            operation.call = f"SELECT {call}"
-            return operation
-        if function == "forget_device":
-            reason = "Device signed out"
-        return End(function, call, user, ends, reason, answer)
+        return End("revoke_session_by_token", f"{literal(token)}, 'by token'", user, [session], "by token", True)
+
+    def end_others(self, user, session):
+        ids = f"{literal(user.id)}, {literal(session.id)}"
+        others = [other for other in user.live() if other is not session]
+        return End("revoke_all_user_sessions_except", f"{ids}, 'others'", user, others, "others", len(others))
+
+    def end_device(self, user, session):
+        ids = f"{literal(user.id)}, {literal(session.device_id)}"
+        ends = [other for other in user.live() if other.device_id == session.device_id]
+        return End("revoke_device_sessions", f"{ids}, 'by device'", user, ends, "by device", len(ends))
+
+    def end_forget(self, user, session):
+        ids = f"{literal(user.id)}, {literal(session.device_id)}"
+        ends = [other for other in user.live() if other.device_id == session.device_id]
+        return End("forget_device", ids, user, ends, "Device signed out", True)
 
     # --- what must be stored
 
@@ -724,7 +741,8 @@ class Client(threading.Thread):
         """After it lost its own connection only: once what was under way there has ended."""
         connection = Connection(self.load.admin)
         deadline = time.monotonic() + 120
-        while pid and int(connection.value(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND application_name = 'load'")):
+        under_way = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND application_name = 'load'"
+        while pid and connection.value(under_way) != "0":
             expect(time.monotonic() < deadline, "a backend does not end")
             time.sleep(0.002)
         self.settle(connection)
@@ -741,8 +759,9 @@ class Client(threading.Thread):
         self.compare(stored)
         self.compare_tokens(connection)
         if self.deleted:
+            of_deleted = f"user_id = ANY ({array(self.deleted, 'uuid')})"
             for table in ("users", "sessions", "devices", "events"):
-                left = connection.value(f"SELECT count(*) FROM session_service.{table} WHERE user_id = ANY ({array(self.deleted, 'uuid')})")
+                left = connection.value(f"SELECT count(*) FROM session_service.{table} WHERE {of_deleted}")
                 expect(left == "0", f"{left} rows of deleted users in {table}")
 
     def compare(self, stored):
@@ -773,11 +792,9 @@ class Client(threading.Thread):
             expect(alive(connection, live) == len(live), "a live token is refused")
         if dead:
             expect(alive(connection, dead) == 0, "a dead token is accepted")
-            active = "count(*) FILTER (WHERE (session_service.introspect_token(t)->>'active')::boolean)"
-            expect(connection.value(f"SELECT {active} FROM unnest({array(dead, 'text')}) t") == "0", "a dead token is active")
+            expect(active(connection, dead) == 0, "a dead token is active")
         if refresh:
-            active = "bool_and((session_service.introspect_token(t)->>'active')::boolean)"
-            expect(connection.value(f"SELECT {active} FROM unnest({array(refresh, 'text')}) t") == "t", "a live refresh token is refused")
+            expect(active(connection, refresh) == len(refresh), "a live refresh token is refused")
         self.count("tokens compared", len(live) + len(dead) + len(refresh))
         repeatable = [(user, s) for user, s in self.live_with("previous", "token") if s.is_repeatable]
         for user, session in repeatable[:3]:
@@ -788,8 +805,9 @@ class Client(threading.Thread):
     def compare_shared(self, connection):
         for ids, condition in ((self.shared_created, "true"), (self.shared_evicted, "revoked_at IS NOT NULL")):
             if ids:
-                found = connection.value(f"SELECT count(*) FROM session_service.sessions WHERE id = ANY ({array(ids, 'uuid')}) AND {condition}")
-                expect(int(found) == len(set(ids)), f"{len(set(ids)) - int(found)} of {len(set(ids))} shared sessions are not as answered")
+                query = f"SELECT count(*) FROM session_service.sessions WHERE id = ANY ({array(ids, 'uuid')}) AND {condition}"
+                missing = len(set(ids)) - int(connection.value(query))
+                expect(missing == 0, f"{missing} shared sessions are not as answered")
 
     def count(self, what, number=1):
         self.counts[what] += number
@@ -812,7 +830,8 @@ class Interrupter(threading.Thread):
             self.load.is_running.wait()
             function = "pg_terminate_backend" if random.random() < 0.1 else "pg_cancel_backend"
             done = connection.ask(
-                f"SELECT {function}(pid) FROM pg_stat_activity WHERE application_name = 'load' AND state = 'active' ORDER BY random() LIMIT 1"
+                f"SELECT {function}(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'load' AND state = 'active' ORDER BY random() LIMIT 1"
             )
             self.counts[function] += len(done)
             time.sleep(random.random() * 0.01)
