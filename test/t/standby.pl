@@ -143,11 +143,11 @@ sub end_with
 	$on_standby->ask('SELECT pg_wal_replay_pause()');
 	$standby->poll_query_until('postgres', q{SELECT pg_get_wal_replay_pause_state() = 'paused'});
 	my $pid = $on_primary->ask("SET session_service.revocation_commit = '$setting'; SELECT pg_backend_pid()");
-	$on_primary->send(sprintf($callers{$caller}, "SELECT $endings{$ending} FROM signed_in s"));
+	$on_primary->send(sprintf($callers{$caller}, "SELECT $endings{$ending} FROM signed_in s") . q{; SELECT 'ended'});
 	if ($setting eq 'remote_apply')
 	{
-		ok( $primary->poll_query_until('postgres', "SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $pid"),
-			"$name: COMMIT waits for the standby");
+		$primary->poll_query_until('postgres', "SELECT wait_event = 'SyncRep' OR query LIKE '%ended%' FROM pg_stat_activity WHERE pid = $pid");
+		is($primary->safe_psql('postgres', "SELECT wait_event FROM pg_stat_activity WHERE pid = $pid"), 'SyncRep', "$name: COMMIT waits for the standby");
 		is($on_standby->ask($opens), 1, "$name: which does not know yet");
 		$on_standby->ask('SELECT pg_wal_replay_resume()');
 		$on_primary->answer;
