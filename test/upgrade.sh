@@ -149,7 +149,8 @@ first_step() {
 upgrade_step() {
     local version
     install_here
-    chown -R postgres: /shared/data /shared/log
+    # The user has another number in each system.
+    chown -R postgres: /shared
     place_old_server
     mv /shared/data /shared/data.old
     initdb_here /shared/data
