@@ -139,8 +139,8 @@ class Values:
                   Value("two dimensions", f"ARRAY[[{good}, 'x'], ['y', NULL]]", yes),
                   Value("other bounds", f"('[-3:-2]={{x,' || {good} || '}}')::text[]", yes),
                   Value("the same many times", f"array_fill({good}::text, '{{1000}}')", yes),
-                  Value("many", "(SELECT array_agg('sst_' || n) FROM generate_series(1, 20000) n)", NO),
-                  Value("many empty", "array_fill(''::text, '{100000}')", NO),
+                  Value("many", "(SELECT array_agg('sst_' || n) FROM generate_series(1, 3000) n)", NO),
+                  Value("many empty", "array_fill(''::text, '{10000}')", NO),
                   Value("six dimensions", "array_fill('x'::text, '{2,2,2,2,2,2}')", NO),
                   Value("out of line", f"{self.database.stored}.external_array", NO)]
         values += [Value(f"of {value.name}", f"ARRAY[{value.sql}]::text[]", value.expected) for value in self.token("token")]
@@ -152,7 +152,7 @@ class Values:
                   Value("101", "array_fill('read'::text, '{101}')", TOO_LONG),
                   Value("100 of 255", f"array_fill({long}, '{{100}}')"), Value("of 256", f"ARRAY[{of_length(256)}]", TOO_LONG),
                   Value("101 of 255", f"array_fill({long}, '{{101}}')", TOO_LONG),
-                  Value("a million", "array_fill('r'::text, '{1000000}')", TOO_LONG),
+                  Value("a hundred thousand", "array_fill('r'::text, '{100000}')", TOO_LONG),
                   Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
                   Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED), Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
                   Value("a NULL in the second dimension", "ARRAY[['a', 'b'], ['c', NULL]]", NULL_REFUSED),
@@ -177,7 +177,7 @@ class Values:
                    Value("longest, compressed", f"{self.database.stored}.compressed_document"),
                    Value("longest, out of line", f"{self.database.stored}.external_document"),
                    Value("a million", f"to_jsonb({self.database.stored}.external_million)", TOO_LONG),
-                   Value("many keys", "(SELECT jsonb_object_agg(n, n) FROM generate_series(1, 10000) n)", TOO_LONG),
+                   Value("many keys", "(SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000) n)", TOO_LONG),
                    Value("control characters", r"""'{"\u0001\u001f": "\u007f"}'::jsonb"""),
                    Value("a session", '\'{"token": "sst_", "session_id": null, "user_id": 0}\'::jsonb')]
         values += [Value("beyond ASCII", f"to_jsonb({character}::text)") for character in self.beyond_ascii
@@ -227,7 +227,7 @@ class Values:
                 Value("two dimensions", f"ARRAY[[{good}, {good}], [NULL, {good}]]", yes),
                 Value("other bounds", f"('[7:7]={{' || {good} || '}}')::uuid[]", yes),
                 Value("the same many times", f"array_fill({good}, '{{1000}}')", yes),
-                Value("many unknown", "(SELECT array_agg(gen_random_uuid()) FROM generate_series(1, 3000))", NO),
+                Value("many unknown", "(SELECT array_agg(gen_random_uuid()) FROM generate_series(1, 500))", NO),
                 Value("nil", "ARRAY['00000000-0000-0000-0000-000000000000']::uuid[]", NO)]
 
     def role(self):

@@ -13,7 +13,7 @@ import sys
 import psycopg
 
 from every_function import SCHEMA, every_function, good_value, make_sessions, without_chance
-from tap_output import counted, done, empty, log_is_clean, ok
+from tap_output import counted, done, empty, extent, log_is_clean, ok
 
 CONNECTION, SERVER_LOG = sys.argv[1:]
 
@@ -213,11 +213,13 @@ def filled(statement, function):
 
 functions = [function for function in every_function(connection) if not function.is_internal]
 tried, problems = 0, []
-for function in functions:
+for number, function in enumerate(functions):
     plain = run([f"SELECT * FROM {call_of(function)}"])
-    ok(not isinstance(plain, str), f"{function.name} answers", plain) if isinstance(plain, str) else None
-    for context in CONTEXTS:
-        if not context.fits(function):
+    if isinstance(plain, str):
+        problems.append(f"{function.name}: {plain}")
+    for place, context in enumerate(CONTEXTS):
+        # In the quick form each function is tried in every other context, and each context with every other function.
+        if not context.fits(function) or (number + place) % extent(2, 1) != 0:
             continue
         tried += 1
         found = run([filled(statement, function) for statement in context.statements])
