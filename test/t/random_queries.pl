@@ -115,11 +115,8 @@ while (time < $end)
 }
 
 my $log = slurp_file($node->logfile);
-my @internal = $log =~ /^.* XX\d{3} smith ERROR: .*$/mg;
-# Not ours: what the server says of itself in queries that nobody would write.
-my @ours = grep { /session_service|token_hash|unexpected exception|cryptographic/ } map { my $line = $_; $line } @internal;
-is_deeply(\@ours, [], 'no internal error of ours');
-note("$_") for @internal[0 .. ($#internal < 4 ? $#internal : 4)];
+# Of the server's own functions there are too few here to raise one.
+is_deeply([ $log =~ /^.* XX\d{3} smith ERROR: .*$/mg ], [], 'no internal error');
 unlike($log, qr/was terminated by signal|TRAP:|PANIC: /, 'no crash');
 cmp_ok($with_ours, '>', $queries / 4, 'a good part of the queries calls our functions');
 my ($called, $executed) = split /\|/, $node->safe_psql('postgres', q{SELECT count(*), sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
