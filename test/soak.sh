@@ -12,7 +12,7 @@ set -euo pipefail
 
 report=$(realpath "${REPORT:-soak-report.txt}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[ $# -gt 0 ] || set -- build fuzz tap
+[ $# -gt 0 ] || set -- build fuzz tap sanitize
 export EXTENT=soak STAGE_SECONDS=${STAGE_SECONDS:-36000} FUZZ_RUNS=${FUZZ_RUNS:-100000000}
 {
     echo "session_service $(sed -n "s/^default_version = '\(.*\)'/\1/p" session_service.control)$(git describe --always --dirty 2>/dev/null | sed 's/^/, revision /')"

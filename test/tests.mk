@@ -30,7 +30,8 @@ build/unit/%.o: %.cpp
 
 # --- fuzzers of the core's parsers, one program each
 
-FUZZ_CXXFLAGS  = $(CORE_CXXFLAGS) -fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=all
+# With the library for places where there is one, whose reading is fuzzed through ours.
+FUZZ_CXXFLAGS  = $(CORE_CXXFLAGS) $(filter -DSESSION_SERVICE_%,$(PG_CPPFLAGS)) -fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=all
 FUZZ_CORE_OBJS = $(patsubst %.cpp,build/fuzz/%.o,$(CORE_SOURCES))
 FUZZERS        = $(patsubst test/fuzz/%.cpp,build/fuzz/%,$(FUZZ_SOURCES))
 
@@ -49,7 +50,7 @@ fuzz: $(FUZZERS)
 	exit $$status
 
 $(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(FUZZ_CORE_OBJS)
-	$(CLANGXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer -o $@ $^ -lcrypto
+	$(CLANGXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer -o $@ $^ $(SHLIB_LINK)
 
 build/fuzz/%.o: %.cpp
 	@mkdir -p $(@D)

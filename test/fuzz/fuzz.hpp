@@ -1,9 +1,12 @@
-// What every fuzzer shares: failing, and seeds that are made in code instead of kept in files.
+// What every fuzzer shares: failing, taking an input apart, and seeds that are made in code instead
+// of kept in files.
 #pragma once
 
 #include "core/bytes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -22,6 +25,30 @@ inline void require(bool holds) {
 inline std::string_view text_of(core::Bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+/// Takes bytes from the front of the input, and zeros once it is used up.
+class Source {
+  public:
+    explicit Source(core::Bytes bytes) : rest_(bytes) {}
+
+    void fill(core::MutableBytes out) {
+        const std::size_t given = std::min(out.size(), rest_.size());
+        std::copy_n(rest_.begin(), given, out.begin());
+        rest_ = rest_.subspan(given);
+    }
+    template <std::size_t size>
+    std::array<std::uint8_t, size> bytes() {
+        std::array<std::uint8_t, size> taken{};
+        fill(taken);
+        return taken;
+    }
+    std::uint8_t byte() { return bytes<1>().front(); }
+    std::int64_t number() { return std::bit_cast<std::int64_t>(bytes<8>()); }
+    core::Bytes rest() const { return rest_; }
+
+  private:
+    core::Bytes rest_;
+};
 
 /// Mutates as libFuzzer does, but starts from one of `seeds` now and then, so that inputs which
 /// chance does not find are tried as well. The same `random` gives the same choice.

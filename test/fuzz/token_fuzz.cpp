@@ -14,6 +14,7 @@ namespace {
 using core::Bytes;
 using core::TokenKind;
 using fuzz::require;
+using fuzz::Source;
 
 core::TokenText format(const core::ParsedToken& token) {
     return token.kind == TokenKind::session
@@ -36,27 +37,6 @@ void check_text(std::string_view text) {
         require_well_formed(*token, text);
     }
 }
-
-/// Takes bytes from the front of the input, and zeros once it is used up.
-class Source {
-  public:
-    explicit Source(Bytes bytes) : rest_(bytes) {}
-
-    void fill(core::MutableBytes out) {
-        const std::size_t given = std::min(out.size(), rest_.size());
-        std::copy_n(rest_.begin(), given, out.begin());
-        rest_ = rest_.subspan(given);
-    }
-    std::uint8_t byte() {
-        std::array<std::uint8_t, 1> one{};
-        fill(one);
-        return one.front();
-    }
-    Bytes rest() const { return rest_; }
-
-  private:
-    Bytes rest_;
-};
 
 void check_fields(Bytes input) {
     Source source(input);
