@@ -1,6 +1,7 @@
 # Memory that runs out: each allocation in turn that the library or what it is linked with makes is refused (test/t/lib/
-# failing_malloc.c), in each function. The call fails with 53200, or answers as ever; the next one works;
-# nothing that the call would have changed is changed, and nothing is left locked or allocated.
+# failing_malloc.c), in each function. The call fails with 53200, or answers as ever; the next one works (but for the
+# first call of a connection, below); nothing that the call would have changed is changed, and nothing is left
+# locked or allocated.
 use strict;
 use warnings;
 
@@ -218,7 +219,7 @@ my %first_calls = (
 	generate_token => q{SELECT count(session_service.generate_token())},
 	get_session => q{SELECT count(*) FROM held, session_service.get_session(session_id)});
 $node->safe_psql('postgres', q{CREATE TABLE held AS SELECT * FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1')});
-my ($tried, $errors, @wrong) = (0, 0);
+my ($tried, $errors, $spoilt, @wrong) = (0, 0, 0);
 for my $name (sort keys %first_calls)
 {
 	for my $how_many (1, 1_000_000)
@@ -235,30 +236,36 @@ for my $name (sort keys %first_calls)
 				SELECT fail_allocations($_, $how_many, '$ours') \\g /dev/null
 				$first_calls{$name} \\g /dev/null
 				\\set state :SQLSTATE
+				\\unset count
 				ROLLBACK;
 				SELECT stop_failing() AS refused \\gset
 				BEGIN;
 				$first_calls{$name} \\gset
+				\\set second :SQLSTATE
 				ROLLBACK;
-				\\echo $_ :state :refused :count} } map { $first + $apart * $_ } 0 .. 19;
+				\\echo $_ :state :refused :count :second} } map { $first + $apart * $_ } 0 .. 19;
 			my ($status, $stdout, $stderr) = $node->psql('postgres', $script, on_error_stop => 0);
 			is($status, 0, "$name, $how_many from $first on: the connections last") or diag($stderr);
 			for my $line (split /\n/, $stdout)
 			{
-				(my $number, my $state, $refused, my $count) = split / /, $line;
+				(my $number, my $state, $refused, my $count, my $second) = split / /, $line;
 				last if !$refused;
 				$tried++;
 				$errors++ if $state ne '00000';
-				push @wrong, "$name, $how_many from $number on: $state, then $count" if $state !~ /^(?:00000|53200)$/ || $count ne 1;
+				# A fetch for which libcrypto had no memory can leave it sure, in this process, that there is no
+				# such algorithm. It says so from then on; the next connection is as ever.
+				my $is_spoilt = $state eq '53200' && $second eq '38000';
+				$spoilt++ if $is_spoilt;
+				push @wrong, "$name, $how_many from $number on: $state, then $second $count" if $state !~ /^(?:00000|53200)$/ || ($count ne 1 && !$is_spoilt);
 			}
 			last if $status != 0;
 			$first += 20 * $apart;
 		}
 	}
 }
-is(join("\n", @wrong), '', 'the first call of a connection: 53200 or the answer, and the next call works');
+is(join("\n", @wrong), '', 'the first call of a connection: 53200 or the answer, and the next call, or connection, works');
 cmp_ok($errors, '>', 0, 'calls have failed');
-counted("$tried first calls of a connection with allocations refused, $errors of them failed");
+counted("$tried first calls of a connection with allocations refused, $errors of them failed, $spoilt for the life of the connection");
 
 my ($crash) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:PANIC|TRAP|terminated by signal).*)$/m;
 is($crash, undef, 'no process crashed');
