@@ -83,10 +83,12 @@ std::string small_database() {
 
 // libmaxminddb loses memory over a file whose metadata it refuses. That is once for each state of
 // such a file, and not ours to mend.
+// NOLINTBEGIN(clang-diagnostic-reserved-identifier): the sanitizer's name for it
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
     return "detect_leaks=0";
 }
+// NOLINTEND(clang-diagnostic-reserved-identifier)
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace session_service;

@@ -8,7 +8,6 @@ namespace session_service {
 namespace {
 
 using core::Uuid;
-using fuzz::require;
 
 bool is_version_7(const Uuid& id) {
     return id[6] >> 4 == 7 && id[8] >> 6 == 0b10;
