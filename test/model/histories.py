@@ -26,10 +26,9 @@ from dataclasses import dataclass, field
 from model import Activity, Model, Refused
 from operations import UNKNOWN, Generator, Operand, Operation, random_settings
 from sequences import EMPTY, START, VACUUM, Difference, Run, deadline_of
-from server import Clock, Connection, comparable
+from server import SECONDS_TO_WAIT, Clock, Connection, comparable
 
 CONNECTIONS = 4
-SECONDS_TO_WAIT = 120
 STEPS_OF_SEARCH = 100_000
 READ_ONLY = frozenset(
     "validate_session validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "

@@ -263,13 +263,14 @@ class Model:
         if session and self._is_touch_due(session, activity.at):
             self._touch(session, activity)
 
-    def forget_refreshes(self, session: Session, undone: Session | None) -> None:
+    def remember_undone(self, session_id: str, refresh_token: str) -> None:
         """After a rollback: what was issued and undone is a token of the session's all the same, if ever it comes up.
 
         It is told by the family key, which an imported session has from its first refresh on.
         """
-        if undone and session.refresh_token and session.refresh_token not in session.imported:
-            self._change(session, spent=session.spent | undone.spent | {undone.refresh_token} - {session.refresh_token})
+        session = self.sessions.get(session_id)
+        if session and session.refresh_token not in (None, refresh_token, *session.imported):
+            self._change(session, spent=session.spent | {refresh_token})
 
     # --- looking things up
 

@@ -38,6 +38,7 @@ class Run:
         self.tokens: dict[tuple[str, str], list[str]] = {}
         self.before: Model | None = None  # the transaction that is open
         self.savepoint: Model | None = None
+        self.issued: list[tuple[str, str]] = []  # refresh tokens, by it
         self.calls = 0
 
     def run(self, operations: list[Operation]) -> None:
@@ -78,6 +79,7 @@ class Run:
         if self.before is None:
             self.connection.run(f"BEGIN ISOLATION LEVEL {level}")
             self.before = self.model.copy()
+            self.issued = []
             self.model.notes_activity = level != "SERIALIZABLE"
 
     def do_commit(self) -> None:
@@ -99,8 +101,8 @@ class Run:
     def go_back_to(self, model: Model) -> None:
         undone, self.model = self.model, model.copy()
         self.model.now, self.model.notes_activity = undone.now, undone.notes_activity
-        for session in model.sessions.values():
-            self.model.forget_refreshes(session, undone.sessions.get(session.id))
+        for session_id, refresh_token in self.issued:
+            self.model.remember_undone(session_id, refresh_token)
 
     def do_savepoint(self) -> None:
         if self.before:
@@ -167,6 +169,8 @@ class Run:
         elif not self.before:
             self.model.commit()
         self.learn(function, arguments, answer, known, number)
+        if self.before and function == "refresh_session" and answer:
+            self.issued.append((answer[0]["session_id"], answer[0]["refresh_token"]))
         return answer
 
     def learn(self, function: str, arguments: tuple, answer: list, known: set, number: int) -> None:

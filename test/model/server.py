@@ -4,10 +4,14 @@ import datetime
 import hashlib
 import json
 import os
+import select
 
 from psycopg import pq
 
 from model import Refused
+
+# For one call, on the busiest machine.
+SECONDS_TO_WAIT = 120
 
 # Types of the arguments. A `hash` is that of the token that is passed.
 SIGNATURES = {
@@ -194,6 +198,10 @@ class Connection:
         self.pgconn.send_query_prepared(name, [encoded(value, type) for value, type in zip(arguments, types)])
 
     def receive(self, function: str) -> list:
+        while self.pgconn.is_busy():
+            if not select.select([self.pgconn.socket], [], [], SECONDS_TO_WAIT)[0]:
+                raise RuntimeError(f"{function} does not end")
+            self.pgconn.consume_input()
         result = self.pgconn.get_result()
         while self.pgconn.get_result() is not None:
             pass
