@@ -246,6 +246,8 @@ class HistoryGenerator(Generator):
         super().__init__(seed, transactions=False)
         self.users = self.dice.choice((1, 1, 2))
         self.moves_clock = self.dice.random() < 0.4
+        # A refresh that is under way as its session's time ends, and a sign-in that must count the session all the same.
+        self.is_race_at_the_end = self.moves_clock and self.dice.random() < 0.2
 
     def user(self) -> Operand | str | None:
         # A user who comes with the call may have the time before a wait, and the session that after it.
@@ -258,10 +260,15 @@ class HistoryGenerator(Generator):
 
     def beginning(self) -> list[Operation]:
         dice = self.dice
-        self.add("set", random_settings(dice))
+        settings = random_settings(dice)
+        if self.is_race_at_the_end:
+            settings.update(max_per_user=1, limit_policy="evict_lru")
+        self.add("set", settings)
         for number in range(self.users):
             self.labels.append(len(self.operations))
             self.add("create_session", Operand("user", number))
+        if self.is_race_at_the_end:
+            return self.operations
         for _ in range(dice.randrange(4)):
             self.add_create()
             if dice.random() < 0.5:
@@ -276,6 +283,9 @@ class HistoryGenerator(Generator):
         dice = self.dice
         self.hot = dice.choice(self.labels)
         place = len(self.operations)
+        if self.is_race_at_the_end:
+            self.add("refresh_session", Operand("token", self.hot, "refresh"), None, None)
+            self.add("create_session", Operand("owner", self.hot))
         names = (
             "create validate introspect refresh rotate extend revoke revoke_some read mark touch device user events".split()
         )
@@ -299,6 +309,7 @@ class History:
         self.dice = random.Random(seed + " modes")
         self.generator = HistoryGenerator(seed)
         self.moves_clock = self.generator.moves_clock
+        self.is_race_at_the_end = self.generator.is_race_at_the_end
         self.run_of_all = Run(connections[0], clock, seed)
         self.calls: list[Call] = []
         self.time = 0
@@ -372,14 +383,18 @@ class History:
         holding: dict[Connection, int] = {}  # how many turns a transaction stays open
         while waiting or working:
             for connection in self.connections:
-                if waiting and connection not in working:
+                if waiting and connection not in working and not (self.is_race_at_the_end and self.moves_clock and working):
                     working[connection] = self.begin(connection, waiting.pop(0))
             for connection in [one for one in holding if holding[one] == 0]:
                 del holding[connection]
                 connection.pgconn.send_query(working[connection][0].ending.encode())
-            for connection in holding:
-                holding[connection] -= 1
-            if self.moves_clock and holding and self.all_wait([one for one in working if one not in holding]):
+            others_wait = self.moves_clock or self.is_race_at_the_end
+            if holding and others_wait:
+                others_wait = self.all_wait([one for one in working if one not in holding])
+            if others_wait or not self.is_race_at_the_end:
+                for connection in holding:
+                    holding[connection] -= 1
+            if self.moves_clock and holding and others_wait:
                 self.move_clock([call for call, _ in working.values()])
                 holding = {connection: turns + self.dice.randrange(6) for connection, turns in holding.items()}
             for connection in self.ready([one for one in working if one not in holding], 0.001 if holding else SECONDS_TO_WAIT):
@@ -387,7 +402,7 @@ class History:
                 if self.is_finished(connection, call, operation):
                     del working[connection]
                 elif call.level:
-                    holding[connection] = self.dice.randrange(4)
+                    holding[connection] = self.dice.randrange(4) + 2 * self.is_race_at_the_end
 
     def ready(self, connections: list[Connection], seconds: float) -> list[Connection]:
         """Those that have an answer, waiting so long for the first."""
@@ -414,7 +429,9 @@ class History:
 
     def move_clock(self, under_way: list[Call]) -> None:
         model, deadline = self.run_of_all.model, None
-        if model.sessions:
+        if self.is_race_at_the_end:
+            deadline = model.sessions[self.run_of_all.session_ids[self.generator.hot]].over_at
+        elif model.sessions:
             session = self.dice.choice(list(model.sessions.values()))
             deadline = deadline_of(model, session, self.dice.choice(("expires", "refresh", "idle", "grace", "touch")))
         self.clock.set(max(self.now + 1, (deadline or 0) + self.dice.choice((-1, 0, 1))))
@@ -427,6 +444,8 @@ class History:
 
     def begin(self, connection: Connection, operation: Operation) -> tuple[Call, Operation]:
         level, ending = self.dice.choice(MODES)
+        if self.is_race_at_the_end and not self.calls:
+            level, ending = "READ COMMITTED", "COMMIT"
         arguments = tuple(map(self.run_of_all.resolve, operation.arguments))
         if level:
             connection.run(f"BEGIN ISOLATION LEVEL {level}; SELECT 1")

@@ -41,6 +41,7 @@ CHOICES = {
     "cleanup_batch_size": (1, 2, 10_000),
     "event_log": ("all", "all", "security", "none"),
 }
+STORIES = ("_story_of_trust", "_story_of_a_name", "_story_of_a_limit", "_story_of_a_savepoint", "_story_of_an_import")
 INTERVALS = (None, None, SECOND, 50 * SECOND, 5 * MINUTE, HOUR, 2 * DAY)
 
 
@@ -402,7 +403,7 @@ class Generator:
     def add_story(self) -> None:
         """Operations that mean something one after the other, and seldom come so by chance."""
         dice = self.dice
-        getattr(self, dice.choice(("_story_of_trust", "_story_of_a_name", "_story_of_a_limit", "_story_of_a_savepoint")))()
+        getattr(self, dice.choice(STORIES))()
 
     def _create_with(self, user: Operand, key: str, name: str | None = None) -> int:
         self.labels.append(len(self.operations))
@@ -435,6 +436,18 @@ class Generator:
             if dice.random() < 0.5:
                 self.add("clock_to", label, dice.choice(("expires", "idle", "refresh")), dice.choice((-1, 0)))
         self._create_with(user, "second key")
+
+    def _story_of_an_import(self) -> None:
+        """An imported refresh token that is spent, and comes again."""
+        dice, label = self.dice, len(self.operations)
+        self.labels.append(label)
+        user, in_an_hour = Operand("user", dice.randrange(self.users)), Operand("now", HOUR)
+        self.add("import_session", Operand("imported", label), user, in_an_hour, Operand("imported", -label))
+        self.add("refresh_session", Operand("token", label, "refresh"), None, None)
+        if dice.random() < 0.7:
+            self.add("clock_to", label, "grace", dice.choice((-1, 0, 1)))
+        self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 1, 1))), None, None)
+        self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 2))), None, None)
 
     def _story_of_a_savepoint(self) -> None:
         if self.is_open:
