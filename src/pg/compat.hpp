@@ -10,6 +10,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -56,6 +57,20 @@ struct IndexesToUpdate {
 inline TM_Result update_version(Relation heap, ItemPointer row, TupleTableSlot* next,
                                 CommandId command, bool wait, IndexesToUpdate* indexes) {
     TM_FailureData failure;
+#ifdef USE_ASSERT_CHECKING
+    // A server that is built with assertions takes it that every caller waits, though what it
+    // returns to one that does not is right. There the row is locked first, if it is free.
+    if (!wait) {
+        TupleTableSlot* locked = table_slot_create(heap, nullptr);
+        const TM_Result free = table_tuple_lock(heap, row, SnapshotAny, locked, command,
+                                                LockTupleNoKeyExclusive, LockWaitSkip, 0, &failure);
+        ExecDropSingleTupleTableSlot(locked);
+        if (free != TM_Ok) {
+            return free == TM_WouldBlock ? TM_BeingModified : free;
+        }
+        wait = true;
+    }
+#endif
     LockTupleMode lock_mode = LockTupleNoKeyExclusive;
 #if PG_VERSION_NUM >= 160000
     TU_UpdateIndexes update = TU_None;
