@@ -30,15 +30,19 @@ using pg::Statement;
     "COALESCE(s.revoked_at, " \
         "LEAST(s.idle_expires_at, GREATEST(s.expires_at, s.refresh_expires_at)))"
 
+// Each batch is a CTE, which is read once: a subquery may become the inner side of a join, and read
+// again for each outer row it would pass over what is deleted by then, and give more than its limit.
+
 // For a table that is not a plain local one, or where a DBA's trigger has a say. purge_after is
 // never later than the true end, so the index finds a superset of what is over.
 constinit Statement delete_sessions_batch{
-    "WITH dead AS ("
-        "DELETE FROM session_service.sessions d USING ("
-            "SELECT s.id, s.bucket, LEAST(s.last_activity_at, " SQL_END ") AS last_use "
-            "FROM session_service.sessions s "
-            "WHERE s.purge_after" SQL_LE "$1 AND " SQL_END SQL_LE "$1 "
-            "ORDER BY s.purge_after LIMIT $2 FOR UPDATE SKIP LOCKED) AS batch "
+    "WITH batch AS ("
+        "SELECT s.id, s.bucket, LEAST(s.last_activity_at, " SQL_END ") AS last_use "
+        "FROM session_service.sessions s "
+        "WHERE s.purge_after" SQL_LE "$1 AND " SQL_END SQL_LE "$1 "
+        "ORDER BY s.purge_after LIMIT $2 FOR UPDATE SKIP LOCKED), "
+    "dead AS ("
+        "DELETE FROM session_service.sessions d USING batch "
         "WHERE d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket "
         "RETURNING d.id, d.bucket, d.device_id, batch.last_use) "
     "SELECT pg_catalog.count(*), pg_catalog.max(dead.last_use), pg_catalog.array_agg(dead.id), "

@@ -102,14 +102,19 @@ constinit Statement update_session_token{
     "AND " SQL_ACTIVE("$3") " RETURNING s.expires_at",
     std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID}};
 
+// A write to the row erases the salt once no retry is answered any more.
+#define SQL_OVERDUE_SALT(cutoff) \
+    "rotation_salt = CASE WHEN s.rotated_at" SQL_LE cutoff " THEN NULL ELSE s.rotation_salt END "
+
 #define SQL_EXTENDED "GREATEST(s.expires_at, LEAST($4, s.absolute_expires_at))"
 constinit Statement update_expiry{
     "UPDATE session_service.sessions s SET "
     "expires_at = " SQL_EXTENDED ", "
-    "purge_after = " SQL_PURGE_DAY("s.idle_expires_at", SQL_EXTENDED, "s.refresh_expires_at") " "
+    "purge_after = " SQL_PURGE_DAY("s.idle_expires_at", SQL_EXTENDED, "s.refresh_expires_at") ", "
+    SQL_OVERDUE_SALT("$5")
     "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " "
     "RETURNING s.expires_at",
-    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
 
 // The salt goes too: a session that is over answers no retry.
 #define SQL_REVOKE \
@@ -132,19 +137,21 @@ constinit Statement revoke_sessions{
                        TIMESTAMPTZOID, BOOLOID}};
 
 constinit Statement update_mfa{
-    "UPDATE session_service.sessions s SET mfa_verified_at = $4, mfa_method = $5 "
+    "UPDATE session_service.sessions s SET mfa_verified_at = $4, mfa_method = $5, "
+    SQL_OVERDUE_SALT("$6")
     "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " RETURNING s.user_id, s.device_id",
-    std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}};
+    std::array<Oid, 6>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID,
+                       TIMESTAMPTZOID}};
 
 constinit Statement update_scopes{
-    "UPDATE session_service.sessions s SET scopes = $4 "
+    "UPDATE session_service.sessions s SET scopes = $4, " SQL_OVERDUE_SALT("$5")
     "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " RETURNING s.id",
-    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTARRAYOID}};
+    std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTARRAYOID, TIMESTAMPTZOID}};
 
 constinit Statement update_metadata{
-    "UPDATE session_service.sessions s SET metadata = $4 "
+    "UPDATE session_service.sessions s SET metadata = $4, " SQL_OVERDUE_SALT("$5")
     "WHERE " SQL_THIS_SESSION " AND " SQL_ACTIVE("$3") " RETURNING s.id",
-    std::array<Oid, 4>{UUIDOID, INT2OID, TIMESTAMPTZOID, JSONBOID}};
+    std::array<Oid, 5>{UUIDOID, INT2OID, TIMESTAMPTZOID, JSONBOID, TIMESTAMPTZOID}};
 
 // The sessions first, as cleanup does: two calls that delete the same rows take them in one order.
 constinit Statement delete_of_user{
@@ -371,6 +378,11 @@ pg::RowChange rotation_of(const SessionRow& session, const Renewed& renewed,
     return change;
 }
 
+// Of what was replaced until then no retry is answered any more.
+pg::Value latest_overdue_rotation(Micros now) {
+    return pg::time_value(now - pg::settings::refresh_grace());
+}
+
 // For a table that is not a plain local one, or that a DBA added a trigger to. Where it waits for
 // the row, the grace starts before the wait.
 bool rotate_pair_by_statement(const core::Uuid& id, const Renewed& renewed,
@@ -454,9 +466,9 @@ std::optional<Micros> replace_session_token(const core::Uuid& id, Micros now,
 }
 
 std::optional<Micros> extend_session(const core::Uuid& id, Micros now, Micros expires) {
-    const Result row =
-        update_expiry.run(Access::write, {pg::uuid_value(id), bucket_value(id), pg::time_value(now),
-                                          pg::value(TimestampTzGetDatum(expires))});
+    const Result row = update_expiry.run(
+        Access::write, {pg::uuid_value(id), bucket_value(id), pg::time_value(now),
+                        pg::value(TimestampTzGetDatum(expires)), latest_overdue_rotation(now)});
     if (row.empty()) {
         return std::nullopt;
     }
@@ -494,7 +506,8 @@ std::span<Revoked> revoke_many(const UserKey& user, const RevocationFilter& filt
 std::optional<Owner> set_mfa(const core::Uuid& id, Micros now, bool verified, Value method) {
     const Result row =
         update_mfa.run(Access::write, {pg::uuid_value(id), bucket_value(id), pg::time_value(now),
-                                       verified ? pg::time_value(now) : pg::null_value, method});
+                                       verified ? pg::time_value(now) : pg::null_value, method,
+                                       latest_overdue_rotation(now)});
     if (row.empty()) {
         return std::nullopt;
     }
@@ -503,15 +516,15 @@ std::optional<Owner> set_mfa(const core::Uuid& id, Micros now, bool verified, Va
 
 bool set_scopes(const core::Uuid& id, Micros now, Value scopes) {
     return !update_scopes
-                .run(Access::write,
-                     {pg::uuid_value(id), bucket_value(id), pg::time_value(now), scopes})
+                .run(Access::write, {pg::uuid_value(id), bucket_value(id), pg::time_value(now),
+                                     scopes, latest_overdue_rotation(now)})
                 .empty();
 }
 
 bool set_metadata(const core::Uuid& id, Micros now, Value metadata) {
     return !update_metadata
-                .run(Access::write,
-                     {pg::uuid_value(id), bucket_value(id), pg::time_value(now), metadata})
+                .run(Access::write, {pg::uuid_value(id), bucket_value(id), pg::time_value(now),
+                                     metadata, latest_overdue_rotation(now)})
                 .empty();
 }
 

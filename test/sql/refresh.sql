@@ -293,3 +293,21 @@ SELECT pg_temp.opens(:'token') AS old, pg_temp.opens(:'undone_token') AS undone;
 -- with the token of the undone pair nobody comes in: it carries the key, so it ends the session
 SELECT count(*) FROM refresh_session(:'undone_refresh_token');
 SELECT pg_temp.state(:'session_id');
+
+-- the salt goes with any other write of the session too, once the grace is over and not before
+CREATE FUNCTION pg_temp.salt_goes(call text) RETURNS TABLE (within_grace boolean, afterwards boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    made record;
+BEGIN
+    SELECT * INTO made FROM session_service.create_session(gen_random_uuid());
+    PERFORM session_service.refresh_session(made.refresh_token);
+    EXECUTE 'SELECT session_service.' || call USING made.session_id;
+    SELECT rotation_salt IS NULL INTO within_grace FROM session_service.sessions WHERE id = made.session_id;
+    CALL pg_temp.time_passes('31 seconds');
+    EXECUTE 'SELECT session_service.' || call USING made.session_id;
+    SELECT rotation_salt IS NULL INTO afterwards FROM session_service.sessions WHERE id = made.session_id;
+    RETURN NEXT;
+END $$;
+RESET session_service.refresh_grace;
+SELECT call, (pg_temp.salt_goes(call)).* FROM unnest(ARRAY['extend_session($1)', 'mark_mfa_verified($1)', 'clear_mfa_verified($1)',
+    'set_session_scopes($1, ''{read}'')', 'set_session_metadata($1, ''{}'')', 'touch_sessions(ARRAY[$1])']) call;
