@@ -39,7 +39,7 @@ struct Drawn {
 static_assert(std::is_trivially_copyable_v<Drawn>, "filled as bytes");
 
 Drawn draw() {
-    Drawn drawn;
+    Drawn drawn{};
     pg::fill_random({reinterpret_cast<std::uint8_t*>(&drawn), sizeof drawn});
     return drawn;
 }

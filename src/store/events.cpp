@@ -85,7 +85,7 @@ bool insert_directly(const UserKey& user, const core::Uuid& id, core::Micros now
     if (!table) {
         return false;
     }
-    std::array<pg::Value, events_column::count> row;
+    std::array<pg::Value, events_column::count> row{};
     const auto set = [&row](events_column::Number column, pg::Value value) {
         row[static_cast<std::size_t>(column - 1)] = value;
     };
