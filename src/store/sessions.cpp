@@ -226,7 +226,7 @@ bool insert_directly(const UserKey& user, const NewSession& session) {
         return false;
     }
     const core::Deadlines& deadlines = session.deadlines;
-    std::array<Value, column::count> row;
+    std::array<Value, column::count> row{};
     row.fill(pg::null_value);
     const auto set = [&row](column::Number number, Value value) {
         row[static_cast<std::size_t>(number - 1)] = value;
