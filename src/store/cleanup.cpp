@@ -112,10 +112,9 @@ constinit Statement delete_unused_of_due{
             "AND (due.trusted_until IS NULL OR due.trusted_until" SQL_LE "$2) "
             "AND (SELECT true FROM session_service.sessions s WHERE " SQL_OF_DUE_DEVICE
                 " LIMIT 1) IS NULL AS is_unused, "
-        "GREATEST($3, due.last_seen_at, "
-            "due.trusted_until" SQL_MINUS "($2" SQL_MINUS "$1), "
-            "(SELECT pg_catalog.max(LEAST($2, s.purge_after)) FROM session_service.sessions s "
-                "WHERE " SQL_OF_DUE_DEVICE ")) AS next "
+        "GREATEST(due.last_seen_at, due.trusted_until" SQL_MINUS "($2" SQL_MINUS "$1), "
+            "(SELECT pg_catalog.max(GREATEST($3, LEAST($2, s.purge_after))) "
+                "FROM session_service.sessions s WHERE " SQL_OF_DUE_DEVICE ")) AS next "
         "FROM ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), "
             "pg_catalog.unnest($7), pg_catalog.unnest($8)) "
             "AS due (id, bucket, user_id, last_seen_at, trusted_until)), "
@@ -274,7 +273,7 @@ std::int64_t delete_by_statement(Micros cutoff, Micros device_cutoff, std::int32
     return count;
 }
 
-// $3 of the statement: until when at least a device that is still needed is put off.
+// $3 of the statement: until when at least a device with sessions is put off.
 Micros earliest_next(Micros cutoff) {
     return cutoff + 3600 * core::micros_per_second;
 }
@@ -295,12 +294,12 @@ CleanedDevices delete_devices_directly(DevicePurge& purge, Micros cutoff, Micros
             cleaned.deleted += purge.delete_if_free() ? 1 : 0;
             continue;
         }
-        Micros next = std::max(earliest_next(cutoff), device->last_seen);
+        Micros next = device->last_seen;
         if (is_trusted) {
             next = std::max(next, device->trusted_until - (now - cutoff));
         }
         if (device->sessions_end) {
-            next = std::max(next, std::min(now, *device->sessions_end));
+            next = std::max({next, earliest_next(cutoff), std::min(now, *device->sessions_end)});
         }
         purge.put_off_if_free(next);
     }

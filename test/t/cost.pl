@@ -45,15 +45,17 @@ query(
 
 # --- pages
 
-# Shared pages that a call of a backend touches, once its caches are filled.
+# Shared pages that a call of a backend touches, once its caches are filled by the same call or another.
 sub pages_of
 {
-	my ($call) = @_;
+	my ($call, $call_before) = @_;
+	$call_before //= $call;
 	my $plan = query(
 		qq{
 		SELECT token, session_id FROM signed_in WHERE n = 2000 \\gset
-		SELECT $call;
-		SELECT $call;
+		SELECT token FROM signed_in WHERE n = 1000 \\gset other_
+		SELECT $call_before;
+		SELECT $call_before;
 		EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $call;
 	});
 	my ($hit) = $plan =~ /^\s*Buffers: shared (.*)$/m;
@@ -64,8 +66,11 @@ sub pages_of
 }
 
 # Meta page or root, leaf and heap: three; a split-up page of the heap may add one.
-my $pages = pages_of("* FROM session_service.validate_session(:'token')");
+my $pages = pages_of("* FROM session_service.validate_session(:'token')", "* FROM session_service.validate_session(:'other_token')");
 ok($pages >= 2 && $pages <= 4, "a validation touches two to four pages ($pages)");
+# Where it found the row before.
+$pages = pages_of("* FROM session_service.validate_session(:'token')");
+ok($pages >= 1 && $pages <= 2, "of a session that the backend has seen one or two ($pages)");
 $pages = pages_of("* FROM session_service.validate_session(:'token' || 'A')");
 is($pages, 0, 'a malformed token touches none');
 $pages = pages_of("session_service.token_session_id(:'token')");
