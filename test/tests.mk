@@ -38,16 +38,17 @@ FUZZERS        = $(patsubst test/fuzz/%.cpp,build/fuzz/%,$(FUZZ_SOURCES))
 # An input that fails is written to build/fuzz/, and the program run on that file shows it again.
 FUZZ_OPTIONS = -runs=$(FUZZ_RUNS) -max_len=1024 -timeout=5 -verbosity=0
 
-fuzz: $(FUZZERS)
-	@status=0; \
-	for fuzzer in $(FUZZERS); do \
-		if "$$fuzzer" $(FUZZ_OPTIONS) -artifact_prefix="$$fuzzer-" >"$$fuzzer.log" 2>&1; then \
-			echo "$${fuzzer##*/}: $(FUZZ_RUNS) inputs, nothing found"; \
-		else \
-			cat "$$fuzzer.log"; echo "$${fuzzer##*/}: an input fails"; status=1; \
-		fi; \
-	done; \
-	exit $$status
+FUZZ_TESTS   = $(FUZZERS:%=%.test)
+
+fuzz: $(FUZZ_TESTS)
+
+.PHONY: $(FUZZ_TESTS)
+$(FUZZ_TESTS): %.test: %
+	@if $< $(FUZZ_OPTIONS) -artifact_prefix=$<- >$<.log 2>&1; then \
+		echo "$(<F): $(FUZZ_RUNS) inputs, nothing found"; \
+	else \
+		cat $<.log; echo "$(<F): an input fails"; exit 1; \
+	fi
 
 $(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o $(FUZZ_CORE_OBJS)
 	$(CLANGXX) $(FUZZ_CXXFLAGS) -fsanitize=fuzzer -o $@ $^ $(SHLIB_LINK)

@@ -3,7 +3,8 @@
 
 # TAP, without what is nested in subtests.
 results_from_tap() {
-    sed -nE -e 's/^# counted: /counted /p' -e '/^(not )?ok\b.*# *(skip|todo)\b/I{s/^(not )?ok *[0-9]* *-? */skip /p;d}' \
+    sed -nE -e 's/^# counted: /counted /p' -e 's/^1\.\.0 *# *skip *(.*)/skip \1/Ip' \
+        -e '/^(not )?ok\b.*# *(skip|todo)\b/I{s/^(not )?ok *[0-9]* *-? */skip /p;d}' \
         -e 's/^ok\b *[0-9]* *-? */pass /p' -e 's/^not ok\b *[0-9]* *-? */fail /p'
 }
 
@@ -20,5 +21,5 @@ results_from_googletest() {
 
 # `make fuzz`: one line for each fuzzer.
 results_from_fuzzers() {
-    sed -nE -e 's/^([a-z0-9_]+): [0-9]+ inputs, nothing found$/pass \1/p' -e 's/^([a-z0-9_]+): an input fails$/fail \1/p'
+    sed -nE -e 's/^([a-z0-9_]+): ([0-9]+ inputs), nothing found$/pass \1\ncounted \1: \2/p' -e 's/^([a-z0-9_]+): an input fails$/fail \1/p'
 }

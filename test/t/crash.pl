@@ -7,6 +7,7 @@ use warnings;
 
 use Test::More;
 
+use Crash;
 use SessionNode;
 
 my $node = SessionNode->new('crash');
@@ -38,14 +39,7 @@ sub start_without_walwriter
 # Ends the server's processes at once, and recovers.
 sub crash
 {
-	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-	$node->kill9;
-	kill 'KILL', @children;
-	for (1 .. 100)
-	{
-		last unless kill 0, @children;
-		select undef, undef, undef, 0.1;
-	}
+	kill_server($node);
 	start_without_walwriter();
 	return;
 }
