@@ -7,6 +7,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "catalog/pg_publication.h"
 #include "executor/executor.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -105,6 +106,21 @@ inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* row, E
 #else
     (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
 #endif
+}
+
+/// Whether the executor would update rows of this table: not where a publication could not tell
+/// which row it was (since 18 it looks at generated columns as well).
+inline bool can_publish_updates(Relation table) {
+    PublicationDesc publications;
+    RelationBuildPublicationDesc(table, &publications);
+#if PG_VERSION_NUM >= 180000
+    if (!publications.gencols_valid_for_update) {
+        return false;
+    }
+#endif
+    return publications.rf_valid_for_update && publications.cols_valid_for_update &&
+           (!publications.pubactions.pubupdate || OidIsValid(RelationGetReplicaIndex(table)) ||
+            table->rd_rel->relreplident == REPLICA_IDENTITY_FULL);
 }
 
 /// Whether the executor computes or checks a column of a row that is written: since 18 also one

@@ -104,11 +104,18 @@ TupleTableSlot* IndexScan::next(int last) {
     return slot_;
 }
 
-void IndexScan::close() {
+void IndexScan::end_scan() {
     index_endscan(scan_);
-    ExecDropSingleTupleTableSlot(slot_);
     // The lock stays until the transaction ends, as after any SELECT.
     index_close(index_, NoLock);
+    scan_ = nullptr;
+}
+
+void IndexScan::close() {
+    if (scan_ != nullptr) {
+        end_scan();
+    }
+    ExecDropSingleTupleTableSlot(slot_);
 }
 
 } // namespace session_service::pg

@@ -43,6 +43,10 @@ class IndexScan {
         return {slot_->tts_values[column - 1], slot_->tts_isnull[column - 1]};
     }
 
+    /// Lets go of the index, and of its page that a scan without an MVCC snapshot keeps pinned: a
+    /// vacuum waits for that. slot() keeps its row.
+    void end_scan();
+
     void close();
 
   private:

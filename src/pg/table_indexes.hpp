@@ -14,14 +14,15 @@ namespace session_service::pg {
 template <typename Body>
 void with_indexes(Relation heap, Body&& body) {
     EState* state = CreateExecutorState();
+    const MemoryContext caller = MemoryContextSwitchTo(state->es_query_cxt);
     auto* relation = static_cast<ResultRelInfo*>(palloc0(sizeof(ResultRelInfo)));
     relation->type = T_ResultRelInfo;
     InitResultRelInfo(relation, heap, 0, nullptr, 0);
     ExecOpenIndices(relation, false);
     std::forward<Body>(body)(relation, state);
     ExecCloseIndices(relation);
+    MemoryContextSwitchTo(caller);
     FreeExecutorState(state);
-    pfree(relation);
 }
 
 } // namespace session_service::pg

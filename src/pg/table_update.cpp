@@ -2,6 +2,8 @@
 
 #include "pg/table_indexes.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "access/multixact.h"
 #include "access/xact.h"
@@ -33,11 +35,25 @@ Holder holder_of(TupleTableSlot* slot) {
             .is_locker = HEAP_XMAX_IS_LOCKED_ONLY(flags)};
 }
 
-// Whether it is this transaction alone, which has nothing to wait for.
+// Those who hold a row together.
+std::span<const MultiXactMember> members_of(const Holder& holder) {
+    MultiXactMember* members = nullptr;
+    const int count = GetMultiXactIdMembers(holder.id, &members, false, holder.is_locker);
+    return {members, static_cast<std::size_t>(std::max(count, 0))};
+}
+
+bool is_another_in_progress(TransactionId id) {
+    return TransactionIdIsInProgress(id) && !TransactionIdIsCurrentTransactionId(id);
+}
+
+// Whether it is this transaction alone, which has nothing to wait for: several of its savepoints,
+// ended ones among them, hold a row together.
 bool is_held_by_us(TupleTableSlot* slot) {
     const Holder holder = holder_of(slot);
-    return !holder.is_multiple && holder.is_locker &&
-           TransactionIdIsCurrentTransactionId(holder.id);
+    if (!holder.is_multiple) {
+        return holder.is_locker && TransactionIdIsCurrentTransactionId(holder.id);
+    }
+    return std::ranges::none_of(members_of(holder), is_another_in_progress, &MultiXactMember::xid);
 }
 
 TM_Result delete_version(Relation heap, ItemPointer row, CommandId command, bool wait) {
@@ -47,7 +63,7 @@ TM_Result delete_version(Relation heap, ItemPointer row, CommandId command, bool
 }
 
 void wait_for(TransactionId holder, Relation heap, TupleTableSlot* slot) {
-    if (TransactionIdIsInProgress(holder) && !TransactionIdIsCurrentTransactionId(holder)) {
+    if (is_another_in_progress(holder)) {
         XactLockTableWait(holder, heap, &slot->tts_tid, XLTW_Update);
     }
 }
@@ -127,10 +143,8 @@ void wait_for_row(Relation heap, TupleTableSlot* slot) {
         wait_for(holder.id, heap, slot);
         return;
     }
-    MultiXactMember* members = nullptr;
-    const int count = GetMultiXactIdMembers(holder.id, &members, false, holder.is_locker);
-    for (int i = 0; i < count; ++i) {
-        wait_for(members[i].xid, heap, slot);
+    for (const MultiXactMember& member : members_of(holder)) {
+        wait_for(member.xid, heap, slot);
     }
 }
 

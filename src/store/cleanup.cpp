@@ -288,10 +288,12 @@ CleanedDevices delete_devices_directly(DevicePurge& purge, Micros cutoff, Micros
         if (!device) {
             break;
         }
-        ++cleaned.looked_at;
+        // What is locked does not count, as it does not to SKIP LOCKED: others have their turn.
         const bool is_trusted = device->trusted_until > now;
         if (device->last_seen <= cutoff && !is_trusted && !device->sessions_end) {
-            cleaned.deleted += purge.delete_if_free() ? 1 : 0;
+            const int deleted = purge.delete_if_free() ? 1 : 0;
+            cleaned.deleted += deleted;
+            cleaned.looked_at += deleted;
             continue;
         }
         Micros next = device->last_seen;
@@ -301,7 +303,7 @@ CleanedDevices delete_devices_directly(DevicePurge& purge, Micros cutoff, Micros
         if (device->sessions_end) {
             next = std::max({next, earliest_next(cutoff), std::min(now, *device->sessions_end)});
         }
-        purge.put_off_if_free(next);
+        cleaned.looked_at += purge.put_off_if_free(next) ? 1 : 0;
     }
     return cleaned;
 }

@@ -19,7 +19,7 @@ namespace {
 // trigger too.
 bool has_say_in_deletions(Relation heap) {
     const TriggerDesc* triggers = heap->trigdesc;
-    return heap->rd_rules != nullptr ||
+    return heap->rd_rules != nullptr || heap->rd_rel->relforcerowsecurity ||
            (triggers != nullptr &&
             (triggers->trig_delete_before_row || triggers->trig_delete_after_row ||
              triggers->trig_delete_before_statement || triggers->trig_delete_after_statement));
@@ -90,6 +90,7 @@ std::optional<DevicePurge> DevicePurge::open(Micros cutoff) {
         return std::nullopt;
     }
     CheckCmdReplicaIdentity(devices->heap(), CMD_DELETE);
+    CheckCmdReplicaIdentity(devices->heap(), CMD_UPDATE);
     purge.snapshot_ = RegisterSnapshot(pg::fresh_snapshot());
     purge.scan_ = pg::IndexScan::open(devices->heap(), index, purge.snapshot_, 1);
     purge.sessions_scan_ = pg::IndexScan::open(purge.sessions_, sessions_index, purge.snapshot_, 2);
@@ -126,10 +127,10 @@ bool DevicePurge::delete_if_free() {
     return pg::delete_row_if_free(devices_.heap(), scan_.slot());
 }
 
-void DevicePurge::put_off_if_free(Micros purge_after) {
+bool DevicePurge::put_off_if_free(Micros purge_after) {
     pg::RowChange change;
     change.set(devices_column::purge_after, pg::time_value(purge_after));
-    (void)pg::update_row_if_free(devices_.heap(), scan_.slot(), change);
+    return pg::update_row_if_free(devices_.heap(), scan_.slot(), change) == pg::RowUpdate::updated;
 }
 
 void DevicePurge::close() {

@@ -53,9 +53,9 @@ class DevicePurge {
     std::optional<Device> next();
 
     /// Deletes the device that next() is at, or puts it off, unless another transaction holds or
-    /// has changed it.
+    /// has changed it; whether that was done.
     bool delete_if_free();
-    void put_off_if_free(Micros purge_after);
+    bool put_off_if_free(Micros purge_after);
 
     void close();
 

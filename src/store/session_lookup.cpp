@@ -95,6 +95,9 @@ SessionLookup::Writing SessionLookup::writing_at_commit() const {
                    ? Writing::not_at_all
                    : Writing::by_statement;
     }
+    if (!pg::can_publish_updates(heap_)) {
+        return Writing::not_at_all;
+    }
     const TupleConstr* constraints = RelationGetDescr(heap_)->constr;
     const bool is_checked = constraints != nullptr &&
                             (constraints->num_check > 0 || pg::has_generated_column(*constraints));

@@ -62,7 +62,7 @@ class SessionLookup {
         directly,     // without the executor
         by_statement, // a DBA added a trigger, a constraint or a generated column, or spread the
                       // table
-        not_at_all,   // a deferred trigger would no longer fire
+        not_at_all,   // a deferred trigger would no longer fire, or the executor would refuse
     };
     Writing writing_at_commit() const;
     TupleTableSlot* slot() const { return slot_; }

@@ -122,6 +122,22 @@ SELECT split_part(pg_temp.outcome(format('SELECT create_session(%L)', :'bob')), 
 ALTER TABLE users REPLICA IDENTITY DEFAULT;
 SELECT count(*) FROM create_session(:'bob');
 DROP PUBLICATION regress_publication;
+-- the same of sessions: what is asked for fails, activity is left out
+SELECT * FROM create_session(:'bob') \gset held_
+SET client_min_messages = error;
+CREATE PUBLICATION regress_publication FOR TABLE sessions;
+RESET client_min_messages;
+ALTER TABLE sessions REPLICA IDENTITY NOTHING;
+SET session_service.touch_interval = 0;
+SELECT count(*) FROM validate_session(:'held_token');
+SELECT last_activity_at = created_at AS left_out FROM sessions WHERE id = :'held_session_id';
+SELECT pg_temp.outcome(format('SELECT refresh_session(%L)', :'held_refresh_token'));
+SELECT pg_temp.outcome(format('SELECT touch_sessions(ARRAY[%L::uuid])', :'held_session_id'));
+ALTER TABLE sessions REPLICA IDENTITY DEFAULT;
+DROP PUBLICATION regress_publication;
+SELECT count(*) FROM validate_session(:'held_token');
+SELECT last_activity_at = created_at AS left_out FROM sessions WHERE id = :'held_session_id';
+RESET session_service.touch_interval;
 
 -- A known device is written only where the sign-in changes something of it, or no session keeps it.
 TRUNCATE users, devices, sessions, events;

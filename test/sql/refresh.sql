@@ -311,3 +311,15 @@ END $$;
 RESET session_service.refresh_grace;
 SELECT call, (pg_temp.salt_goes(call)).* FROM unnest(ARRAY['extend_session($1)', 'mark_mfa_verified($1)', 'clear_mfa_verified($1)',
     'set_session_scopes($1, ''{read}'')', 'set_session_metadata($1, ''{}'')', 'touch_sessions(ARRAY[$1])']) call;
+
+-- a row that several savepoints of the same transaction hold is held by nobody else
+SELECT * FROM create_session(gen_random_uuid()) \gset saved_
+SET statement_timeout = '1min';
+BEGIN;
+SELECT extend_session(:'saved_session_id') IS NOT NULL AS extended;
+SAVEPOINT a;
+SELECT count(*) FROM refresh_session(:'saved_refresh_token');
+ROLLBACK TO a;
+SELECT repeated FROM refresh_session(:'saved_refresh_token');
+COMMIT;
+RESET statement_timeout;
