@@ -165,7 +165,7 @@ bool has_columns(TupleDesc descriptor, std::span<const Column> columns) {
 // Whether the executor would run or check something as a row is written.
 bool needs_executor(Relation heap, bool is_checked) {
     const TupleConstr* constraints = RelationGetDescr(heap)->constr;
-    return heap->trigdesc != nullptr || heap->rd_rel->relhasrules ||
+    return heap->trigdesc != nullptr || heap->rd_rules != nullptr ||
            heap->rd_rel->relforcerowsecurity || heap->rd_rel->relispartition ||
            (constraints != nullptr &&
             ((is_checked && constraints->num_check > 0) || pg::has_generated_column(*constraints)));

@@ -60,8 +60,8 @@ class SessionLookup {
     /// How the row that find() is at may be updated as the transaction commits.
     enum class Writing : std::uint8_t {
         directly,     // without the executor
-        by_statement, // a DBA added a trigger, a constraint or a generated column, or spread the
-                      // table
+        by_statement, // a DBA added a trigger, a rule, a constraint or a generated column, or
+                      // spread the table
         not_at_all,   // a deferred trigger would no longer fire, or the executor would refuse
     };
     Writing writing_at_commit() const;

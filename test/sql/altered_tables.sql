@@ -65,6 +65,8 @@ CALL regress_altered.try('row triggers', 'CREATE TRIGGER regress_before BEFORE I
 CALL regress_altered.try('a statement trigger', 'CREATE TRIGGER regress_statement AFTER UPDATE ON session_service.sessions EXECUTE FUNCTION regress_altered.count()', 'DROP TRIGGER regress_statement ON session_service.sessions');
 CALL regress_altered.try('a deferred trigger', 'CREATE CONSTRAINT TRIGGER regress_deferred AFTER INSERT OR UPDATE ON session_service.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
     'DROP TRIGGER regress_deferred ON session_service.sessions');
+CALL regress_altered.try('a rule', 'CREATE RULE regress_rule AS ON UPDATE TO session_service.sessions WHERE new.last_activity_at > old.last_activity_at DO ALSO INSERT INTO regress_altered.counted VALUES (''rule'')',
+    'DROP RULE regress_rule ON session_service.sessions');
 CALL regress_altered.try('a table that refers to it', 'CREATE TABLE regress_altered.notes (session_id uuid, bucket smallint, FOREIGN KEY (session_id, bucket) REFERENCES session_service.sessions ON DELETE CASCADE)', 'DROP TABLE regress_altered.notes');
 CALL regress_altered.try('row-level security', 'ALTER TABLE session_service.sessions ENABLE ROW LEVEL SECURITY', 'ALTER TABLE session_service.sessions DISABLE ROW LEVEL SECURITY');
 CALL regress_altered.try('statistics and storage', 'CREATE STATISTICS regress_altered.s ON user_id, device_id FROM session_service.sessions; ALTER TABLE session_service.sessions SET (fillfactor = 50), ALTER metadata SET STORAGE EXTERNAL; ANALYZE session_service.sessions',
