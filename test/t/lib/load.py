@@ -138,7 +138,7 @@ class User:
 
 
 class Wrong(Exception):
-    """The server did something else than the contract says."""
+    """The server did something else than is documented."""
 
 
 def expect(is_right, what):
