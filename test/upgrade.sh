@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # pg_upgrade with living sessions, from one Debian release's PostgreSQL to the next one's:
-# `bash test/upgrade.sh [SUITE...]`, as root. Optional: no other script calls it.
+# `bash test/upgrade.sh [SUITE...]`, as root. Optional: only test/soak.sh calls it.
 #
 # For each suite (by default bookworm, trixie and forky, which have PostgreSQL 15, 17 and 18) it makes a
 # minimal Debian system with debootstrap, and installs the extension there. In the first, sessions in each

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The regression and isolation tests on a server with assertions, and again under valgrind, which sees what the
 # sanitizers do not: reads past what palloc gave, and bytes that nobody set. `bash test/valgrind.sh [TEST...]`.
-# Optional: no other script calls it. An hour or so, and 1 GB while it runs.
+# Optional: only test/soak.sh calls it. An hour or so, and 1 GB while it runs.
 #
 # The server is built from the source package of Debian's server, whose binaries have neither assertions nor
 # what tells valgrind of palloc. Arguments are regression tests, instead of all (under valgrind).

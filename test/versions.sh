@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds and tests with the PostgreSQL of other Debian releases: `bash test/versions.sh [SUITE...]`, as
-# root. Optional: no other script calls it.
+# root. Optional: only test/soak.sh calls it.
 #
 # For each suite (by default trixie, which has PostgreSQL 17, and forky, which has 18) it makes a minimal
 # Debian system with debootstrap, copies the tree there, and runs test/run.sh in it. The system has its
