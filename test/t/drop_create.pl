@@ -173,6 +173,7 @@ $node->safe_psql('postgres', 'DROP TABLE IF EXISTS old_held');
 $node->safe_psql('postgres', $anew);
 $node->safe_psql('postgres', 'CREATE TABLE outcomes (state text, count bigint)');
 $node->safe_psql('postgres', 'CREATE TABLE enough ()');
+$node->safe_psql('postgres', q{CREATE TABLE row_types AS SELECT oid FROM pg_class WHERE relkind = 'c' AND relnamespace = 'session_service'::regnamespace});
 my $work = q{
 	DO $$
 	DECLARE
@@ -193,7 +194,7 @@ my $work = q{
 				PERFORM session_service.revoke_all_user_sessions(md5((n % 7)::text)::uuid);
 				states := states || 'done'::text;
 			EXCEPTION WHEN OTHERS THEN
-				states := states || SQLSTATE;
+				states := states || CASE WHEN SQLSTATE LIKE 'XX%' THEN SQLERRM ELSE SQLSTATE END;
 			END;
 			COMMIT;
 		END LOOP;
@@ -205,12 +206,19 @@ my $times = extent(20, 1000);
 for (1 .. $times)
 {
 	$node->safe_psql('postgres', 'DROP EXTENSION session_service');
-	$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+	$node->safe_psql(
+		'postgres', q{
+		CREATE EXTENSION session_service;
+		INSERT INTO row_types SELECT oid FROM pg_class WHERE relkind = 'c' AND relnamespace = 'session_service'::regnamespace});
 }
 $node->safe_psql('postgres', 'INSERT INTO enough DEFAULT VALUES');
 $_->answer for @workers;
 my %outcomes = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT state, sum(count) FROM outcomes GROUP BY 1');
 my $done = delete $outcomes{done};
+# The server opens the row type of a function before it calls it, and locks it no sooner: waiting for its removal, it
+# says so in its own way.
+my %row_types = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT oid FROM row_types');
+delete @outcomes{ grep { /^could not open relation with OID (\d+)$/ && $row_types{$1} } keys %outcomes };
 # Missing, or dropped just now; a session of the tables before is dead in those after.
 is_deeply([ grep { !/^(42883|42P01|3F000|42704|P0001|40P01)$/ } sort keys %outcomes ], [], 'whoever works meanwhile is told that something is missing') or diag(explain(\%outcomes));
 cmp_ok($done, '>', 0, 'or is done');
