@@ -145,10 +145,6 @@ core::UserAgent agent_of(const DeviceDescription& description) {
     return core::describe_user_agent(view_or_empty(description.user_agent));
 }
 
-pg::Value column_of(const TupleTableSlot* row, devices_column::Number number) {
-    return {row->tts_values[number - 1], row->tts_isnull[number - 1]};
-}
-
 // Whether a device's row would keep this value if it were written: what is not given changes
 // nothing.
 bool keeps_value(pg::Value stored, pg::Value given) {
@@ -156,12 +152,12 @@ bool keeps_value(pg::Value stored, pg::Value given) {
            (!stored.isnull && pg::to_view(stored.value) == pg::to_view(given.value));
 }
 
-bool keeps(const TupleTableSlot* row, const DeviceDescription& description) {
-    return keeps_value(column_of(row, devices_column::user_agent), description.user_agent) &&
-           (DatumGetBool(column_of(row, devices_column::is_renamed).value) ||
-            keeps_value(column_of(row, devices_column::name), description.name)) &&
+bool keeps(const pg::IndexScan& device, const DeviceDescription& description) {
+    return keeps_value(device.get(devices_column::user_agent), description.user_agent) &&
+           (DatumGetBool(device.get(devices_column::is_renamed).value) ||
+            keeps_value(device.get(devices_column::name), description.name)) &&
            // The bytes of an inet of the same value are the same.
-           keeps_value(column_of(row, devices_column::ip_address), description.ip_address);
+           keeps_value(device.get(devices_column::ip_address), description.ip_address);
 }
 
 // The device of this identity if nothing of its row but the time of the last sign-in would change.
@@ -180,9 +176,8 @@ std::optional<core::Uuid> find_described_so(const UserKey& user,
     // cleanup and refreshes do to one shows in what is compared, or does not matter here.
     pg::IndexScan scan = table->scan_by_user(SnapshotSelf, keys);
     std::optional<core::Uuid> found;
-    const TupleTableSlot* row = scan.next(devices_column::user_agent);
-    if (row != nullptr && keeps(row, description)) {
-        found = pg::to_uuid(column_of(row, devices_column::id).value);
+    if (scan.next(devices_column::user_agent) != nullptr && keeps(scan, description)) {
+        found = pg::to_uuid(scan.get(devices_column::id).value);
     }
     scan.close();
     table->close();

@@ -90,8 +90,9 @@ std::optional<pg::RowUpdate> write_row(const PlainTable& table, const UserKey& u
     TupleTableSlot* row = scan.next(users_column::max_sessions);
     scan.end_scan(); // before the update, which may wait
     if (row != nullptr) {
-        if (!row->tts_isnull[users_column::max_sessions - 1]) {
-            claimed.max_sessions = DatumGetInt32(row->tts_values[users_column::max_sessions - 1]);
+        const pg::Value limit = scan.get(users_column::max_sessions);
+        if (!limit.isnull) {
+            claimed.max_sessions = DatumGetInt32(limit.value);
         }
         outcome = pg::update_row(table.heap(), row, {});
     }
