@@ -279,6 +279,11 @@ class Model:
         self.sessions[session.id] = changed
         return changed
 
+    def _change_in_use(self, session: Session, **values: Any) -> Session:
+        """A retry that comes too late as its session is written stays too late, should the grace be made longer."""
+        is_late = session.is_retry_over or not self._is_within_grace(session, self.now)
+        return self._change(session, is_retry_over=is_late, **values)
+
     def _sessions_of(self, user_id: str) -> list[Session]:
         return [session for session in self.sessions.values() if session.user_id == user_id]
 
@@ -356,13 +361,11 @@ class Model:
         """Records activity, unless the session is no longer active or has later activity."""
         if not session.is_active(self.now) or activity.at <= session.last_activity_at:
             return False
-        self._change(
+        self._change_in_use(
             session,
             last_activity_at=activity.at,
             ip_address=activity.ip_address or session.ip_address,
             expires_at=self._slid(session, activity.at),
-            # A retry that came too late once stays too late, should the grace be made longer.
-            is_retry_over=session.is_retry_over or not self._is_within_grace(session, self.now),
         )
         return True
 
@@ -614,7 +617,9 @@ class Model:
     # --- renewal
 
     def _is_within_grace(self, session: Session, at: int) -> bool:
-        return session.replaced_at is not None and at < session.replaced_at + self.settings["refresh_grace"]
+        """A call that began before the replacement waited for it; without a grace it comes too late all the same."""
+        grace = self.settings["refresh_grace"]
+        return session.replaced_at is not None and grace > 0 and at < session.replaced_at + grace
 
     @staticmethod
     def _shown_pair(session: Session, repeated: bool) -> list[dict]:
@@ -682,7 +687,7 @@ class Model:
             return [None]
         wanted = self.now + (by or min(session.own_expiry, self.settings["session_expiry"]))
         expires_at = max(session.expires_at, sooner(wanted, session.absolute_expires_at))
-        self._change(session, expires_at=expires_at)
+        self._change_in_use(session, expires_at=expires_at)
         return [expires_at]
 
     # --- revocation
@@ -832,7 +837,7 @@ class Model:
     def _mark(self, session: Session | None, method: str | None) -> list[bool]:
         if session is None:
             return [False]
-        self._change(session, mfa_verified_at=self.now, mfa_method=method)
+        self._change_in_use(session, mfa_verified_at=self.now, mfa_method=method)
         self._log("session.mfa_verified", session.user_id, session.id, session.device_id, method=method)
         return [True]
 
@@ -848,7 +853,7 @@ class Model:
     def _set(self, session_id: str, **values: Any) -> list[bool]:
         session = self._active(session_id)
         if session:
-            self._change(session, **values)
+            self._change_in_use(session, **values)
         return [session is not None]
 
     def clear_mfa_verified(self, session_id):
