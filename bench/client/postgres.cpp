@@ -1,10 +1,27 @@
 #include "client/postgres.hpp"
 
+#include <array>
+
 namespace bench {
 
 std::string Result::sqlstate() const {
     const char* state = PQresultErrorField(result_.get(), PG_DIAG_SQLSTATE);
     return state == nullptr ? "" : state;
+}
+
+std::uint64_t Result::integer(int row, int column) const {
+    const char* bytes = PQgetvalue(result_.get(), row, column);
+    std::uint64_t value = 0;
+    for (int i = 0; i < PQgetlength(result_.get(), row, column); ++i) {
+        value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    }
+    return value;
+}
+
+Parameter Result::parameter(int row, int column) const {
+    const bool is_null = PQgetisnull(result_.get(), row, column) == 1;
+    return {is_null ? nullptr : PQgetvalue(result_.get(), row, column),
+            PQgetlength(result_.get(), row, column)};
 }
 
 Connection::Connection(const std::string& database)
@@ -32,14 +49,31 @@ void Connection::prepare(const char* name, const char* sql) {
     (void)checked(PQprepare(connection_.get(), name, sql, 0, nullptr));
 }
 
-Result Connection::run_prepared(const char* name, const std::vector<const char*>& values) {
-    return checked(PQexecPrepared(connection_.get(), name, static_cast<int>(values.size()),
-                                  values.data(), nullptr, nullptr, 0));
+Result Connection::run_prepared(const char* name, std::initializer_list<Parameter> values) {
+    return checked(execute(name, values));
 }
 
-Result Connection::try_prepared(const char* name, const std::vector<const char*>& values) {
-    return Result(PQexecPrepared(connection_.get(), name, static_cast<int>(values.size()),
-                                 values.data(), nullptr, nullptr, 0));
+Result Connection::try_prepared(const char* name, std::initializer_list<Parameter> values) {
+    return Result(execute(name, values));
+}
+
+PGresult* Connection::execute(const char* name, std::initializer_list<Parameter> parameters) {
+    constexpr std::size_t most_parameters = 8;
+    std::array<const char*, most_parameters> values{};
+    std::array<int, most_parameters> lengths{};
+    std::array<int, most_parameters> formats{};
+    if (parameters.size() > most_parameters) {
+        throw Failure("too many parameters");
+    }
+    std::size_t count = 0;
+    for (const Parameter& parameter : parameters) {
+        values[count] = parameter.value;
+        lengths[count] = parameter.length;
+        formats[count] = parameter.format;
+        ++count;
+    }
+    return PQexecPrepared(connection_.get(), name, static_cast<int>(count), values.data(),
+                          lengths.data(), formats.data(), 1);
 }
 
 void Connection::begin_copy(const std::string& sql) {

@@ -16,13 +16,31 @@ struct Failure : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// What a statement gave.
+/// A parameter of a prepared statement, which must outlive the call.
+struct Parameter {
+    // NOLINTNEXTLINE(google-explicit-constructor): lists of parameters are lists of strings
+    Parameter(const char* text) : value(text) {}
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    Parameter(const std::string& text) : value(text.c_str()) {}
+    Parameter(const char* bytes, int size) : value(bytes), length(size), format(1) {}
+
+    const char* value;
+    int length = 0; // of a binary one
+    int format = 0; // 1: binary
+};
+
+/// What a statement gave: text where it was run(), binary where it was prepared.
 class Result {
   public:
     explicit Result(PGresult* result) : result_(result, PQclear) {}
 
     int rows() const { return PQntuples(result_.get()); }
+    /// A value of text, whichever the format.
     const char* text(int row, int column) const { return PQgetvalue(result_.get(), row, column); }
+    /// A binary integer.
+    std::uint64_t integer(int row, int column) const;
+    /// A binary value, to be given to another statement.
+    Parameter parameter(int row, int column) const;
     ExecStatusType status() const { return PQresultStatus(result_.get()); }
     std::string sqlstate() const;
 
@@ -40,9 +58,10 @@ class Connection {
     std::int64_t number(const std::string& sql) { return std::stoll(value(sql)); }
 
     void prepare(const char* name, const char* sql);
-    Result run_prepared(const char* name, const std::vector<const char*>& values);
+    /// With binary results, as drivers ask for them that know the types.
+    Result run_prepared(const char* name, std::initializer_list<Parameter> values);
     /// The same, where an error is what is wanted.
-    Result try_prepared(const char* name, const std::vector<const char*>& values);
+    Result try_prepared(const char* name, std::initializer_list<Parameter> values);
 
     /// COPY … FROM STDIN.
     void begin_copy(const std::string& sql);
@@ -52,6 +71,7 @@ class Connection {
     int backend_pid() const { return PQbackendPID(connection_.get()); }
 
   private:
+    PGresult* execute(const char* name, std::initializer_list<Parameter> parameters);
     Result checked(PGresult* result, ExecStatusType other = PGRES_TUPLES_OK);
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;

@@ -35,7 +35,7 @@ void probe_first_call(const std::string& database, int connections,
             Connection connection(database);
             const auto once = [&] {
                 const auto& ticket = tickets[static_cast<std::size_t>(i) % tickets.size()];
-                (void)connection.run_prepared("call", {(ticket.*value).c_str()});
+                (void)connection.run_prepared("call", {ticket.*value});
             };
             first.push_back(microseconds([&] {
                 connection.prepare("call", sql);

@@ -4,6 +4,8 @@
 #include "client/postgres.hpp"
 #include "client/redis.hpp"
 
+#include "core/hex.hpp"
+
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -53,7 +55,7 @@ class OfPostgres : public Drawing {
     Connection& connection() { return connection_; }
 
     /// Runs a prepared statement that must give one row.
-    Result one_row(const char* statement, const std::vector<const char*>& values) {
+    Result one_row(const char* statement, std::initializer_list<Parameter> values) {
         Result result = connection_.run_prepared(statement, values);
         if (result.rows() != 1) {
             throw Failure(std::string(statement) + ": " + std::to_string(result.rows()) + " rows");
@@ -73,62 +75,92 @@ class Validate : public OfPostgres {
         connection().prepare("validate", "SELECT * FROM session_service.validate_session($1)");
     }
     std::uint64_t once() override {
-        (void)one_row("validate", {draw().token.c_str()});
+        (void)one_row("validate", {draw().token});
         return 1;
     }
 };
 
-/// A call for `size` different tickets, neighbours in the file, which is in random order.
-template <std::size_t size>
-class Batch : public OfPostgres {
+/// An array of one dimension, as it is sent in binary.
+class BinaryArray {
   public:
-    using OfPostgres::OfPostgres;
+    explicit BinaryArray(std::uint32_t element_type) : element_type_(element_type) {}
 
-  protected:
-    /// The literal of an array of one field of them.
-    const std::string& draw_array(std::string Ticket::*field) {
-        array_ = "{";
-        for (const Ticket& ticket : draw_many(size)) {
-            array_ += array_.size() == 1 ? "" : ",";
-            array_ += ticket.*field;
+    void clear(std::size_t count) {
+        bytes_.clear();
+        for (const std::size_t number : {std::size_t{1}, std::size_t{0}, // dimensions, no nulls
+                                         std::size_t{element_type_}, count, std::size_t{1}}) {
+            add_number(number);
         }
-        array_ += "}";
-        return array_;
     }
+    void add(std::string_view element) {
+        add_number(element.size());
+        bytes_ += element;
+    }
+    Parameter parameter() const { return {bytes_.data(), static_cast<int>(bytes_.size())}; }
 
   private:
-    std::string array_;
+    void add_number(std::size_t number) {
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            bytes_ += static_cast<char>(number >> shift & 0xff);
+        }
+    }
+
+    std::uint32_t element_type_;
+    std::string bytes_;
 };
 
+std::string uuid_bytes(std::string text) {
+    std::erase(text, '-');
+    std::string bytes(text.size() / 2, '\0');
+    if (!core::hex_decode(text, {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()})) {
+        throw Failure("not a UUID");
+    }
+    return bytes;
+}
+
+constexpr std::uint32_t text_type = 25;
+constexpr std::uint32_t uuid_type = 2950;
+
+/// A call for `size` different tickets, neighbours in the file, which is in random order.
 template <std::size_t size>
-class ValidateMany : public Batch<size> {
+class ValidateMany : public OfPostgres {
   public:
-    ValidateMany(const std::string& database, const Client& client)
-        : Batch<size>(database, client) {
-        this->connection().prepare("validate",
-                                   "SELECT * FROM session_service.validate_sessions($1)");
+    ValidateMany(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("validate", "SELECT * FROM session_service.validate_sessions($1)");
     }
     std::uint64_t once() override {
-        const std::string& tokens = this->draw_array(&Ticket::token);
-        if (this->connection().run_prepared("validate", {tokens.c_str()}).rows() !=
+        tokens_.clear(size);
+        for (const Ticket& ticket : draw_many(size)) {
+            tokens_.add(ticket.token);
+        }
+        if (connection().run_prepared("validate", {tokens_.parameter()}).rows() !=
             static_cast<int>(size)) {
             throw Failure("validate_sessions: a token was refused");
         }
         return size;
     }
+
+  private:
+    BinaryArray tokens_{text_type};
 };
 
 template <std::size_t size>
-class Touch : public Batch<size> {
+class Touch : public OfPostgres {
   public:
-    Touch(const std::string& database, const Client& client) : Batch<size>(database, client) {
-        this->connection().prepare("touch", "SELECT session_service.touch_sessions($1)");
+    Touch(const std::string& database, const Client& client) : OfPostgres(database, client) {
+        connection().prepare("touch", "SELECT session_service.touch_sessions($1)");
     }
     std::uint64_t once() override {
-        const std::string& ids = this->draw_array(&Ticket::session_id);
+        ids_.clear(size);
+        for (const Ticket& ticket : draw_many(size)) {
+            ids_.add(uuid_bytes(ticket.session_id));
+        }
         // With several clients a row may be another's at that moment.
-        return std::stoull(this->one_row("touch", {ids.c_str()}).text(0, 0));
+        return one_row("touch", {ids_.parameter()}).integer(0, 0);
     }
+
+  private:
+    BinaryArray ids_{uuid_type};
 };
 
 class Refuse : public OfPostgres {
@@ -140,7 +172,7 @@ class Refuse : public OfPostgres {
         // One character off: nothing but the checksum is wrong.
         token_ = draw().token;
         token_.back() = token_.back() == 'A' ? 'B' : 'A';
-        if (connection().run_prepared("refuse", {token_.c_str()}).rows() != 0) {
+        if (connection().run_prepared("refuse", {token_}).rows() != 0) {
             throw Failure("a malformed token was accepted");
         }
         return 1;
@@ -158,9 +190,8 @@ class Create : public OfPostgres {
     }
     std::uint64_t once() override {
         const Ticket& ticket = draw();
-        (void)one_row("create", {ticket.user_id.c_str(), ticket.device_name.c_str(),
-                                 ticket.user_agent.c_str(), ticket.address.c_str(),
-                                 ticket.device_key.c_str()});
+        (void)one_row("create", {ticket.user_id, ticket.device_name, ticket.user_agent,
+                                 ticket.address, ticket.device_key});
         return 1;
     }
 };
@@ -192,7 +223,7 @@ class Refresh : public Spending {
     }
     std::uint64_t once() override {
         std::string& token = draw_own();
-        token = one_row("refresh", {token.c_str()}).text(0, 3);
+        token = one_row("refresh", {token}).text(0, 3);
         return 1;
     }
 };
@@ -210,7 +241,7 @@ class Select : public OfPostgres {
                       "AND (idle_expires_at IS NULL OR idle_expires_at > now())");
     }
     std::uint64_t once() override {
-        (void)one_row("select", {draw().session_id.c_str()});
+        (void)one_row("select", {draw().session_id});
         return 1;
     }
 };
@@ -222,7 +253,7 @@ class SelectOne : public OfPostgres {
         connection().prepare("one", "SELECT $1::text");
     }
     std::uint64_t once() override {
-        (void)one_row("one", {draw().token.c_str()});
+        (void)one_row("one", {draw().token});
         return 1;
     }
 };
@@ -234,7 +265,7 @@ class PlpgsqlValidate : public OfPostgres {
         connection().prepare("validate", "SELECT * FROM plpgsql.validate_session($1)");
     }
     std::uint64_t once() override {
-        (void)one_row("validate", {draw().token.c_str()});
+        (void)one_row("validate", {draw().token});
         return 1;
     }
 };
@@ -266,8 +297,8 @@ class OriginalValidate : public OfPostgres {
     }
     std::uint64_t once() override {
         const std::string hash = sha256_hex(draw().peer_token);
-        const Result session = one_row("find", {hash.c_str()});
-        (void)connection().run_prepared("touch", {session.text(0, 0)});
+        const Result session = one_row("find", {hash});
+        (void)connection().run_prepared("touch", {session.parameter(0, 0)});
         return 1;
     }
 };
@@ -291,16 +322,15 @@ class OriginalCreate : public OfPostgres {
     }
     std::uint64_t once() override {
         const Ticket& ticket = draw();
-        (void)one_row("count", {ticket.user_id.c_str()});
+        (void)one_row("count", {ticket.user_id});
         const std::string token_hash = sha256_hex(random_hex());
         const std::string refresh_hash = sha256_hex(random_hex());
-        (void)one_row("insert", {ticket.user_id.c_str(), token_hash.c_str(), refresh_hash.c_str(),
-                                 ticket.address.c_str(), ticket.user_agent.c_str(),
-                                 ticket.device_name.c_str(), "{read,write}"});
+        (void)one_row("insert", {ticket.user_id, token_hash, refresh_hash, ticket.address,
+                                 ticket.user_agent, ticket.device_name, "{read,write}"});
         if (gauge_) {
             (void)one_row("count_all", {});
         } else {
-            (void)one_row("count", {ticket.user_id.c_str()});
+            (void)one_row("count", {ticket.user_id});
         }
         return 1;
     }
@@ -323,13 +353,13 @@ class OriginalRefresh : public Spending {
     std::uint64_t once() override {
         std::string& token = draw_own();
         const std::string hash = sha256_hex(token);
-        const Result old = one_row("find", {hash.c_str()});
+        const Result old = one_row("find", {hash});
         const std::string session_hash = sha256_hex(random_hex());
         const std::string next = random_hex();
         const std::string next_hash = sha256_hex(next);
-        (void)one_row("insert", {old.text(0, 1), session_hash.c_str(), next_hash.c_str(),
-                                 old.text(0, 4), old.text(0, 5), old.text(0, 6), old.text(0, 7)});
-        (void)connection().run_prepared("revoke", {old.text(0, 0)});
+        (void)one_row("insert", {old.parameter(0, 1), session_hash, next_hash, old.parameter(0, 4),
+                                 old.parameter(0, 5), old.parameter(0, 6), old.parameter(0, 7)});
+        (void)connection().run_prepared("revoke", {old.parameter(0, 0)});
         token = next;
         return 1;
     }
