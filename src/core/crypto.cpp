@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 
+#include <openssl/conf.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -18,8 +19,27 @@ namespace {
 // the process. Plain pointers: a failed fetch leaves them null and the next call tries again, and a
 // fork inherits them as they are. A backend has one thread.
 EVP_MD* sha256_algorithm = nullptr;
+EVP_MD* sha1_algorithm = nullptr;
 EVP_MD_CTX* sha256_context = nullptr;
 EVP_KDF* hkdf_algorithm = nullptr;
+
+// Where the algorithms come from: null is libcrypto's default. It keeps what it could not find for
+// want of memory as something that does not exist, so after a failure all is fetched anew in a
+// library context of our own, which knows nothing yet.
+OSSL_LIB_CTX* library_context = nullptr;
+bool is_library_context_spoilt = false;
+
+void forget_algorithms() noexcept {
+    EVP_MD_CTX_free(sha256_context);
+    sha256_context = nullptr;
+    EVP_MD_free(sha256_algorithm);
+    sha256_algorithm = nullptr;
+    EVP_MD_free(sha1_algorithm);
+    sha1_algorithm = nullptr;
+    EVP_KDF_free(hkdf_algorithm);
+    hkdf_algorithm = nullptr;
+    is_library_context_spoilt = true;
+}
 
 /// Throws for a failure of libcrypto. Its report tells memory from the rest, but not everywhere:
 /// some of its constructors report only that they failed. So errno, which malloc sets, is asked as
@@ -30,19 +50,42 @@ EVP_KDF* hkdf_algorithm = nullptr;
     while (const unsigned long error = ERR_get_error()) {
         out_of_memory = out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
     }
+    forget_algorithms();
     if (out_of_memory) {
         throw std::bad_alloc();
     }
     throw CryptoError(what);
 }
 
-void prepare_sha256() {
-    if (sha256_algorithm == nullptr) {
-        sha256_algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-        if (sha256_algorithm == nullptr) {
-            throw_failure("SHA-256 is not available");
+/// The context to fetch from; null is the default one.
+OSSL_LIB_CTX* fresh_library_context() {
+    if (is_library_context_spoilt) {
+        OSSL_LIB_CTX_free(library_context);
+        library_context = OSSL_LIB_CTX_new();
+        // Configured as the default one is, so that what the system prescribes holds there as well.
+        if (library_context == nullptr ||
+            CONF_modules_load_file_ex(library_context, nullptr, nullptr,
+                                      CONF_MFLAGS_DEFAULT_SECTION |
+                                          CONF_MFLAGS_IGNORE_MISSING_FILE) != 1) {
+            throw_failure("libcrypto cannot be set up");
+        }
+        is_library_context_spoilt = false;
+    }
+    return library_context;
+}
+
+/// Fetches a digest once.
+void prepare_digest(EVP_MD*& algorithm, const char* name) {
+    if (algorithm == nullptr) {
+        algorithm = EVP_MD_fetch(fresh_library_context(), name, nullptr);
+        if (algorithm == nullptr) {
+            throw_failure("a digest is not available");
         }
     }
+}
+
+void prepare_sha256() {
+    prepare_digest(sha256_algorithm, "SHA256");
     if (sha256_context == nullptr) {
         sha256_context = EVP_MD_CTX_new();
         if (sha256_context == nullptr) {
@@ -63,7 +106,7 @@ using KdfContext = std::unique_ptr<EVP_KDF_CTX, KdfContextDeleter>;
 
 KdfContext new_hkdf_context() {
     if (hkdf_algorithm == nullptr) {
-        hkdf_algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
+        hkdf_algorithm = EVP_KDF_fetch(fresh_library_context(), "HKDF", nullptr);
         if (hkdf_algorithm == nullptr) {
             throw_failure("HKDF is not available");
         }
@@ -99,12 +142,13 @@ Digest sha256(Bytes data) {
 
 std::array<std::uint8_t, 20> sha1_of(Bytes first, Bytes second) {
     errno = 0;
+    prepare_digest(sha1_algorithm, "SHA1");
     const DigestContext context(EVP_MD_CTX_new());
     if (context == nullptr) {
         throw_failure("a digest cannot be set up");
     }
     std::array<std::uint8_t, 20> digest{};
-    if (EVP_DigestInit_ex2(context.get(), EVP_sha1(), nullptr) != 1 ||
+    if (EVP_DigestInit_ex2(context.get(), sha1_algorithm, nullptr) != 1 ||
         EVP_DigestUpdate(context.get(), first.data(), first.size()) != 1 ||
         EVP_DigestUpdate(context.get(), second.data(), second.size()) != 1 ||
         EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
