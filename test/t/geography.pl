@@ -7,7 +7,9 @@ use warnings;
 use File::Copy ();
 use MaxMind::DB::Writer::Tree;
 use Test::More;
+use Time::HiRes ();
 
+use Client;
 use SessionNode;
 
 my $node = SessionNode->new('geography');
@@ -215,20 +217,23 @@ SKIP:
 		'a file that is replaced, and a setting that is changed, count at the next use; what was mapped before goes');
 	is($trouble, '', 'and says nothing');
 
-	# Another connection sees a change of the configuration.
-	($output, $trouble) = script(
-		qq{
-		$some;
-		ALTER SYSTEM SET session_service.geoip_database = '$other';
-		SELECT pg_reload_conf() \\g /dev/null
-		-- A connection reads it between two statements.
-		\\! sleep 1
-		SELECT 1 \\g /dev/null
-		$some;
-		ALTER SYSTEM SET session_service.geoip_database = '$database';
-		SELECT pg_reload_conf() \\g /dev/null
-	});
-	is($output, "$known\n$delft", 'a reload of the configuration does in an open connection');
+	# A connection that is open reads a change of the configuration between two statements, once it is told.
+	my $open = Client->new($node);
+	is($open->ask($some), $known, 'a place in an open connection');
+	for my $change ([ $other, $delft, 'a reload of the configuration does' ], [ $database, $known, 'and so does the next one' ])
+	{
+		my ($path, $expected, $what) = @$change;
+		query("ALTER SYSTEM SET session_service.geoip_database = '$path'");
+		query('SELECT pg_reload_conf()');
+		my $asked = 0;
+		until ($open->ask('SHOW session_service.geoip_database') eq $path)
+		{
+			die 'the open connection is not told' if ++$asked > 6000;
+			Time::HiRes::usleep(10_000);
+		}
+		is($open->ask($some), $expected, "$what in an open connection");
+	}
+	$open->close;
 
 	query('CREATE ROLE application LOGIN');
 	query("SELECT session_service.grant_access('application', 'application')");
