@@ -59,11 +59,7 @@ need_stage() {
         need valgrind command -v valgrind
         ;;
     drivers)
-        need python3 test -x /usr/bin/python3
-        need python3-psycopg /usr/bin/python3 -c 'import psycopg'
-        need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
-        need nodejs command -v node
-        need npm command -v npm
+        need_drivers
         ;;
     web)
         need nodejs command -v node
@@ -226,12 +222,6 @@ stage_sanitize() {
     stop_cluster
     check "no report of a sanitizer" print_reports "$WORKSPACE"
     return "$status"
-}
-
-show_diffs() {
-    [ ! -e "$1" ] || { echo "--- $1"; head -n 400 "$1"; }
-    echo "--- the end of the server's log"
-    tail -n 40 "$WORKSPACE/log/cluster.log"
 }
 
 # One cluster serves all stages that need no other; a crash in one stage is not the next one's.

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The regression and isolation tests on a server with assertions, and again under valgrind, which sees what the
-# sanitizers do not: reads past what palloc gave, and bytes that nobody set. `bash test/valgrind.sh [TEST...]`.
-# Optional: only test/soak.sh calls it. An hour or so, and 1 GB while it runs.
+# The regression and isolation tests and the drivers' on a server with assertions, and again under valgrind, which
+# sees what the sanitizers do not: reads past what palloc gave, and bytes that nobody set.
+# `bash test/valgrind.sh [TEST...]`. Optional: only test/soak.sh calls it. An hour or so, and 1 GB while it runs.
 #
 # The server is built from the source package of Debian's server, whose binaries have neither assertions nor
 # what tells valgrind of palloc. Arguments are regression tests, instead of all (under valgrind).
 #
 #   SERVER     a directory to keep that server in for the next time (default: a temporary one, removed)
 #
-# Skipped, with the reason, where valgrind or what builds a server is missing, or the source cannot be had. The
-# exit status is 0 where every test passed and nothing was reported, 77 where it was skipped.
+# Skipped, with the reason, where valgrind or what builds a server is missing, or the source cannot be had; the
+# drivers alone, where one of them is missing. The exit status is 0 where every test passed and nothing was
+# reported, 77 where all was skipped.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -80,6 +81,29 @@ build_server() (
 
 # --- the inner run, in a workspace
 
+# counted PART FILTER COMMAND...: one part of the tests, and how many of them passed, as FILTER reads what the command
+# prints. Fails where one failed, or none passed.
+counted() {
+    local part=$1 filter=$2 log=$WORKSPACE/log/$1.log status=0 passed failed
+    shift 2
+    "$@" 2>&1 | tee "$log" || status=1
+    passed=$("$filter" <"$log" | grep -c '^pass' || true)
+    failed=$("$filter" <"$log" | grep -c '^fail' || true)
+    echo "$part under valgrind: $passed passed, $failed failed"
+    "$filter" <"$log" | sed -n -e 's/^skip /    skipped: /p' -e 's/^fail /    failed: /p'
+    [ "$status" -eq 0 ] && [ "$passed" -gt 0 ] && [ "$failed" -eq 0 ]
+}
+
+# Each process has a file, which is empty where nothing was found. Fails where something was, or nothing was watched.
+count_reports() {
+    local processes reports
+    processes=$(find "$WORKSPACE/reports" -type f | wc -l)
+    reports=$(find "$WORKSPACE/reports" -type f -size +0 | wc -l)
+    echo "$processes processes under valgrind, $reports with a report"
+    find "$WORKSPACE/reports" -type f -size +0 -exec cat {} + | head -n 400
+    [ "$processes" -gt 0 ] && [ "$reports" -eq 0 ]
+}
+
 run_under_valgrind() {
     local status=0
     build_extension
@@ -92,14 +116,20 @@ run_under_valgrind() {
     export PGCTLTIMEOUT=600
     start_cluster
     trap 'stop_cluster || true' EXIT
-    make -s installcheck ISOLATION= ${1:+REGRESS="$*"} || { status=1; head -n 400 regression.diffs; }
-    [ $# -gt 0 ] || make -s installcheck REGRESS= || { status=1; head -n 400 output_iso/regression.diffs; }
+    counted regress results_from_pg_regress make -s installcheck ISOLATION= ${1:+REGRESS="$*"} ||
+        { status=1; show_diffs regression.diffs; }
+    if [ $# -eq 0 ]; then
+        counted isolation results_from_pg_regress make -s installcheck REGRESS= ||
+            { status=1; show_diffs output_iso/regression.diffs; }
+        if [ -n "$missing_drivers" ]; then
+            echo "drivers under valgrind: skipped, for want of $missing_drivers"
+        else
+            counted drivers results_from_tap bash test/drivers/run.sh || status=1
+        fi
+    fi
     # Fast, so that processes under valgrind end as they should.
     "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -s -w -m fast stop
-    # Each process has a file, which is empty where nothing was found.
-    echo "$(find "$WORKSPACE/reports" -type f | wc -l) processes under valgrind, $(find "$WORKSPACE/reports" -type f -size +0 | wc -l) with a report"
-    find "$WORKSPACE/reports" -type f -size +0 -exec cat {} + | head -n 400
-    [ -z "$(find "$WORKSPACE/reports" -type f -size +0)" ] || status=1
+    count_reports || status=1
     return "$status"
 }
 
@@ -110,6 +140,9 @@ if [ "${1:-}" = --in-workspace ]; then
 fi
 
 check_requirements
+missing_packages=()
+need_drivers
+export missing_drivers=${missing_packages[*]}
 remove_all() {
     remove_workspace
     [ -z "${temporary:-}" ] || rm -rf --one-file-system "$temporary"
@@ -128,7 +161,10 @@ export PG_CONFIG=$server/server/bin/pg_config
 
 echo "--- with assertions"
 status=0
-[ $# -gt 0 ] || bash "$top/test/run.sh" regress isolation || status=1
+# Nothing is installed for it.
+stages=(regress isolation)
+[ -n "$missing_drivers" ] || stages+=(drivers)
+[ $# -gt 0 ] || bash "$top/test/run.sh" "${stages[@]}" || status=1
 echo "--- under valgrind"
 make_workspace "$top"
 run_in_workspace test/valgrind.sh --in-workspace "$@" || status=1

@@ -21,6 +21,15 @@ need_build() {
     choose_server
 }
 
+# What test/drivers/run.sh needs besides.
+need_drivers() {
+    need python3 test -x /usr/bin/python3
+    need python3-psycopg /usr/bin/python3 -c 'import psycopg'
+    need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+    need nodejs command -v node
+    need npm command -v npm
+}
+
 # Whether `$1` is the pg_config of a server that extensions can be built for and that can run here.
 is_complete_server() {
     local bindir pgxs

@@ -23,3 +23,10 @@ results_from_googletest() {
 results_from_fuzzers() {
     sed -nE -e 's/^([a-z0-9_]+): ([0-9]+ inputs), nothing found$/pass \1\ncounted \1: \2/p' -e 's/^([a-z0-9_]+): an input fails$/fail \1/p'
 }
+
+# In a workspace: what pg_regress found to differ, and what the server said last.
+show_diffs() {
+    [ ! -e "$1" ] || { echo "--- $1"; head -n 400 "$1"; }
+    echo "--- the end of the server's log"
+    tail -n 40 "$WORKSPACE/log/cluster.log"
+}
