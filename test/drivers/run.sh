@@ -36,7 +36,7 @@ PGDATABASE_OF_CALLER=${PGDATABASE:-postgres}
 drop_database 2>/dev/null || true
 trap drop_database EXIT
 sql "CREATE DATABASE $database"
-export PGDATABASE=$database PYTHONDONTWRITEBYTECODE=1
+export PGDATABASE=$database PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/../t/lib
 psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION session_service'
 
 # Debian's Python, which has Debian's packages, whatever else is in the PATH.

@@ -8,9 +8,10 @@ use Test::More;
 use Crash;
 use Extent;
 use Load;
+use PythonTest;
 use SessionNode;
 
-plan skip_all => 'needs psycopg' unless Load::is_available();
+PythonTest::need();
 
 # Of each mix and each kind of crash.
 my $rounds = extent(1, 17);

@@ -10,9 +10,10 @@ use Crash;
 use Extent;
 use FullDisk;
 use Load;
+use PythonTest;
 use SessionNode;
 
-plan skip_all => 'needs psycopg' unless Load::is_available();
+PythonTest::need();
 
 my $rounds = extent(1, 25);
 my ($acknowledged, $refused, $stops, $in_doubt) = (0, 0, 0, 0);

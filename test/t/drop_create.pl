@@ -9,6 +9,7 @@ use Client;
 use EveryFunction;
 use Extent;
 use HeldSessions;
+use PythonTest;
 use SessionNode;
 
 my $node = SessionNode->new('again');
@@ -110,8 +111,8 @@ like(outcome($client{prepared}, 'ALTER EXTENSION session_service SET SCHEMA publ
 
 SKIP:
 {
-	my $python = '/usr/bin/python3';
-	skip 'needs psycopg', 1 if system($python, '-c', 'import psycopg') != 0;
+	my $why_not = PythonTest::why_not();
+	skip $why_not, 1 if $why_not;
 	my $program = PostgreSQL::Test::Utils::tempdir() . '/prepared.py';
 	PostgreSQL::Test::Utils::append_to_file($program, <<'PYTHON');
 import sys, psycopg
@@ -134,7 +135,7 @@ other.execute("UPDATE held SET token = c.token FROM (SELECT c.token FROM session
 answers.append(run())
 print(*answers)
 PYTHON
-	my ($stdout, $stderr) = PostgreSQL::Test::Utils::run_command([ $python, $program, $node->connstr('postgres') ]);
+	my ($stdout, $stderr) = PostgreSQL::Test::Utils::run_command([ $PythonTest::python, $program, $node->connstr('postgres') ]);
 	is($stdout, '8 8 8 8 8 8 8 42883 0 1', 'statements that a driver prepared') or diag($stderr);
 }
 $node->safe_psql('postgres', 'DROP TABLE IF EXISTS old_held');

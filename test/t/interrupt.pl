@@ -10,9 +10,10 @@ use Test::More;
 use Crash;
 use Extent;
 use Load;
+use PythonTest;
 use SessionNode;
 
-plan skip_all => 'needs psycopg' unless Load::is_available();
+PythonTest::need();
 
 my $rounds = extent(4, 200);
 

@@ -12,10 +12,10 @@ use Test::More;
 
 use Extent;
 use PostgreSQL::Test::Utils qw(slurp_file);
+use PythonTest;
 use SessionNode;
 
-my $python = '/usr/bin/python3';
-plan skip_all => 'needs psycopg' if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+PythonTest::need();
 
 my $node = SessionNode->new('canary');
 $node->init;
@@ -157,7 +157,7 @@ sub calls
 	my ($stdout, $stderr) = ('', '');
 	{
 		local $ENV{PGOPTIONS} = $options;
-		IPC::Run::run([ $python, 'test/t/log_canary.py', $node->connstr('postgres'), $what ], '>', \$stdout, '2>', \$stderr,
+		IPC::Run::run([ $PythonTest::python, 'test/t/log_canary.py', $node->connstr('postgres'), $what ], '>', \$stdout, '2>', \$stderr,
 			IPC::Run::timeout(120));
 	}
 	BAIL_OUT($stderr) if $stdout eq '';

@@ -8,12 +8,12 @@ use Test::More;
 
 use Extent;
 use PostgreSQL::Test::Utils ();
+use PythonTest;
 use SessionNode;
 
-my $python = '/usr/bin/python3';
 my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 plan skip_all => 'needs libfaketime' unless $library;
-plan skip_all => 'needs psycopg' if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+PythonTest::need();
 
 # Another seed for each long run; MODEL_SEED makes one again.
 my $seed = $ENV{MODEL_SEED} // extent(1, time);
@@ -45,7 +45,7 @@ log_min_messages = fatal
 	$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 	my $driver = { node => $node, name => $name, output => '' };
 	$driver->{process} = IPC::Run::start(
-		[ $python, "test/model/$name.py", $node->connstr('postgres'), $clock_file, $seed, $count, $seconds ],
+		[ $PythonTest::python, "test/model/$name.py", $node->connstr('postgres'), $clock_file, $seed, $count, $seconds ],
 		'>', \$driver->{output}, '2>&1');
 	return $driver;
 }

@@ -1,7 +1,8 @@
-"""Tests as plain functions, reported as TAP."""
+"""Tests as plain functions, reported as TAP (test/t/lib/tap_output.py)."""
 
-import sys
 import traceback
+
+from tap_output import done, ok
 
 _tests = []
 
@@ -14,18 +15,11 @@ def test(function):
 
 def run(driver):
     """Runs all tests, each whatever became of the others, and exits."""
-    failed = 0
-    for number, function in enumerate(_tests, 1):
-        name = f"{driver}: {function.__doc__}"
+    for function in _tests:
+        trouble = None
         try:
             function()
         except BaseException:
-            failed += 1
-            print(f"not ok {number} - {name}")
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}")
-        else:
-            print(f"ok {number} - {name}")
-        sys.stdout.flush()
-    print(f"1..{len(_tests)}")
-    sys.exit(1 if failed else 0)
+            trouble = traceback.format_exc()
+        ok(trouble is None, f"{driver}: {function.__doc__}", trouble)
+    done()

@@ -22,16 +22,12 @@ use IPC::Run;
 use JSON::PP;
 
 use PostgreSQL::Test::Utils ();
-
-my $python = '/usr/bin/python3';
+use PythonTest;
 
 # The usual mix
 our %usual = (
 	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3,
 	validate => 6, change => 2, end => 5, delete => 0.2);
-
-# Whether the clients can run here.
-sub is_available { return system("$python -c 'import psycopg' 2>/dev/null") == 0; }
 
 # What load.py expects of the server.
 sub configuration
@@ -80,7 +76,7 @@ sub new
 	$self->{timer} = IPC::Run::timer(900);
 	local $ENV{PYTHONDONTWRITEBYTECODE} = 1;
 	$self->{program} = IPC::Run::start(
-		[ $python, dirname(__FILE__) . '/load.py', $argument ],
+		[ $PythonTest::python, dirname(__FILE__) . '/load.py', $argument ],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr}, $self->{timer});
 	return $self;
 }

@@ -1,5 +1,9 @@
-# A test that is a Python program, run against a server that this starts: Python has binary parameters, and
-# values that psql cannot write.
+# Programs in Python: it has binary parameters, and values that psql cannot write.
+#
+#   PythonTest::need();                       # skips the whole test where they cannot run
+#   IPC::Run::run([ $PythonTest::python, … ]);
+#
+# A test that is such a program, run against a server that this starts:
 #
 #   PythonTest::run('argument_values', conf => '…', arguments => [ '…' ]);
 #
@@ -15,12 +19,25 @@ use Test::More ();
 use SessionNode;
 
 # As Debian's package python3-psycopg is for Debian's Python.
-my $python = '/usr/bin/python3';
+our $python = '/usr/bin/python3';
+
+# Why programs cannot run here, or undef.
+sub why_not
+{
+	return system("$python -c 'import psycopg' 2>/dev/null") == 0 ? undef : 'needs psycopg';
+}
+
+sub need
+{
+	my $why_not = why_not();
+	Test::More::plan(skip_all => $why_not) if $why_not;
+	return;
+}
 
 sub run
 {
 	my ($name, %options) = @_;
-	Test::More::plan(skip_all => 'needs psycopg') if system("$python -c 'import psycopg' 2>/dev/null") != 0;
+	need();
 
 	my $node = SessionNode->new($name);
 	$node->init;
