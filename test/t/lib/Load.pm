@@ -12,6 +12,9 @@
 #   reconnects   a client that loses its connection goes on, after it has compared
 #   interrupts   statements are cancelled, backends terminated, connections dropped at random moments
 #   mix          weights of the operations, other than the usual ones
+#
+# What is drawn at random follows from a seed, which is printed; LOAD_SEED makes it again. How the clients' calls meet
+# does not.
 package Load;
 
 use strict;
@@ -20,6 +23,7 @@ use warnings;
 use File::Basename qw(dirname);
 use IPC::Run;
 use JSON::PP;
+use Test::More ();
 
 use PostgreSQL::Test::Utils ();
 use PythonTest;
@@ -28,6 +32,11 @@ use PythonTest;
 our %usual = (
 	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3,
 	validate => 6, change => 2, end => 5, delete => 0.2);
+
+# Each of a program's loads has a seed that follows from this one, and so has what the program itself draws.
+my $seed = $ENV{LOAD_SEED} // int rand 1_000_000;
+my $loads = 0;
+srand $seed;
 
 # What load.py expects of the server.
 sub configuration
@@ -63,13 +72,14 @@ sub new
 {
 	my ($class, $node, %options) = @_;
 	my $self = bless { stdin => '', stdout => '', stderr => '' }, $class;
+	Test::More::note("LOAD_SEED=$seed, load " . ++$loads);
 	my $conninfo = join ' ', map { "$_->[0]=$_->[1]" } [ host => $node->host ], [ port => $node->port ], [ dbname => 'postgres' ];
 	my $argument = encode_json(
 		{
 			conninfo => $conninfo,
 			admin => scalar(getpwuid $<),
 			clients => 16,
-			seed => int rand 1_000_000,
+			seed => $seed + $loads,
 			mix => \%usual,
 			%options
 		});
@@ -92,9 +102,10 @@ sub command
 		$self->{program}->pump;
 	}
 	$self->{timer}->reset;
-	my $line = $self->{stdout};
+	my $told = decode_json($self->{stdout});
 	$self->{stdout} = '';
-	return decode_json($line);
+	die "load.py: $told->{stuck}\n" if $told->{stuck};
+	return $told;
 }
 
 sub start { my ($self) = @_; return $self->command('start'); }

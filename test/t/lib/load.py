@@ -27,6 +27,7 @@ USERS = 3  # of each client
 SESSIONS = 30  # of a user, before it is deleted
 EVICTED = "Session limit exceeded"
 REUSED = "Refresh token reuse"
+PATIENCE = 300  # seconds without an answer
 
 
 class Failed(Exception):
@@ -141,6 +142,10 @@ class Wrong(Exception):
     """The server did something else than is documented."""
 
 
+class Stuck(Exception):
+    """Nothing moves any more."""
+
+
 def expect(is_right, what):
     if not is_right:
         raise Wrong(what)
@@ -174,8 +179,8 @@ class Operation:
 
 
 class Create(Operation):
-    def __init__(self, user):
-        device = random.choice(["NULL", "'phone'", "'laptop'", "'tablet'"])
+    def __init__(self, user, dice):
+        device = dice.choice(["NULL", "'phone'", "'laptop'", "'tablet'"])
         super().__init__(f"SELECT * FROM session_service.create_session({literal(user.id)}, device_key => {device})", user)
 
     def check(self, rows):
@@ -480,6 +485,7 @@ class Client(threading.Thread):
         self.counts = Counter()
         self.problems = []
         self.turn = 0  # the run in which it works, or has lost its connection
+        self.asking = ""  # what it does at this moment
         self.is_idle = threading.Event()
         self.is_idle.set()
 
@@ -525,6 +531,7 @@ class Client(threading.Thread):
                 self.settle_alone(pid)
 
     def connect(self):
+        self.asking = "connecting"
         kind = CONNECTIONS[self.number % len(CONNECTIONS)]
         level = self.random.choice(LEVELS).replace(" ", "\\\\ ")
         options = f"{kind.get('options', '')} -c default_transaction_isolation={level}"
@@ -551,6 +558,7 @@ class Client(threading.Thread):
             return
         names = [name for name, way in WAYS.items() if None not in way.before or self.live_with("token")]
         name = self.random.choices(names, [WEIGHTS.get(n, 1) for n in names])[0]
+        self.asking = f"{operation.name()}, {name}"
         if self.load.interrupts and self.random.random() < 0.3:
             self.set_timeout()
         try:
@@ -656,7 +664,7 @@ class Client(threading.Thread):
         return self.random.choice(found) if found else None
 
     def choose_create(self, user):
-        return Create(user)
+        return Create(user, self.random)
 
     def choose_shared(self, user):
         return CreateShared(self.random.choice(self.load.shared), self)
@@ -739,6 +747,7 @@ class Client(threading.Thread):
 
     def settle_alone(self, pid):
         """After it lost its own connection only: once what was under way there has ended."""
+        self.asking = "comparing"
         connection = Connection(self.load.admin)
         deadline = time.monotonic() + 120
         under_way = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND application_name = 'load'"
@@ -822,19 +831,20 @@ class Interrupter(threading.Thread):
     def __init__(self, load):
         super().__init__(daemon=True)
         self.load = load
+        self.random = random.Random(f"{load.seed} interrupter")
         self.counts = Counter()
 
     def run(self):
         connection = Connection(self.load.admin)
         while True:
             self.load.is_running.wait()
-            function = "pg_terminate_backend" if random.random() < 0.1 else "pg_cancel_backend"
+            function = "pg_terminate_backend" if self.random.random() < 0.1 else "pg_cancel_backend"
             done = connection.ask(
                 f"SELECT {function}(pid) FROM pg_stat_activity "
                 "WHERE application_name = 'load' AND state = 'active' ORDER BY random() LIMIT 1"
             )
             self.counts[function] += len(done)
-            time.sleep(random.random() * 0.01)
+            time.sleep(self.random.random() * 0.01)
 
 
 class Load:
@@ -874,19 +884,44 @@ class Load:
     def wait(self, operations):
         """Until so many more operations are answered, or every client has stopped."""
         target = self.answered + operations
-        deadline = time.monotonic() + 300
-        while self.answered < target and time.monotonic() < deadline:
-            if all(client.turn == self.turn for client in self.clients):
-                break
-            time.sleep(0.002)
+        self.wait_until(
+            lambda: self.answered >= target or all(client.turn == self.turn for client in self.clients),
+            f"{operations} operations are waited for, and none is answered",
+        )
         return self.told()
 
     def stop(self):
         self.is_running.clear()
-        for client in self.clients:
-            if not client.is_idle.wait(300):
-                client.problem("does not stop")
+        self.wait_until(lambda: all(client.is_idle.is_set() for client in self.clients), "clients do not stop")
         return self.told()
+
+    def wait_until(self, condition, what):
+        answered, deadline = self.answered, time.monotonic() + PATIENCE
+        while not condition():
+            if self.answered != answered:
+                answered, deadline = self.answered, time.monotonic() + PATIENCE
+            if time.monotonic() > deadline:
+                raise Stuck(f"{what} for {PATIENCE} seconds\n{self.whereabouts()}")
+            time.sleep(0.002)
+
+    def whereabouts(self):
+        """What each client is at, and what the server says of it."""
+        lines = [problem for client in self.clients for problem in client.problems]
+        lines += [
+            f"client {client.number}, process {client.connection and client.connection.pid}: {client.asking}"
+            for client in self.clients
+            if not client.is_idle.is_set()
+        ]
+        try:
+            server = Connection(f"{self.admin} connect_timeout=10 options='-c statement_timeout=10s'")
+            activity = server.ask(
+                "SELECT pid, state, concat_ws(' ', wait_event_type, wait_event), pg_blocking_pids(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+            )
+            lines += [f"process {pid}: {state}, waits for {event or 'nothing'}, behind {others}" for pid, state, event, others in activity]
+        except (Failed, Lost) as error:
+            lines.append(f"the server does not tell: {error}")
+        return "\n".join(lines)
 
     def settle(self):
         """Everything is as was answered. Only while no client works."""
@@ -914,7 +949,10 @@ def main():
         command, *arguments = line.split()
         if command == "quit":
             break
-        told = getattr(load, command)(*map(int, arguments))
+        try:
+            told = getattr(load, command)(*map(int, arguments))
+        except Stuck as stuck:
+            told = {"stuck": str(stuck)}
         print(json.dumps(told), flush=True)
     # Its threads may wait for a server that is gone.
     os._exit(0)
