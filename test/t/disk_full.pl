@@ -50,6 +50,18 @@ sub validate_on_full_disk
 	return;
 }
 
+# The log has room until its next file is needed, which those that are there put off: no more than its disk has room for.
+sub use_up_log
+{
+	my ($node, $load, $name) = @_;
+	for (1 .. 100)
+	{
+		return if !answers($node, 'SELECT pg_switch_wal()');
+		$load->wait(50);
+	}
+	BAIL_OUT("$name: the log takes one new file after another");
+}
+
 sub full_disk
 {
 	my ($class) = @_;
@@ -77,9 +89,8 @@ min_wal_size = 2MB
 			$load->start;
 			$load->wait(200);
 			$disk->fill($what);
-			# The log has room until its next file is needed.
 			$load->wait(400);
-			$load->wait(50) while $what ne 'data' && answers($node, 'SELECT pg_switch_wal()');
+			use_up_log($node, $load, $name) if $what ne 'data';
 			my $told = $load->stop;
 			my $now = $told->{counts}{'error 53100'} // 0;
 			if ($what eq 'data')
