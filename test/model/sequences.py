@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Random sequences of calls, one after the other, each answer compared with the model's.
 
-    sequences.py CONNINFO CLOCK_FILE SEED COUNT SECONDS
+    sequences.py CONNINFO CLOCK_FILE SEED COUNT LEAST SECONDS
 
-Runs COUNT sequences, or as many as SECONDS allow. The first one that differs is made as short as deletion of operations
-makes it, and printed with the seed that makes it again: `sequences.py CONNINFO CLOCK_FILE SEED/NUMBER 1 60`.
+Runs COUNT sequences, or as many as SECONDS allow, but LEAST. The first one that differs is made as short as deletion of
+operations makes it, and printed with the seed that makes it again: `sequences.py CONNINFO CLOCK_FILE SEED/NUMBER 1 1 60`.
+The caller looks whether there were enough.
 """
 
 import random
@@ -14,7 +15,7 @@ import uuid
 
 from model import SETTINGS, Model, Refused, Session
 from operations import UNKNOWN, Generator, Operand, Operation, damaged
-from server import Clock, Connection, comparable, in_order
+from server import Clock, Connection, Goal, comparable, in_order
 
 SECONDS_TO_SHORTEN = 60
 START = 1_930_999_696_789_012
@@ -278,12 +279,12 @@ def report(connection: Connection, clock: Clock, seed: str, operations: list[Ope
 
 
 def main() -> None:
-    conninfo, clock_file, seed, count, seconds = sys.argv[1:]
+    conninfo, clock_file, seed, *goal = sys.argv[1:]
     connection, clock = Connection(conninfo), Clock(clock_file)
     connection.run(EMPTY)
-    ends = time.monotonic() + int(seconds)
+    goal = Goal(*goal)
     sequences = operations_run = calls = failed = 0
-    while sequences < int(count) and time.monotonic() < ends:
+    while goal.is_open(sequences):
         own_seed = seed if "/" in seed else f"{seed}/{sequences}"
         operations = Generator(own_seed).sequence()
         run = Run(connection, clock, own_seed)
@@ -302,8 +303,11 @@ def main() -> None:
                 print(f"something is left of the sequences before {own_seed}")
                 failed = 1
                 break
-    print(f"counted: {sequences} sequences, {operations_run} operations, {calls} answers compared with the model")
-    sys.exit(failed or sequences == 0)
+    print(
+        f"counted: {sequences} of {goal.count} sequences (at least {goal.least}), {operations_run} operations, "
+        f"{calls} answers compared with the model"
+    )
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import select
+import time
 
 from psycopg import pq
 
@@ -136,6 +137,19 @@ def decoded(value, name: str = ""):
     if isinstance(value, str) and (name.endswith("_at") or name in ("at", "trusted_until")):
         return (datetime.datetime.fromisoformat(value) - EPOCH) // MICROSECOND
     return value
+
+
+class Goal:
+    """How many are run: COUNT, or as many as SECONDS allow, but at least LEAST if ten times the seconds allow that."""
+
+    def __init__(self, count: str, least: str, seconds: str) -> None:
+        self.count, self.least = int(count), int(least)
+        self.ends = time.monotonic() + int(seconds)
+        self.gives_up = time.monotonic() + 10 * int(seconds)
+
+    def is_open(self, done: int) -> bool:
+        ends = self.ends if done >= self.least else self.gives_up
+        return done < self.count and time.monotonic() < ends
 
 
 class Clock:
