@@ -84,16 +84,25 @@ my $unsound = q{
 	UNION ALL SELECT 'an imported token of no session', count(*) FROM session_service.imported_tokens i WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = i.session_id)
 	UNION ALL SELECT 'a secret in an event', count(*) FROM session_service.events e WHERE e::text ~ 'ss[tr]_[A-Za-z0-9_-]{40}'};
 
-# Rounds of queries from one seed each, until the time is over. A round that is ended has a seed to repeat it with.
+# How many of our functions were executed, and how often in all.
+sub executed
+{
+	return split /\|/, $node->safe_psql('postgres', q{SELECT count(*), sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
+}
+
+# Rounds of queries from one seed each, until the time is over, and on until enough functions were executed. A round
+# that is ended has a seed to repeat it with.
 my $end = time + extent(20, 3600);
+my $longest = $end + 900;
+my $enough = extent(15, 40);
 my $queries_in_round = extent(400, 4000);
-my ($rounds, $queries, $with_ours) = (0, 0, 0);
+my ($rounds, $queries, $with_ours, @unsound) = (0, 0, 0);
 my $first_seed = int(rand(2**31));
 note("the first seed is $first_seed");
-while (time < $end)
+while (!@unsound && (time < $end || time < $longest && (executed())[0] <= $enough))
 {
 	my $seed = ($first_seed + $rounds++) % 2**31;
-	my $left = int($end - time) + 2;
+	my $left = time < $end ? int($end - time) + 2 : 20;
 	my $connection = $node->connstr('postgres') . ' user=smith';
 	open my $output, '-|', 'timeout', $left, 'sqlsmith', "--target=$connection", "--seed=$seed", "--max-queries=$queries_in_round", '--exclude-catalog', '--dump-all-queries'
 	  or die "sqlsmith: $!";
@@ -109,18 +118,18 @@ while (time < $end)
 	}
 	close $output;
 	BAIL_OUT("the server is gone after seed $seed") if $node->psql('postgres', 'SELECT 1') != 0;
-	my @found = grep { !/\|0$/ } split /\n/, $node->safe_psql('postgres', $unsound);
-	is_deeply(\@found, [], "what is stored is sound after seed $seed") if @found || time >= $end;
+	push @unsound, map { "seed $seed: $_" } grep { !/\|0$/ } split /\n/, $node->safe_psql('postgres', $unsound);
 	$node->safe_psql('postgres', 'CALL forge.fill()');
 }
 
+is_deeply(\@unsound, [], 'what is stored is sound after each round');
 my $log = slurp_file($node->logfile);
 # Of the server's own functions there are too few here to raise one.
 is_deeply([ $log =~ /^.* XX\d{3} smith ERROR: .*$/mg ], [], 'no internal error');
 unlike($log, qr/was terminated by signal|TRAP:|PANIC: /, 'no crash');
 cmp_ok($with_ours, '>', $queries / 4, 'a good part of the queries calls our functions');
-my ($called, $executed) = split /\|/, $node->safe_psql('postgres', q{SELECT count(*), sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
-cmp_ok($called, '>', extent(15, 40), 'and many of them were executed');
+my ($called, $executed) = executed();
+cmp_ok($called, '>', $enough, 'and many of them were executed');
 counted("$queries random queries, $with_ours of them with our functions, in $rounds rounds; $executed calls of $called functions executed");
 my $most = $node->safe_psql('postgres',
 	q{SELECT string_agg(funcname || ' ' || calls, ', ' ORDER BY calls DESC) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
