@@ -9,10 +9,11 @@
 # Skipped, with the reason, where it does not run as root, where debootstrap is missing, where the kernel
 # gives no namespaces (in most containers), or where the mirror does not answer.
 #
-#   MIRROR     Debian's archive (default http://deb.debian.org/debian)
-#   STAGES     of test/run.sh (default: layers build unit regress isolation tap examples; the form of the
-#              code is checked by one version of the tools alone)
-#   SYSTEMS    a directory to keep the systems in for the next time (default: a temporary one, removed)
+#   MIRROR         Debian's archive (default http://deb.debian.org/debian)
+#   STAGES         of test/run.sh (default: layers build unit regress isolation tap examples; the form of the
+#                  code is checked by one version of the tools alone)
+#   STAGE_SECONDS  as test/run.sh has it
+#   SYSTEMS        a directory to keep the systems in for the next time (default: a temporary one, removed)
 #
 # The exit status is 0 where every suite passed, 77 where all was skipped.
 set -euo pipefail
@@ -24,9 +25,9 @@ stages=${STAGES:-layers build unit regress isolation tap examples}
 
 # test_in SYSTEM: runs the suite in a copy of the tree.
 test_in() {
-    copy_tree "$top" "$1"
+    copy_tree "$top" "$1" || return
     # shellcheck disable=SC2086
-    in_system "$1" bash /source/test/run.sh $stages
+    in_system "$1" ${STAGE_SECONDS:+STAGE_SECONDS="$STAGE_SECONDS"} bash /source/test/run.sh $stages
 }
 
 [ $# -gt 0 ] || set -- trixie forky
