@@ -114,17 +114,21 @@ initdb_here() {
 
 # What is where, and who may do what.
 take_stock() {
-    ask postgres "$(module 'HeldSessions::contents')"
+    local contents
+    contents=$(module 'HeldSessions::contents') || return
+    ask postgres "$contents"
     ask postgres "SELECT p.oid::regprocedure, a.grantee::regrole, a.privilege_type FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY p.oid::regprocedure::text, a.grantee::regrole::text"
 }
 
 # A copy of the database is used, and the database itself is left for the next version.
 use_copy() {
-    local name sql expected
+    local name sql expected asked=0
     ask template1 'CREATE DATABASE used TEMPLATE postgres'
     while IFS= read -r -d '' name && IFS= read -r -d '' sql && IFS= read -r -d '' expected; do
         is "$(ask used "$sql" </dev/null)" "$expected" "$1: $name"
+        asked=$((asked + 1))
     done < <(module 'map { map { "$_\0" } @$_ } HeldSessions::go_on')
+    is "$asked" "$(module 'scalar(my @all = HeldSessions::go_on)')" "$1: that was all of it"
     is "$(ask used "SET ROLE app; SELECT count(*) FROM session_service.create_session(gen_random_uuid())")" 1 "$1: an application's role may go on"
     is "$(ask used "SELECT session_service.revoke_access('app', 'application'); SELECT has_function_privilege('app', 'session_service.validate_session(text, inet)', 'EXECUTE')" | tail -n 1)" f \
         "$1: its level is known to the extension"
@@ -132,13 +136,15 @@ use_copy() {
 }
 
 first_step() {
+    local sign_in
     mkdir -p /shared/log
     install_here
     chown postgres: /shared /shared/log
     initdb_here /shared/data
     start_server
     ask postgres 'CREATE EXTENSION session_service'
-    ask postgres "$(module 'HeldSessions::sign_in')" >/dev/null
+    sign_in=$(module 'HeldSessions::sign_in')
+    ask postgres "$sign_in" >/dev/null
     ask postgres "CREATE ROLE app; SELECT session_service.grant_access('app', 'application')"
     take_stock >/shared/stock
     use_copy "$(ask postgres 'SHOW server_version')"
