@@ -4,9 +4,11 @@
 # `bash test/valgrind.sh [TEST...]`. Optional: only test/soak.sh calls it. An hour or so, and 1 GB while it runs.
 #
 # The server is built from the source package of Debian's server, whose binaries have neither assertions nor
-# what tells valgrind of palloc. Arguments are regression tests, instead of all (under valgrind).
+# what tells valgrind of palloc. Arguments are regression tests, instead of everything.
 #
 #   SERVER     a directory to keep that server in for the next time (default: a temporary one, removed)
+#   PARTS      under valgrind only these of: regress isolation drivers
+#   ORIGINS    yes: a report tells where bytes that nobody set came from, which takes twice as long
 #
 # Skipped, with the reason, where valgrind or what builds a server is missing, or the source cannot be had; the
 # drivers alone, where one of them is missing. The exit status is 0 where every test passed and nothing was
@@ -104,29 +106,39 @@ count_reports() {
     [ "$processes" -gt 0 ] && [ "$reports" -eq 0 ]
 }
 
+run_regress() {
+    counted regress results_from_pg_regress make -s installcheck ISOLATION= ${1:+REGRESS="$*"} ||
+        { show_diffs regression.diffs; return 1; }
+}
+
+run_isolation() {
+    counted isolation results_from_pg_regress make -s installcheck REGRESS= ||
+        { show_diffs output_iso/regression.diffs; return 1; }
+}
+
+run_drivers() {
+    if [ -n "$missing_drivers" ]; then
+        echo "drivers under valgrind: skipped, for want of $missing_drivers"
+    else
+        counted drivers results_from_tap bash test/drivers/run.sh
+    fi
+}
+
 run_under_valgrind() {
-    local status=0
+    local part status=0
     build_extension
     stage_extension
     make_instrumented "$WORKSPACE/watched" session_service.so \
-        valgrind --quiet --tool=memcheck --leak-check=no --track-origins=yes --num-callers=30 --trace-children=yes \
+        valgrind --quiet --tool=memcheck --leak-check=no --track-origins="${ORIGINS:-no}" --num-callers=30 --trace-children=yes \
         --suppressions="$(dirname "$PG_CONFIG")/../valgrind.supp" --log-file="$WORKSPACE/watched/reports/%p.log"
     WORKSPACE=$WORKSPACE/watched
     BINDIR=$WORKSPACE/programs
     export PGCTLTIMEOUT=600
     start_cluster
     trap 'stop_cluster || true' EXIT
-    counted regress results_from_pg_regress make -s installcheck ISOLATION= ${1:+REGRESS="$*"} ||
-        { status=1; show_diffs regression.diffs; }
-    if [ $# -eq 0 ]; then
-        counted isolation results_from_pg_regress make -s installcheck REGRESS= ||
-            { status=1; show_diffs output_iso/regression.diffs; }
-        if [ -n "$missing_drivers" ]; then
-            echo "drivers under valgrind: skipped, for want of $missing_drivers"
-        else
-            counted drivers results_from_tap bash test/drivers/run.sh || status=1
-        fi
-    fi
+    for part in $PARTS; do
+        "run_$part" "$@" || status=1
+    done
     # Fast, so that processes under valgrind end as they should.
     "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -s -w -m fast stop
     count_reports || status=1
@@ -164,8 +176,10 @@ status=0
 # Nothing is installed for it.
 stages=(regress isolation)
 [ -n "$missing_drivers" ] || stages+=(drivers)
-[ $# -gt 0 ] || bash "$top/test/run.sh" "${stages[@]}" || status=1
+[ $# -gt 0 ] || [ -n "${PARTS:-}" ] || bash "$top/test/run.sh" "${stages[@]}" || status=1
 echo "--- under valgrind"
+[ $# -eq 0 ] || PARTS=regress
+export PARTS=${PARTS:-regress isolation drivers}
 make_workspace "$top"
 run_in_workspace test/valgrind.sh --in-workspace "$@" || status=1
 exit "$status"
