@@ -18,7 +18,7 @@ import uuid
 
 import psycopg
 
-from every_function import ALICE, SCHEMA, every_function, good_value, literal, make_sessions
+from every_function import ALICE, SCHEMA, every_function, good_call, literal, make_sessions
 from tap_output import counted, done, empty, extent, log_is_clean, ok
 from token_form import broken
 
@@ -266,6 +266,9 @@ LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "d
 # Functions that compute and read nothing: they answer whatever text is given.
 OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "user_uuid_from_text", "has_scope"}
 
+# What may come of a NULL, by what every_function.sql says of it.
+OF_NULL = {"answer": ANSWER, "no": NO, "22004": NULL_REFUSED}
+
 
 def values_of(values, function, argument):
     """The values for an argument, by its type and name; none where nobody said what they may be."""
@@ -309,20 +312,7 @@ def values_of(values, function, argument):
         made = values.hash(NO if function.name == "validate_session_hash" else ANSWER)
     if made is None:
         return None
-    return [Value("NULL", f"NULL::{kind}", of_null(function, argument))] + list(made)
-
-
-def of_null(function, argument):
-    if function.is_computed or function.name == "has_scope" or argument.has_default:
-        return ANSWER
-    if argument.name in ("token", "refresh_token", "tokens"):
-        return NO
-    # A hash stands for a token, a key for a device: without one there is none.
-    if (function.name, argument.name) in (("validate_session_hash", "token_hash"), ("is_known_device", "device_key"), ("is_trusted_device", "device_key")):
-        return NO
-    if (function.name, argument.name) == ("set_user_session_limit", "max_sessions"):
-        return ANSWER
-    return NULL_REFUSED
+    return [Value("NULL", f"NULL::{kind}", OF_NULL[argument.null])] + list(made)
 
 
 SETUP = f"""
@@ -403,9 +393,6 @@ class Database:
         self.owner.execute(f"INSERT INTO hostile.stored VALUES ('{MARK}', {', '.join(list(columns.values()) * 2)})")
         self.owner.execute("GRANT SELECT ON hostile.stored TO caller")
 
-    def good(self, function, argument):
-        return good_value(function, argument, self.fixture)
-
 
 # --- the calls
 
@@ -431,8 +418,7 @@ class Calls:
     def call(self, function, chosen):
         """Calls with these values in the place of good ones; notes what is not as it may be."""
         self.made += 1
-        arguments = ", ".join(chosen[argument.name].sql if argument.name in chosen else self.database.good(function, argument) for argument in function.arguments)
-        statement = f"SELECT * FROM {SCHEMA}{function.name}({arguments})"
+        statement = f"SELECT * FROM {good_call(function, self.database.fixture, {name: value.sql for name, value in chosen.items()})}"
         caller = self.database.caller
         try:
             rows = caller.execute(statement).fetchall()
@@ -492,7 +478,7 @@ def try_database(encoding):
     values, calls = Values(database), Calls(database)
 
     without = [f"{function.name}({argument.name})" for function in database.functions for argument in function.arguments
-               if database.good(function, argument) is None or not values_of(values, function, argument)]
+               if not values_of(values, function, argument)]
     if not empty(without, f"{encoding}: for each argument there are values"):
         return
 

@@ -12,7 +12,7 @@ import sys
 
 import psycopg
 
-from every_function import SCHEMA, every_function, good_value, make_sessions, without_chance
+from every_function import SCHEMA, every_function, good_call, make_sessions, without_chance
 from tap_output import counted, done, empty, extent, log_is_clean, ok
 
 CONNECTION, SERVER_LOG = sys.argv[1:]
@@ -175,10 +175,6 @@ CONTEXTS = [
 ]
 
 
-def call_of(function):
-    return f"{SCHEMA}{function.name}({', '.join(good_value(function, argument, fixture) for argument in function.arguments)})"
-
-
 def run(statements):
     """The rows of the last statement, in a transaction that is undone; or its SQLSTATE."""
     rows = None
@@ -207,14 +203,14 @@ def run(statements):
 def filled(statement, function):
     types = [argument.type for argument in function.arguments]
     operands = ", ".join(f"{side} = {kind}" for side, kind in zip(("LEFTARG", "RIGHTARG") if len(types) > 1 else ("RIGHTARG",), types)) or "RIGHTARG = text"
-    return (statement.replace("{call}", call_of(function)).replace("{name}", SCHEMA + function.name)
+    return (statement.replace("{call}", good_call(function, fixture)).replace("{name}", SCHEMA + function.name)
             .replace("{operands}", operands).replace("{types}", ", ".join(types)))
 
 
 functions = [function for function in every_function(connection) if not function.is_internal]
 tried, problems = 0, []
 for number, function in enumerate(functions):
-    plain = run([f"SELECT * FROM {call_of(function)}"])
+    plain = run([f"SELECT * FROM {good_call(function, fixture)}"])
     if isinstance(plain, str):
         problems.append(f"{function.name}: {plain}")
     for place, context in enumerate(CONTEXTS):
@@ -242,7 +238,7 @@ for function in functions:
     for options in ("", "(FORMAT csv, HEADER)", "(FORMAT binary)"):
         connection.execute("BEGIN")
         try:
-            with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {call_of(function)}) TO STDOUT {options}") as copy:
+            with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {good_call(function, fixture)}) TO STDOUT {options}") as copy:
                 for _ in copy:
                     pass
         except psycopg.Error as error:
@@ -316,7 +312,7 @@ except psycopg.Error as error:
 unprepared = []
 for function in functions:
     connection.execute("BEGIN")
-    connection.execute(f"SELECT * FROM {call_of(function)}")
+    connection.execute(f"SELECT * FROM {good_call(function, fixture)}")
     try:
         connection.execute("PREPARE TRANSACTION 'made'")
         connection.execute("ROLLBACK PREPARED 'made'")

@@ -36,6 +36,7 @@ sub outcome
 
 # --- prepared statements of every function
 
+EveryFunction::read($node);
 my @functions = EveryFunction::names(qw(reads writes own));
 my %client = map { $_ => Client->new($node) } qw(prepared procedural cursor);
 $_->ask('\set VERBOSITY sqlstate') for values %client;

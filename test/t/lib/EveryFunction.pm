@@ -1,101 +1,83 @@
-# One call of each function of the extension, so that a test can go through all of them and forgets none.
+# Every function that SQL can call, with calls of it, from the catalog of a server and every_function.sql.
 #
+#   EveryFunction::read($node)       first; ends the test where a function or an argument is not known there
 #   EveryFunction::names('reads')    reads: the same answer from every server with the same rows
 #                                    writes: refused where nothing may be written
 #                                    own: each call, or each server, has an answer of its own
+#                                    type: of the type token_hash
 #   EveryFunction::call($name)       SQL that calls it for all of the sessions of HeldSessions
 #   EveryFunction::call($name, 'plain')    for one of them
-#   EveryFunction::forgotten         SQL for the functions of the server that are not here, none
+#   EveryFunction::call_with($name, \%values, device_key => $sql)    the call alone, with SQL for each of {token}
+#                                    and the like, and for single arguments instead of their good values
+#   EveryFunction::failing_calls($name, \%values)    [ SQLSTATE, call ]..., each with one argument that is refused;
+#                                    with 00000 where the answer to it is no
 package EveryFunction;
 
 use strict;
 use warnings;
 
-# The arguments, of a row h of HeldSessions' table `held`.
-my %functions = (
-	reads => {
-		validate_session => q{h.token, '192.0.2.1'},
-		validate_session_hash => 'h.session_id, session_service.hash_token(h.token)',
-		validate_sessions => q{ARRAY[h.refresh_token, h.token, NULL, 'nonsense', h.token]},
-		authenticate => 'h.token',
-		introspect_token => 'h.token',
-		hash_token => 'h.token',
-		token_session_id => 'h.token',
-		session_bucket => 'h.session_id',
-		user_bucket => 'h.user_id',
-		token_bucket => 'h.refresh_token',
-		current_session_id => '',
-		current_user_id => '',
-		current_scopes => '',
-		has_scope => q{'read'},
-		is_mfa_verified => '',
-		get_session => 'h.session_id, h.session_id',
-		get_user_session => 'h.user_id, h.session_id',
-		list_user_sessions => 'h.user_id, h.session_id, true',
-		list_inactive_sessions => q{'1 microsecond'},
-		list_mfa_verified_sessions => 'h.user_id',
-		count_user_sessions => 'h.user_id',
-		count_active_sessions => '',
-		list_user_devices => 'h.user_id, h.device_id',
-		is_known_device => 'h.user_id, h.name',
-		is_trusted_device => 'h.user_id, h.name',
-		user_epoch => 'h.user_id',
-		list_events => q{h.user_id, '-infinity', 1000},
-		list_all_events => q{'-infinity', 1000},
-		user_uuid => 'length(h.name)',
-		user_uuid_from_text => 'h.name',
-		user_bigint => 'h.user_id',
-		describe_user_agent => q{'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'},
-	},
-	writes => {
-		create_session => 'h.user_id, device_key => h.name',
-		refresh_session => 'h.refresh_token',
-		rotate_session_token => 'h.token',
-		extend_session => 'h.session_id',
-		revoke_session => 'h.session_id',
-		revoke_user_session => 'h.user_id, h.session_id',
-		revoke_session_by_token => 'h.token',
-		revoke_all_user_sessions => 'h.user_id',
-		revoke_all_user_sessions_except => 'h.user_id, gen_random_uuid()',
-		revoke_device_sessions => 'h.user_id, h.device_id',
-		revoke_inactive_sessions => q{'1 microsecond'},
-		mark_mfa_verified => q{h.session_id, 'totp'},
-		mark_mfa_verified_by_token => q{h.token, 'totp'},
-		clear_mfa_verified => 'h.session_id',
-		set_session_scopes => q{h.session_id, '{write}'},
-		set_session_metadata => q{h.session_id, '{"a": 1}'},
-		touch_sessions => 'ARRAY[h.session_id]',
-		trust_device => 'h.user_id, h.device_id',
-		untrust_device => 'h.user_id, h.device_id',
-		rename_device => q{h.user_id, h.device_id, 'renamed'},
-		forget_device => 'h.user_id, h.device_id',
-		cleanup_sessions => '',
-		delete_user => 'h.user_id',
-		set_user_session_limit => 'h.user_id, 3',
-		import_session => q{session_service.hash_token('imported by ' || h.name), h.user_id, now() + '1 day'},
-		grant_access => q{CURRENT_USER::regrole, 'validate'},
-		revoke_access => q{CURRENT_USER::regrole, 'validate'},
-	},
-	own => {
-		generate_token => '',
-		stats => '',
-	});
+use JSON::PP ();
 
-sub names { return map { sort keys %{ $functions{$_} } } @_; }
+use PostgreSQL::Test::Utils qw(slurp_file);
+
+# Of a row h of HeldSessions' table `held`.
+my %of_held = ((map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id)), device_key => 'h.name', role => 'CURRENT_USER',
+	map { $_ => "'$_ of ' || h.name" } qw(new_token new_refresh_token));
+
+my %functions;
+
+sub read
+{
+	my ($node, $database) = @_;
+	my $query = slurp_file('test/t/lib/every_function.sql');
+	my $rows = JSON::PP->new->decode($node->safe_psql($database // 'postgres', "SELECT json_agg(f) FROM ($query) f"));
+	my @unknown = map { my $function = $_; map { "$function->{name}($_)" } defined $function->{kind} && defined $function->{arguments} ? () : 'unknown',
+		map { defined $_->{good} ? () : $_->{name} } @{ $function->{arguments} } } grep { !$_->{is_internal} } @$rows;
+	die "every_function.sql does not know @unknown" if @unknown;
+	%functions = map { $_->{name} => $_ } grep { !$_->{is_internal} } @$rows;
+	return;
+}
+
+sub names
+{
+	my %asked = map { $_ => 1 } @_;
+	return grep { $asked{ $functions{$_}{kind} } } sort keys %functions;
+}
+
+# Whether it computes, and reads nothing.
+sub is_computed { return $functions{ $_[0] }{is_computed}; }
+
+sub filled
+{
+	my ($sql, $values) = @_;
+	return $sql =~ s/\{(\w+)\}/exists $values->{$1} ? $values->{$1} : "{$1}"/ger;
+}
+
+sub call_with
+{
+	my ($name, $values, %instead) = @_;
+	my @arguments = map { filled($instead{ $_->{name} } // $_->{good}, $values) } @{ $functions{$name}{arguments} };
+	return "session_service.$name(" . join(', ', @arguments) . ')';
+}
 
 sub call
 {
 	my ($name, $row) = @_;
-	my ($arguments) = grep { defined } map { $_->{$name} } values %functions;
 	my $only = defined $row ? "WHERE h.name = '$row'" : '';
-	return "SELECT h.name, r FROM (SELECT * FROM held h $only ORDER BY h.name) h, LATERAL session_service.$name($arguments) r";
+	return "SELECT h.name, r FROM (SELECT * FROM held h $only ORDER BY h.name) h, LATERAL " . call_with($name, \%of_held) . ' r';
 }
 
-sub forgotten
+sub failing_calls
 {
-	my $known = join ',', map { "'$_'" } names(keys %functions);
-	# The rest are those of the type token_hash.
-	return "SELECT proname FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace AND proname NOT IN ($known) AND proname !~ '^token_hash' AND proname <> 'bytea'";
+	my ($name, $values) = @_;
+	my @calls;
+	for my $argument (@{ $functions{$name}{arguments} })
+	{
+		my @refused = ((map { [ $_->[1], $_->[0] ] } @{ $argument->{bad} }), map { [ '00000', $_ ] } @{ $argument->{unknown} });
+		push @refused, [ $argument->{null} =~ /^\d/ ? $argument->{null} : '00000', "NULL::$argument->{type}" ] if !$argument->{has_default};
+		push @calls, map { [ $_->[0], call_with($name, $values, $argument->{name} => $_->[1]) ] } @refused;
+	}
+	return @calls;
 }
 
 1;
