@@ -4,6 +4,9 @@
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
 
+#include <algorithm>
+#include <span>
+
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -54,13 +57,14 @@ SQL_FUNCTION(session_service_touch_sessions) {
     int count = 0;
     deconstruct_array(DatumGetArrayTypeP(arguments.datum(0)), UUIDOID, UUID_LEN, false,
                       TYPALIGN_CHAR, &elements, &nulls, &count);
-    auto* ids =
-        static_cast<core::Uuid*>(palloc(static_cast<std::size_t>(count) * sizeof(core::Uuid) + 1));
-    std::size_t known = 0;
+    // NULLs take no room in the array, and get none here: there can be too many for palloc.
+    const auto known = static_cast<std::size_t>(std::ranges::count(nulls, nulls + count, false));
+    const std::span ids{static_cast<core::Uuid*>(palloc(known * sizeof(core::Uuid) + 1)), known};
+    auto id = ids.begin();
     for (int i = 0; i < count; ++i) {
         if (!nulls[i]) {
-            ids[known++] = pg::to_uuid(elements[i]);
+            *id++ = pg::to_uuid(elements[i]);
         }
     }
-    PG_RETURN_INT32(service::touch({ids, known}));
+    PG_RETURN_INT32(service::touch(ids));
 }

@@ -13,6 +13,7 @@
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 }
 
@@ -78,6 +79,7 @@ SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
                       &tokens, &nulls, &count);
     store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
     for (int i = 0; i < count; ++i) {
+        CHECK_FOR_INTERRUPTS();
         if (nulls[i]) {
             continue;
         }

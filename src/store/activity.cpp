@@ -14,6 +14,7 @@ extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -276,6 +277,7 @@ int write_activity(std::span<const core::Uuid> session_ids, Micros now) {
     SessionLookup lookup = SessionLookup::open(column::revoke_reason);
     int written = 0;
     for (const core::Uuid& id : session_ids) {
+        CHECK_FOR_INTERRUPTS();
         const std::optional<SessionRow> session = lookup.find(id);
         written += session && write_touch(lookup, *session, now, pg::null_value) ? 1 : 0;
     }

@@ -13,6 +13,7 @@ import itertools
 import random
 import re
 import sys
+import threading
 import time
 import uuid
 
@@ -43,6 +44,15 @@ UNKNOWN_ROLE = frozenset({"42704"})
 class Value:
     def __init__(self, name, sql, expected=ANSWER):
         self.name, self.sql, self.expected = name, sql, expected
+        self.source = ""
+
+
+class MadeBefore(Value):
+    """One that is made before the call that it is given to: SQL of it, and how the call names it."""
+
+    def __init__(self, value, given, expected):
+        super().__init__(value.name, given, expected)
+        self.source = f"(SELECT {value.sql} AS made OFFSET 0) m, LATERAL "
 
 
 def of_length(length):
@@ -67,11 +77,6 @@ class Values:
         self.beyond_ascii = {"UTF8": ["U&'\\20ac'", "U&'\\+01f600'", "U&'\\00e9'"],
                              "LATIN1": ["convert_from('\\xe9', 'LATIN1')", "convert_from('\\x9f', 'LATIN1')"],
                              "SQL_ASCII": [f"convert_from('\\x{byte}', 'SQL_ASCII')" for byte in ("e9", "ff", "c3", "80")]}[self.encoding]
-
-    def huge(self):
-        """As large as a value can be takes a second each."""
-        sizes = {"huge": 100_000_000} if extent(False, True) else {}
-        return [(name, f"repeat('x', {size})") for name, size in sizes.items()]
 
     def strange_texts(self):
         """Texts short enough for anything."""
@@ -105,8 +110,6 @@ class Values:
             yield Value(f"one more beyond ASCII {place}", f"repeat({character}, {limit + 1})", TOO_LONG)
         for name in ("compressed", "external"):
             yield Value(f"a million, {name}", f"{self.database.stored}.{name}_million", TOO_LONG)
-        for name, sql in self.huge():
-            yield Value(name, sql, TOO_LONG)
 
     def limited_text(self, limit):
         return [Value(name, sql) for name, sql in self.strange_texts()] + list(self.long_texts(limit))
@@ -120,7 +123,6 @@ class Values:
         for name in ("compressed", "external"):
             values.append(Value(f"a million, {name}", f"{self.database.stored}.{name}_million", expected))
         values += [Value("sst_", "'sst_'", expected), Value("ssr_", "'ssr_'", expected), Value("sst_ and a NUL", r"'sst_\000'", expected)]
-        values += [Value(name, sql, expected) for name, sql in self.huge()]
         return values
 
     def token(self, kind):
@@ -418,7 +420,8 @@ class Calls:
     def call(self, function, chosen):
         """Calls with these values in the place of good ones; notes what is not as it may be."""
         self.made += 1
-        statement = f"SELECT * FROM {good_call(function, self.database.fixture, {name: value.sql for name, value in chosen.items()})}"
+        source = "".join(value.source for value in chosen.values())
+        statement = f"SELECT r.* FROM {source}{good_call(function, self.database.fixture, {name: value.sql for name, value in chosen.items()})} r"
         caller = self.database.caller
         try:
             rows = caller.execute(statement).fetchall()
@@ -520,6 +523,10 @@ def try_database(encoding):
     ok(calls.read_state() == calls.state, f"{encoding}: nothing stored has changed")
     print("# " + ", ".join(f"{outcome}: {count}" for outcome, count in sorted(calls.by_outcome.items())))
     high_bytes(database)
+    if encoding == "UTF8" or extent(False, True):
+        largest(database, values, calls)
+    if encoding == "UTF8":
+        long_arrays(database)
     database.caller.close()
     database.owner.close()
 
@@ -551,23 +558,127 @@ def high_bytes(database):
     empty(wrong, f"{encoding}: names, user agents and reasons keep their bytes")
 
 
-def largest():
-    """A value as large as any can be, in the place of a token."""
-    with psycopg.connect(CONNECTION, dbname="values_utf8", autocommit=True) as owner:
-        most = 2**30 - 5
-        for call in ("validate_session(v)", "refresh_session(v)", "revoke_session_by_token(v)", "token_session_id(v)") if extent(False, True) else ("validate_session(v)",):
-            found = owner.execute(f"SELECT count(nullif(f::text, 'f')) FROM (SELECT repeat('s', {most}) AS v OFFSET 0) large LEFT JOIN LATERAL {SCHEMA}{call} f ON true").fetchone()[0]
-            ok(found == 0, f"a gigabyte for a token: {call}")
-        with owner.cursor() as cursor:
+# --- the largest values
+
+# palloc's limit, without a header; that of a row, which has one as well; the most elements of an array; the
+# longest string of a jsonb.
+LARGEST, LARGEST_STORED, MOST_ELEMENTS, LONGEST_STRING = 2**30 - 5, 2**30 - 1024, 2**27 - 1, 2**28 - 1
+
+
+def unfolded(number):
+    """A number that the planner does not know, so that no plan keeps a gigabyte."""
+    return f"({number} + 0 * random())::integer"
+
+
+def repeated(text, size, piece=1024):
+    """SQL of a text of so many bytes, or a few less, made of pieces of so many."""
+    return f"repeat(repeat({text}, {piece} / octet_length({text})), {unfolded(size // piece)})"
+
+
+def filled_array(value, count):
+    return f"array_fill({value}, ARRAY[{unfolded(count)}])"
+
+
+def largest_values(values):
+    """By type; each is made before the call, so that what may come of making it does not come of that."""
+
+    def of_type(kind, made):
+        return [Value(name, f"({sql})::{kind}") for name, sql in made.items()]
+
+    stranger = f"'{STRANGER}'::uuid"
+    texts = {"of one letter": repeated("'s'", LARGEST, 2969), "beyond ASCII": repeated(values.beyond_ascii[-1], LARGEST - 1024)}
+    if extent(False, True):
+        texts |= {"with a prefix": f"'sst_' || {repeated(literal('A'), LARGEST - 1024)}", "of spaces": repeated("' '", LARGEST, 2969),
+                  "of products": repeated("'a/1 (b) '", LARGEST, 1026), "compressed": "SELECT compressed FROM hostile.largest", "out of line": "SELECT external FROM hostile.largest"}
+    if values.encoding != "UTF8":
+        return {"text": of_type("text", {"beyond ASCII": texts["beyond ASCII"]})}
+    return {
+        "text": of_type("text", texts),
+        "text[]": of_type("text[]", {"of one": f"ARRAY[{repeated(literal('s'), LARGEST - 1024)}]", "of NULLs": filled_array("NULL::text", MOST_ELEMENTS),
+                                     "of empty ones": filled_array("''::text", MOST_ELEMENTS), "of prefixes": filled_array("'sst_'::text", LARGEST // 8 - 8)}),
+        "uuid[]": of_type("uuid[]", {"of NULLs": filled_array("NULL::uuid", MOST_ELEMENTS), "of one id": filled_array(stranger, LARGEST // 16 - 2),
+                                     "of NULLs and one id": f"{filled_array('NULL::uuid', MOST_ELEMENTS - 1)} || ARRAY[{stranger}]"}),
+        "jsonb": of_type("jsonb", {"of one string": f"to_jsonb({repeated(literal('x'), LONGEST_STRING)})",
+                                   "of strings": f"SELECT jsonb_agg(repeat('x', 1000000)) FROM generate_series(1, {LONGEST_STRING // 1000000 - 1})"}),
+        "bytea": of_type("bytea", {"of zeros": f"decode({repeated(literal('0'), LARGEST - 1024)}, 'hex')"}),
+        "cstring": of_type("text", {"of digits": repeated("'a'", LARGEST - 1024)}),
+    }
+
+
+def of_largest(function, argument):
+    """What may come of the largest values in the place of an argument."""
+    if function.is_of_type:
+        return NO_HASH
+    if argument.name in ("token", "refresh_token", "tokens", "session_ids") and not function.is_computed:
+        return NO
+    if function.name in OF_ANY_TEXT:
+        return ANSWER
+    return INVALID if argument.name == "level" else TOO_LONG
+
+
+def largest(database, values, calls):
+    """In the long form each argument of each function gets each of them that its type has; else one of each type one."""
+    if extent(False, True):
+        database.owner.execute("CREATE TABLE hostile.largest (compressed text, external text); ALTER TABLE hostile.largest ALTER external SET STORAGE external;"
+                               "GRANT SELECT ON hostile.largest TO caller")
+        text = repeated("'s'", LARGEST_STORED)
+        database.owner.execute(f"INSERT INTO hostile.largest SELECT {text}")
+        database.owner.execute(f"UPDATE hostile.largest SET external = {text}")
+    by_type = largest_values(values)
+    tried = [(function, argument) for function in every_function(database.owner) if not function.is_internal
+             for argument in function.arguments if argument.type in by_type]
+    if extent(True, False):
+        tried = list({argument.type: (function, argument) for function, argument in random.sample(tried, len(tried))}.values())
+    before, sizes = calls.made, {}
+    for function, argument in tried:
+        made = by_type[argument.type]
+        for value in random.sample(made, extent(1, len(made))):
+            if value not in sizes:
+                sizes[value] = database.owner.execute(f"SELECT pg_column_size(made) FROM (SELECT {value.sql} AS made OFFSET 0) m").fetchone()[0]
+            calls.call(function, {argument.name: MadeBefore(value, "pg_catalog.textout(made)" if argument.type == "cstring" else "made", of_largest(function, argument))})
+    # The smallest are a bit for each of as many NULLs as there can be.
+    empty([f"{value.name}: {size} bytes" for value, size in sizes.items() if size < 10_000_000], f"{database.encoding}: the largest values are large")
+    empty(calls.problems, f"{database.encoding}: the largest values, of {', '.join(f'{function.name} {argument.type}' for function, argument in tried) if extent(True, False) else 'each argument'}")
+    # A scope is looked for only among those of somebody.
+    found = database.caller.execute(f"SELECT {SCHEMA}has_scope(made) FROM {SCHEMA}authenticate(%s), (SELECT {by_type['text'][0].sql} AS made OFFSET 0) m", (database.fixture["token"],)).fetchone()
+    database.caller.rollback()
+    ok(found == (False,), f"{database.encoding}: nobody has the longest of scopes", found)
+    counted(f"{calls.made - before} calls with one of the largest values for {len(tried)} arguments, {database.encoding}")
+    calls.problems.clear()
+
+
+def long_arrays(database):
+    """A call that goes through a long array can be cancelled on the way: its last element is not reached."""
+    caller, fixture = database.caller, database.fixture
+    unknown = broken(fixture["token"])["another session id"]
+    # What the last one would leave, though it is undone: a validation that was counted, a row that was updated.
+    traces = {
+        "validate_sessions": (f"{filled_array(f'{literal(unknown)}::text', 3_000_000)} || ARRAY[{literal(fixture['token'])}]", f"SELECT validations FROM {SCHEMA}stats()"),
+        "touch_sessions": (f"{filled_array(f'{literal(str(STRANGER))}::uuid', 16_000_000)} || ARRAY['{fixture['session_id']}'::uuid]",
+                           f"SELECT xmax FROM {SCHEMA}sessions WHERE id = '{fixture['session_id']}'"),
+    }
+    for name, (array, trace) in traces.items():
+        before, found = database.owner.execute(trace).fetchone(), []
+
+        def call():
+            # The lock tells that the array is made, and the call comes next.
             try:
-                cursor.execute(f"SELECT {SCHEMA}create_session(gen_random_uuid(), repeat('s', {most}))")
-                ok(False, "a gigabyte for a name is refused")
+                caller.execute(f"SELECT count(r) FROM (SELECT made, pg_advisory_lock(1) FROM (SELECT {array} AS made OFFSET 0) a OFFSET 0) m, LATERAL {SCHEMA}{name}(made) r")
             except psycopg.Error as error:
-                ok(error.sqlstate == "22001", "a gigabyte for a name is refused", error)
+                found.append(error.sqlstate)
+            caller.execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
+            caller.commit()
+
+        calling = threading.Thread(target=call)
+        calling.start()
+        while calling.is_alive() and not database.owner.execute("SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").fetchone():
+            time.sleep(0.01)
+        calling.join()
+        is_reached = database.owner.execute(trace).fetchone() != before
+        ok(found == ([] if is_reached else ["57014"]), f"{name} of a long array is cancelled on its way", found, f"reached the end: {is_reached}")
 
 
 for each in ("UTF8", "SQL_ASCII", "LATIN1"):
     try_database(each)
-largest()
 log_is_clean(SERVER_LOG)
 done()
