@@ -8,6 +8,7 @@ use warnings;
 use MaxMind::DB::Writer::Tree;
 use Test::More;
 
+use EveryFunction;
 use Extent;
 use PostgreSQL::Test::Utils ();
 use SessionNode;
@@ -64,78 +65,69 @@ my $ours = 'session_service.so,libstdc++,libcrypto,libmaxminddb';
 
 # --- the calls
 #
-# Of a session made for the call: $1 its token, $2 its refresh token, $3 its id, $4 its user's, $5 its device's. Each
-# counts something that is not 0 where it did its work.
+# Of a session that was made for the call, in a row h: of every function with good arguments, and what else a
+# function does. Each counts what is an answer; of a function that reads or writes, false, 0 and what is not active
+# is none.
 
-my %calls = (
-	create_session => q{SELECT count(*) FROM session_service.create_session($4, 'a device', 'Mozilla/5.0 (Windows NT 10.0) Firefox/126.0', '198.51.100.1', '{read}', 'a key', '{"a": 1}')},
-	validate_session => q{SELECT count(*) FROM session_service.validate_session($1, '198.51.100.2')},
-	validate_session_hash => q{SELECT count(*) FROM session_service.validate_session_hash($3, session_service.hash_token($1))},
-	validate_sessions => q{SELECT count(*) FROM session_service.validate_sessions(ARRAY[$1, $1])},
-	authenticate => q{SELECT count(*) FROM session_service.authenticate($1)},
-	introspect_token => q{SELECT (session_service.introspect_token($1)->>'active')::boolean::int},
-	refresh_session => q{SELECT count(*) FROM session_service.refresh_session($2, '198.51.100.3', 'curl/8.0')},
-	'refresh_session, retry' => q{SELECT count(*) FROM session_service.refresh_session($2) r, session_service.refresh_session($2) s WHERE s.token = r.token},
-	rotate_session_token => q{SELECT count(*) FROM session_service.rotate_session_token($1)},
-	extend_session => q{SELECT count(*) FROM session_service.extend_session($3)},
-	revoke_session => q{SELECT session_service.revoke_session($3)::int},
-	revoke_session_by_token => q{SELECT session_service.revoke_session_by_token($1)::int},
-	revoke_all_user_sessions => q{SELECT session_service.revoke_all_user_sessions($4)},
-	revoke_device_sessions => q{SELECT session_service.revoke_device_sessions($4, $5)},
-	get_session => q{SELECT count(*) FROM session_service.get_session($3) WHERE country = 'SE' OR NOT WITH_PLACES},
-	'get_session, a file newly opened' =>
-	  q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', 'PLACES', false)) a, session_service.get_session($3) WHERE country = 'SE' OR NOT WITH_PLACES},
-	list_user_sessions => q{SELECT count(*) FROM session_service.list_user_sessions($4)},
-	list_user_devices => q{SELECT count(*) FROM session_service.list_user_devices($4)},
-	count_user_sessions => q{SELECT session_service.count_user_sessions($4)},
-	mark_mfa_verified_by_token => q{SELECT session_service.mark_mfa_verified_by_token($1, 'totp')::int},
-	set_session_scopes => q{SELECT session_service.set_session_scopes($3, '{write}')::int},
-	set_session_metadata => q{SELECT session_service.set_session_metadata($3, '{"b": 2}')::int},
-	touch_sessions => q{SELECT session_service.touch_sessions(ARRAY[$3])},
-	trust_device => q{SELECT session_service.trust_device($4, $5)::int},
-	forget_device => q{SELECT session_service.forget_device($4, $5)::int},
-	set_user_session_limit => q{SELECT count(*) FROM (SELECT session_service.set_user_session_limit($4, 5)) a},
-	user_epoch => q{SELECT count(*) FROM (SELECT session_service.user_epoch($4)) a},
-	import_session => q{SELECT count(session_service.import_session(session_service.hash_token(reverse($1)), $4, now() + '1 day', session_service.hash_token(reverse($2))))},
-	'refresh_session of an imported one' => q{SELECT count(*) FROM session_service.refresh_session(reverse($2))},
-	delete_user => q{SELECT session_service.delete_user($4)},
-	cleanup_sessions => q{SELECT count(*) FROM (SELECT session_service.cleanup_sessions('0')) a},
-	list_events => q{SELECT count(*) FROM session_service.list_events($4)},
-	hash_token => q{SELECT count(session_service.hash_token($1))},
-	token_session_id => q{SELECT count(session_service.token_session_id($1))},
-	generate_token => q{SELECT count(session_service.generate_token())},
-	user_uuid_from_text => q{SELECT count(session_service.user_uuid_from_text('somebody'))},
-	user_bucket => q{SELECT count(session_service.user_bucket($4))},
-	describe_user_agent => q{SELECT count(*) FROM session_service.describe_user_agent('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')},
-	token_hash => q{SELECT count(session_service.hash_token($1)::text::session_service.token_hash)},
-	stats => q{SELECT count(*) FROM session_service.stats()});
-s/WITH_PLACES/$with_places ? 'true' : 'false'/ge, s/PLACES/$places/g for values %calls;
+EveryFunction::read($node);
+my %values = map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id device_key role new_token new_refresh_token);
+my %calls;
+for my $name (EveryFunction::names(qw(reads writes own type)))
+{
+	# What is over is old enough at once.
+	my $call = EveryFunction::call_with($name, \%values, $name eq 'cleanup_sessions' ? (retention => q{'0'}) : ());
+	my $is_no = EveryFunction::is_computed($name) ? 'false' : q{concat(r) IN ('f', '0', '{"active": false}')};
+	$calls{$name} = "SELECT count(*) FROM $call r WHERE r IS DISTINCT FROM NULL AND NOT $is_no";
+}
+my @functions = sort keys %calls;
+my $lund = $with_places ? "country = 'SE'" : 'true';
+%calls = (
+	%calls,
+	'refresh_session, retry' => 'SELECT count(*) FROM session_service.refresh_session(h.refresh_token) r, session_service.refresh_session(h.refresh_token) s WHERE s.token = r.token',
+	'refresh_session, of an imported one' => 'SELECT count(*) FROM session_service.refresh_session(h.new_refresh_token)',
+	'validate_session, of an imported one' => 'SELECT count(*) FROM session_service.validate_session(h.new_token)',
+	'create_session, at a place' => q{SELECT count(*) FROM session_service.create_session(h.user_id, ip_address => '198.51.100.1')},
+	'get_session, with its place' => "SELECT count(*) FROM session_service.get_session(h.session_id) WHERE $lund",
+	'get_session, a file newly opened' => "SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '$places', false)) a, session_service.get_session(h.session_id) WHERE $lund",
+	'describe_user_agent, of a phone' => q{SELECT count(*) FROM session_service.describe_user_agent('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')});
 
 # What comes before the call.
+my $another = 'session_service.create_session(h.user_id)';
+my $import = q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day', session_service.hash_token(h.new_refresh_token))};
 my %before = (
-	'get_session, a file newly opened' => q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session($3)},
-	'refresh_session of an imported one' => q{SELECT session_service.import_session(session_service.hash_token(reverse($1)), $4, now() + '1 day', session_service.hash_token(reverse($2)))});
+	(map { $_ => 'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a' }
+		  qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified list_mfa_verified_sessions)),
+	is_trusted_device => 'SELECT session_service.trust_device(h.user_id, h.device_id)',
+	revoke_all_user_sessions_except => "SELECT count(*) FROM $another",
+	(map { $_ => "SELECT session_service.revoke_session(session_id) FROM $another" } qw(user_epoch cleanup_sessions)),
+	'get_session, a file newly opened' => q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},
+	map { $_ => $import } 'refresh_session, of an imported one', 'validate_session, of an imported one');
 
 $node->safe_psql('postgres', q{
+	CREATE ROLE grantee;
+	CREATE TYPE holder AS (token text, refresh_token text, session_id uuid, user_id uuid, device_id uuid, device_key text, role text, new_token text, new_refresh_token text);
+	CREATE FUNCTION sign_in() RETURNS holder LANGUAGE sql AS $$
+		SELECT token, refresh_token, session_id, user_id, device_id, device_key, 'grantee', 'new ' || token, 'new ' || refresh_token
+		FROM session_service.user_uuid(7) user_id, concat('a key') device_key,
+			session_service.create_session(user_id, device_key => device_key, ip_address => '198.51.100.1', scopes => '{read}')
+	$$;
 	CREATE TABLE calls (name text, before text, call text);
 	CREATE TABLE outcomes (name text, first bigint, failed bigint, outcome text);
 	-- One call, with the allocations from the first-th on refused, and then again as it is; both in a
 	-- subtransaction that is rolled back where the call fails.
 	CREATE FUNCTION try(what calls, first bigint, how_many bigint, libraries text) RETURNS bigint LANGUAGE plpgsql AS $$
 	DECLARE
-		held record;
+		held holder := sign_in();
 		outcome text;
 		counted bigint;
 		refused bigint;
 	BEGIN
-		SELECT *, gen_random_uuid() AS user_id INTO held FROM session_service.create_session('00000000-0000-4000-8000-000000000000', ip_address => '198.51.100.1');
-		SELECT user_id INTO held.user_id FROM session_service.get_session(held.session_id);
 		IF what.before IS NOT NULL THEN
-			EXECUTE what.before USING held.token, held.refresh_token, held.session_id, held.user_id, held.device_id;
+			EXECUTE what.before USING held;
 		END IF;
 		BEGIN
 			PERFORM fail_allocations(first, how_many, libraries);
-			EXECUTE what.call INTO counted USING held.token, held.refresh_token, held.session_id, held.user_id, held.device_id;
+			EXECUTE what.call INTO counted USING held;
 			refused := stop_failing();
 			outcome := CASE WHEN counted > 0 THEN 'answered' ELSE 'answered, but wrong' END;
 		EXCEPTION WHEN OTHERS THEN
@@ -143,7 +135,7 @@ $node->safe_psql('postgres', q{
 			outcome := SQLSTATE || CASE WHEN SQLSTATE <> '53200' THEN ' ' || SQLERRM ELSE '' END;
 		END;
 		IF outcome <> 'answered' THEN
-			EXECUTE what.call INTO counted USING held.token, held.refresh_token, held.session_id, held.user_id, held.device_id;
+			EXECUTE what.call INTO counted USING held;
 			IF counted = 0 THEN
 				outcome := outcome || ', and the next call does nothing';
 			END IF;
@@ -166,15 +158,18 @@ $node->safe_psql('postgres', q{
 			WHILE try(what, first, how_many, libraries) > 0 LOOP
 				COMMIT;
 				first := first + 1;
+				-- Lists would grow with each try, and with them what they allocate.
+				DELETE FROM session_service.sessions;
+				DELETE FROM session_service.events;
+				COMMIT;
 			END LOOP;
-			DELETE FROM session_service.sessions;
 			COMMIT;
 		END LOOP;
 	END $$;
 });
 sub quoted { return map { defined $_ ? "'" . s/'/''/gr . "'" : 'NULL' } @_; }
 $node->safe_psql('postgres', join "\n",
-	map { sprintf 'INSERT INTO calls VALUES (%s, %s, %s);', quoted($_, $before{$_}, $calls{$_}) } sort keys %calls);
+	map { sprintf 'INSERT INTO calls VALUES (%s, %s, %s);', quoted($_, map { defined $_ ? s/\bh\.(?=\w)/(\$1)./gr : $_ } $before{$_}, $calls{$_}) } sort keys %calls);
 
 my $bad = q{SELECT coalesce(string_agg(DISTINCT format('%s: %s', name, outcome), E'\n'), '') FROM outcomes WHERE outcome NOT IN ('answered', '53200') OR (failed = 0 AND outcome <> 'answered')};
 
@@ -198,7 +193,7 @@ sub try_each
 	cmp_ok($grown, '<', 65536, "$name: the second time, no more memory in use");
 	is($locks, 0, "$name: nothing stays locked");
 	cmp_ok($errors, '>', 0, "$name: calls have failed");
-	counted("$name: $failed allocations refused, $errors calls failed");
+	counted("$name: $failed allocations refused, $errors calls failed, of " . @functions . ' functions');
 	return;
 }
 
@@ -208,17 +203,14 @@ try_each('the server', 1, 'postgres');
 
 # --- the first call of a connection, which fetches the algorithms
 
-# Each such fetch takes hundreds of allocations: after the first ones not every one with every run.
-my $stride = extent(25, 1);
-
-my %first_calls = (
-	hash_token => q{SELECT count(session_service.hash_token('x'))},
-	user_uuid_from_text => q{SELECT count(session_service.user_uuid_from_text('x'))},
-	create_session => q{SELECT count(*) FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1')},
-	refresh_session => q{SELECT count(*) FROM held, session_service.refresh_session(refresh_token)},
-	generate_token => q{SELECT count(session_service.generate_token())},
-	get_session => q{SELECT count(*) FROM held, session_service.get_session(session_id)});
-$node->safe_psql('postgres', q{CREATE TABLE held AS SELECT * FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1')});
+# Each such fetch takes hundreds of allocations: after the first ones not every one with every run. In the long
+# form these functions get every one, and all others are tried in the same steps.
+my $steps = 25;
+my %stride = map { $_ => extent($steps, 1) } qw(hash_token user_uuid_from_text create_session refresh_session generate_token get_session);
+my @first_functions = extent([ sort keys %stride ], \@functions)->@*;
+$node->safe_psql('postgres', 'CREATE TABLE held AS SELECT * FROM sign_in()');
+my %first_calls = map { $_ => $calls{$_} =~ s/^SELECT count\(\*\) FROM/SELECT count(*) FROM held h, LATERAL/r } @first_functions;
+my %expected = map { $_ => $node->safe_psql('postgres', "BEGIN; $first_calls{$_}; ROLLBACK") } @first_functions;
 my ($tried, $errors, @wrong) = (0, 0);
 for my $name (sort keys %first_calls)
 {
@@ -227,7 +219,7 @@ for my $name (sort keys %first_calls)
 		my ($first, $refused) = (0, 1);
 		while ($refused)
 		{
-			my $apart = $first == 0 ? 1 : $stride;
+			my $apart = $first == 0 ? 1 : $stride{$name} // $steps;
 			# Outside any subtransaction; the second call of the connection works.
 			my $script = join "\n", map { qq{
 				\\c
@@ -252,7 +244,7 @@ for my $name (sort keys %first_calls)
 				last if !$refused;
 				$tried++;
 				$errors++ if $state ne '00000';
-				push @wrong, "$name, $how_many from $number on: $state, then $second $count" if $state !~ /^(?:00000|53200)$/ || $count ne 1;
+				push @wrong, "$name, $how_many from $number on: $state, then $second $count" if $state !~ /^(?:00000|53200)$/ || $count ne $expected{$name};
 			}
 			last if $status != 0;
 			$first += 20 * $apart;
@@ -261,7 +253,7 @@ for my $name (sort keys %first_calls)
 }
 is(join("\n", @wrong), '', 'the first call of a connection: 53200 or the answer, and the next call works');
 cmp_ok($errors, '>', 0, 'calls have failed');
-counted("$tried first calls of a connection with allocations refused, $errors of them failed");
+counted("$tried first calls of a connection, of " . @first_functions . " functions, with allocations refused, $errors of them failed");
 
 my ($crash) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:PANIC|TRAP|terminated by signal).*)$/m;
 is($crash, undef, 'no process crashed');
