@@ -1,14 +1,17 @@
 """The calls of log_canary.pl, with bind parameters over the extended protocol.
 
-    python3 log_canary.py CONNECTION {every|tokens|hashes}
+    python3 log_canary.py CONNECTION {every|literals|tokens|hashes}
 
-Prints one JSON object: `secrets` (tokens and keys that were handed over), `outcomes` (what each call should
-have led to, and did), `texts` (what the server's views show of the statements).
+`literals` calls each function with literals, the others with parameters. Prints one JSON object: `secrets` (tokens
+and keys that were handed over), `bound` (other values that were), `outcomes` (what each call should have led to,
+and did), `texts` (what the server's views show of the statements).
 """
 
 import base64
 import hashlib
+import ipaddress
 import json
+import random
 import sys
 import threading
 import time
@@ -17,10 +20,14 @@ import uuid
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from every_function import every_function, filled, literal, make_sessions
+from tap_output import extent
+
 CONNECTION, WHAT = sys.argv[1:]
 SCHEMA = "session_service."
 
 secrets: list[str] = []
+bound: list[str] = []
 outcomes: list[tuple[str, str, str]] = []
 open_connections = []
 
@@ -34,6 +41,12 @@ def connect(**options):
 
 main = connect()
 other = connect()
+
+
+def connect_quietly():
+    """Where nothing is logged and no statement is counted: what is done here may be long, and have literals."""
+    return connect(options="-c log_statement=none -c log_min_messages=panic -c log_min_duration_statement=-1 -c log_duration=off -c log_statement_stats=off "
+                   "-c auto_explain.log_min_duration=-1 -c pg_stat_statements.track=none -c debug_print_plan=off -c debug_print_parse=off -c debug_print_rewritten=off")
 
 
 def digest(token):
@@ -293,13 +306,82 @@ def waits():
     outcome("in a function", "22001", lambda: run("SELECT pg_temp.login(%s)", create().token))
 
 
+def canary(argument):
+    """A value of its own for an argument, as text, by which it is found; None where there can be none."""
+    mark = f"canary-{argument.name}-{uuid.uuid4().hex}"
+    made = {"jsonb": json.dumps({"canary": mark}), "inet": f"2001:db8:{':'.join(mark[-24:][n:n + 4] for n in range(0, 24, 4))}", "text[]": f"{{{mark}}}", "text": mark}.get(argument.type)
+    if argument.name in ("token", "tokens", "refresh_token", "device_key", "level") or made is None:
+        return None
+    if argument.type == "inet":
+        mark = str(ipaddress.ip_address(made))
+    bound.append(mark)
+    return made
+
+
+def every_call(with_literals):
+    """Each function with good arguments, and with each of them that is refused; by a caller who may not call it, and,
+    where it writes, in a transaction that may not."""
+    quiet = connect_quietly()
+    quiet.execute("DO $$ BEGIN CREATE ROLE grantee; CREATE ROLE nobody; GRANT USAGE ON SCHEMA session_service TO nobody; EXCEPTION WHEN duplicate_object THEN END $$")
+    fixture = make_sessions(quiet, uuid.uuid4()) | {name: f"canary-{uuid.uuid4().hex}" for name in ("device_key", "new_token", "new_refresh_token")}
+    secrets.extend(fixture[name] for name in ("token", "refresh_token", "device_key", "new_token", "new_refresh_token"))
+    bound.extend(str(fixture[name]) for name in ("user_id", "session_id", "device_id"))
+
+    def text_of(sql):
+        return quiet.execute(f"SELECT concat({filled(sql, fixture)})".encode()).fetchone()[0]
+
+    def called(function, values, before=()):
+        marks = [f"{'NULL' if value is None else literal(value)}::{argument.type}" if with_literals else "%s" for argument, value in zip(function.arguments, values)]
+        statement = f"SELECT * FROM {SCHEMA}{function.name}({', '.join(marks)})"
+        try:
+            main.execute("BEGIN")
+            for statement_before in before:
+                main.execute(statement_before)
+            main.execute(statement.encode(), None if with_literals else values)
+            state = "00000"
+        except psycopg.Error as error:
+            state = error.sqlstate
+        main.execute("ROLLBACK")
+        return state
+
+    for function in every_function(quiet):
+        if function.is_internal:
+            continue
+        good = [canary(argument) or text_of(argument.good) for argument in function.arguments]
+        refused = []
+        for place, argument in enumerate(function.arguments):
+            for sql, state in argument.bad:
+                try:
+                    bad = text_of(sql)
+                except psycopg.Error:  # a value that cannot be made, and so not be bound
+                    continue
+                mark = canary(argument) if argument.type == "text" else None
+                bad = mark + bad[len(mark):] if mark and state == "22001" else mark or bad
+                refused.append((state, good[:place] + [bad] + good[place + 1:], []))
+            if argument.null == "22004":
+                refused.append(("22004", good[:place] + [None] + good[place + 1:], []))
+        refused.append(("42501", good, ["SET LOCAL ROLE nobody"]))
+        if function.kind == "writes":
+            refused.append(("25006", good, ["SET TRANSACTION READ ONLY"]))
+        # The quick form is content with one refusal of each function where plans are logged, which are long.
+        refused = refused if with_literals or extent(False, True) else [random.choice(refused)]
+        for number, (expected, values, before) in enumerate([("00000", good, []), *refused]):
+            outcomes.append((f"{function.name}, {number}", expected, called(function, values, before)))
+    # Of which pg_stat_activity shows the last statement, for a moment even when it is gone.
+    quiet.execute("DISCARD ALL")
+    quiet.close()
+
+
 if WHAT == "every":
+    every_call(False)
     successes()
     bad_tokens()
     imports()
     casts()
     limits_of_arguments()
     waits()
+elif WHAT == "literals":
+    every_call(True)
 elif WHAT == "hashes":
     made = create()
     outcome("validate_session_hash", "1 rows", lambda: call("validate_session_hash", made.session_id, digest(made.token)))
@@ -313,19 +395,22 @@ else:
     outcome("revoke_session_by_token, too long a reason", "22001",
             lambda: call("revoke_session_by_token", made.token, "r" * 300))
 
-# What the server's views show, of these connections while they have prepared statements and of all others. The
-# statistics of the tables hold hashes, for their owner.
+# What the server's views show: of these connections what only they see, while they have prepared statements, and of
+# all. The statistics of the tables hold hashes, for their owner.
 VIEWS = """
     SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname ~ '^pg_(stat|prepared|cursors|locks|settings|shmem|backend|indexes|views|rules)'
     AND relname NOT IN ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs') ORDER BY 1"""
+OWN_VIEWS = ("pg_prepared_statements", "pg_cursors", "pg_backend_memory_contexts")
 texts, statistics = [], []
-for reader in (main, other, connect()):
-    texts += [row[0] for row in reader.execute("SELECT statement FROM pg_prepared_statements").fetchall()]
-    for view in [row[0] for row in reader.execute(VIEWS).fetchall()]:
-        texts += [row[0] for row in reader.execute(f"SELECT v::text FROM pg_catalog.{view} v").fetchall()]
-reader.execute("ANALYZE")
-statistics += [row[0] for row in reader.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'session_service'").fetchall()]
-if reader.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
-    texts += [row[0] for row in reader.execute("SELECT query FROM pg_stat_statements").fetchall()]
+if WHAT == "every":
+    reader = connect_quietly()
+    every_view = [row[0] for row in reader.execute(VIEWS).fetchall()]
+    for connection, views in ((main, OWN_VIEWS), (other, OWN_VIEWS), (reader, every_view)):
+        for view in views:
+            texts += [row[0] for row in connection.execute(f"SELECT v::text FROM pg_catalog.{view} v").fetchall()]
+    reader.execute("ANALYZE")
+    statistics += [row[0] for row in reader.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'session_service'").fetchall()]
+    if reader.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
+        texts += [row[0] for row in reader.execute("SELECT query FROM pg_stat_statements").fetchall()]
 
-print(json.dumps({"secrets": sorted(set(secrets)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
+print(json.dumps({"secrets": sorted(set(secrets)), "bound": sorted(set(bound)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
