@@ -239,7 +239,8 @@ sub tell_no_secret
 	my $secrets = search_tokens($told) . '|' . search_hashes($told);
 	my $values = pattern(@{ $told->{bound} });
 	my @ours = of_ours($logged->{json});
-	cmp_ok(scalar @ours, '>', 10, "$name: there are messages of ours") if $options =~ /verbosity=verbose/;
+	cmp_ok(scalar @ours, '>', 10, "$name: there are messages of ours")
+	  if $options =~ /verbosity=verbose/ && $options !~ /log_min_messages=panic/;
 	is_deeply(found_in(join("\n", @ours), $secrets), [], "$name: none has a secret");
 	is_deeply(found_in(join("\n", map { without($_, 'context') } @ours), $values), [], "$name: nor another value");
 	is_deeply([ map { @{ found_in($logged->{$_}, "$secrets|$values") } } sort keys %logs ], [], "$name: nor has anything else in the log") unless $only_ours;
