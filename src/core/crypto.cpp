@@ -22,10 +22,11 @@ EVP_MD* sha256_algorithm = nullptr;
 EVP_MD* sha1_algorithm = nullptr;
 EVP_MD_CTX* sha256_context = nullptr;
 EVP_KDF* hkdf_algorithm = nullptr;
+EVP_MAC* hmac_algorithm = nullptr; // never used itself
 
 // Where the algorithms come from: null is libcrypto's default. It keeps what it could not find for
-// want of memory as something that does not exist, so after a failure all is fetched anew in a
-// library context of our own, which knows nothing yet.
+// want of memory as something that does not exist, so after a failed fetch all are fetched anew in
+// a library context of our own, which knows nothing yet.
 OSSL_LIB_CTX* library_context = nullptr;
 bool is_library_context_spoilt = false;
 
@@ -38,6 +39,8 @@ void forget_algorithms() noexcept {
     sha1_algorithm = nullptr;
     EVP_KDF_free(hkdf_algorithm);
     hkdf_algorithm = nullptr;
+    EVP_MAC_free(hmac_algorithm);
+    hmac_algorithm = nullptr;
     is_library_context_spoilt = true;
 }
 
@@ -50,11 +53,18 @@ void forget_algorithms() noexcept {
     while (const unsigned long error = ERR_get_error()) {
         out_of_memory = out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
     }
-    forget_algorithms();
     if (out_of_memory) {
         throw std::bad_alloc();
     }
     throw CryptoError(what);
+}
+
+/// The same, where an algorithm could not be fetched.
+[[noreturn]] void throw_unavailable(const char* what) {
+    const int error = errno;
+    forget_algorithms();
+    errno = error;
+    throw_failure(what);
 }
 
 /// The context to fetch from; null is the default one.
@@ -79,7 +89,7 @@ void prepare_digest(EVP_MD*& algorithm, const char* name) {
     if (algorithm == nullptr) {
         algorithm = EVP_MD_fetch(fresh_library_context(), name, nullptr);
         if (algorithm == nullptr) {
-            throw_failure("a digest is not available");
+            throw_unavailable("a digest is not available");
         }
     }
 }
@@ -105,10 +115,18 @@ struct KdfContextDeleter {
 using KdfContext = std::unique_ptr<EVP_KDF_CTX, KdfContextDeleter>;
 
 KdfContext new_hkdf_context() {
+    // HKDF fetches these two itself, each time, and would not tell that one cannot be had any more.
+    prepare_digest(sha256_algorithm, "SHA256");
+    if (hmac_algorithm == nullptr) {
+        hmac_algorithm = EVP_MAC_fetch(fresh_library_context(), "HMAC", nullptr);
+        if (hmac_algorithm == nullptr) {
+            throw_unavailable("HMAC is not available");
+        }
+    }
     if (hkdf_algorithm == nullptr) {
         hkdf_algorithm = EVP_KDF_fetch(fresh_library_context(), "HKDF", nullptr);
         if (hkdf_algorithm == nullptr) {
-            throw_failure("HKDF is not available");
+            throw_unavailable("HKDF is not available");
         }
     }
     KdfContext context(EVP_KDF_CTX_new(hkdf_algorithm));
