@@ -44,39 +44,54 @@ void forget_algorithms() noexcept {
     is_library_context_spoilt = true;
 }
 
-/// Throws for a failure of libcrypto. Its report tells memory from the rest, but not everywhere:
-/// some of its constructors report only that they failed. So errno, which malloc sets, is asked as
-/// well; whoever calls libcrypto sets it to 0 before. The report is taken away, since the server's
-/// TLS shares the queue it lies in.
-[[noreturn]] void throw_failure(const char* what) {
+/// Whether libcrypto failed for want of memory. Its report tells that from the rest, but not
+/// everywhere: some of its constructors report only that they failed. So errno, which malloc sets,
+/// is asked as well; whoever calls libcrypto sets it to 0 before. The report is taken away, since
+/// the server's TLS shares the queue it lies in.
+bool was_out_of_memory() noexcept {
     bool out_of_memory = errno == ENOMEM;
     while (const unsigned long error = ERR_get_error()) {
         out_of_memory = out_of_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
     }
+    return out_of_memory;
+}
+
+[[noreturn]] void throw_error(bool out_of_memory, const char* what) {
     if (out_of_memory) {
         throw std::bad_alloc();
     }
     throw CryptoError(what);
 }
 
-/// The same, where an algorithm could not be fetched.
+/// Throws for a failure of libcrypto.
+[[noreturn]] void throw_failure(const char* what) {
+    throw_error(was_out_of_memory(), what);
+}
+
+/// Throws where an algorithm could not be fetched. One that a context of our own does not have
+/// either, and not for want of memory, is not asked for in yet another.
 [[noreturn]] void throw_unavailable(const char* what) {
-    const int error = errno;
-    forget_algorithms();
-    errno = error;
-    throw_failure(what);
+    const bool out_of_memory = was_out_of_memory();
+    if (out_of_memory || library_context == nullptr) {
+        forget_algorithms();
+    }
+    throw_error(out_of_memory, what);
 }
 
 /// The context to fetch from; null is the default one.
 OSSL_LIB_CTX* fresh_library_context() {
     if (is_library_context_spoilt) {
+        errno = 0;
         OSSL_LIB_CTX_free(library_context);
         library_context = OSSL_LIB_CTX_new();
-        // Configured as the default one is, so that what the system prescribes holds there as well.
+        // Configured as libcrypto configures the default one, so that what the system prescribes
+        // holds there as well.
+        constexpr unsigned long flags = CONF_MFLAGS_DEFAULT_SECTION |
+                                        CONF_MFLAGS_IGNORE_MISSING_FILE |
+                                        CONF_MFLAGS_IGNORE_RETURN_CODES;
         if (library_context == nullptr ||
-            CONF_modules_load_file_ex(library_context, nullptr, nullptr,
-                                      CONF_MFLAGS_DEFAULT_SECTION |
-                                          CONF_MFLAGS_IGNORE_MISSING_FILE) != 1) {
+            CONF_modules_load_file_ex(library_context, nullptr, nullptr, flags) != 1 ||
+            errno == ENOMEM) {
             throw_failure("libcrypto cannot be set up");
         }
         is_library_context_spoilt = false;

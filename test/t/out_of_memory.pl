@@ -144,7 +144,7 @@ $node->safe_psql('postgres', q{
 		RETURN refused;
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM stop_failing();
-		INSERT INTO outcomes VALUES (what.name, first, refused, outcome || ', and the next call fails: ' || SQLERRM);
+		INSERT INTO outcomes VALUES (what.name, first, refused, coalesce(outcome, 'before the call') || ', and the next call fails: ' || SQLERRM);
 		RETURN refused;
 	END $$;
 	-- Each of its allocations in turn
