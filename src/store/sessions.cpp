@@ -380,7 +380,9 @@ pg::RowChange rotation_of(const SessionRow& session, const Renewed& renewed,
 
 // Of what was replaced until then no retry is answered any more.
 pg::Value latest_overdue_rotation(Micros now) {
-    return pg::time_value(now - pg::settings::refresh_grace());
+    // Without a grace also one that came while the call waited for the row.
+    const Micros grace = pg::settings::refresh_grace();
+    return pg::time_value(grace > 0 ? now - grace : core::never);
 }
 
 // For a table that is not a plain local one, or that a DBA added a trigger to. Where it waits for
