@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <string>
 
 #include <openssl/conf.h>
 #include <openssl/core_names.h>
@@ -56,7 +57,7 @@ bool was_out_of_memory() noexcept {
     return out_of_memory;
 }
 
-[[noreturn]] void throw_error(bool out_of_memory, const char* what) {
+[[noreturn]] void throw_error(bool out_of_memory, const std::string& what) {
     if (out_of_memory) {
         throw std::bad_alloc();
     }
@@ -70,12 +71,12 @@ bool was_out_of_memory() noexcept {
 
 /// Throws where an algorithm could not be fetched. One that a context of our own does not have
 /// either, and not for want of memory, is not asked for in yet another.
-[[noreturn]] void throw_unavailable(const char* what) {
+[[noreturn]] void throw_unavailable(const char* name) {
     const bool out_of_memory = was_out_of_memory();
     if (out_of_memory || library_context == nullptr) {
         forget_algorithms();
     }
-    throw_error(out_of_memory, what);
+    throw_error(out_of_memory, std::string(name) + " is not available");
 }
 
 /// The context to fetch from; null is the default one.
@@ -99,18 +100,19 @@ OSSL_LIB_CTX* fresh_library_context() {
     return library_context;
 }
 
-/// Fetches a digest once.
-void prepare_digest(EVP_MD*& algorithm, const char* name) {
+/// Fetches an algorithm once, with `fetch` of its kind.
+template <auto fetch, typename Algorithm>
+void prepare(Algorithm*& algorithm, const char* name) {
     if (algorithm == nullptr) {
-        algorithm = EVP_MD_fetch(fresh_library_context(), name, nullptr);
+        algorithm = fetch(fresh_library_context(), name, nullptr);
         if (algorithm == nullptr) {
-            throw_unavailable("a digest is not available");
+            throw_unavailable(name);
         }
     }
 }
 
 void prepare_sha256() {
-    prepare_digest(sha256_algorithm, "SHA256");
+    prepare<EVP_MD_fetch>(sha256_algorithm, "SHA256");
     if (sha256_context == nullptr) {
         sha256_context = EVP_MD_CTX_new();
         if (sha256_context == nullptr) {
@@ -131,19 +133,9 @@ using KdfContext = std::unique_ptr<EVP_KDF_CTX, KdfContextDeleter>;
 
 KdfContext new_hkdf_context() {
     // HKDF fetches these two itself, each time, and would not tell that one cannot be had any more.
-    prepare_digest(sha256_algorithm, "SHA256");
-    if (hmac_algorithm == nullptr) {
-        hmac_algorithm = EVP_MAC_fetch(fresh_library_context(), "HMAC", nullptr);
-        if (hmac_algorithm == nullptr) {
-            throw_unavailable("HMAC is not available");
-        }
-    }
-    if (hkdf_algorithm == nullptr) {
-        hkdf_algorithm = EVP_KDF_fetch(fresh_library_context(), "HKDF", nullptr);
-        if (hkdf_algorithm == nullptr) {
-            throw_unavailable("HKDF is not available");
-        }
-    }
+    prepare<EVP_MD_fetch>(sha256_algorithm, "SHA256");
+    prepare<EVP_MAC_fetch>(hmac_algorithm, "HMAC");
+    prepare<EVP_KDF_fetch>(hkdf_algorithm, "HKDF");
     KdfContext context(EVP_KDF_CTX_new(hkdf_algorithm));
     if (context == nullptr) {
         throw_failure("HKDF cannot be set up");
@@ -175,7 +167,7 @@ Digest sha256(Bytes data) {
 
 std::array<std::uint8_t, 20> sha1_of(Bytes first, Bytes second) {
     errno = 0;
-    prepare_digest(sha1_algorithm, "SHA1");
+    prepare<EVP_MD_fetch>(sha1_algorithm, "SHA1");
     const DigestContext context(EVP_MD_CTX_new());
     if (context == nullptr) {
         throw_failure("a digest cannot be set up");
