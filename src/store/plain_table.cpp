@@ -162,15 +162,6 @@ bool has_columns(TupleDesc descriptor, std::span<const Column> columns) {
     return true;
 }
 
-// Whether the executor would run or check something as a row is written.
-bool needs_executor(Relation heap, bool is_checked) {
-    const TupleConstr* constraints = RelationGetDescr(heap)->constr;
-    return heap->trigdesc != nullptr || heap->rd_rules != nullptr ||
-           heap->rd_rel->relforcerowsecurity || heap->rd_rel->relispartition ||
-           (constraints != nullptr &&
-            ((is_checked && constraints->num_check > 0) || pg::has_generated_column(*constraints)));
-}
-
 bool has_key(Relation index, std::span<const int> columns) {
     const auto* form = index->rd_index;
     return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
@@ -213,6 +204,14 @@ Knowledge examine(Relation heap, const Layout& layout) {
 }
 
 } // namespace
+
+bool needs_executor(Relation heap, bool is_checked) {
+    const TupleConstr* constraints = RelationGetDescr(heap)->constr;
+    return heap->trigdesc != nullptr || heap->rd_rules != nullptr ||
+           heap->rd_rel->relforcerowsecurity || heap->rd_rel->relispartition ||
+           (constraints != nullptr &&
+            ((is_checked && constraints->num_check > 0) || pg::has_generated_column(*constraints)));
+}
 
 void watch_plain_tables() {
     CacheRegisterRelcacheCallback(forget, 0);

@@ -59,6 +59,10 @@ enum Number : int {
 inline constexpr int count = detail;
 } // namespace events_column
 
+/// Whether the executor would run or check something as a row is written; CHECK constraints only
+/// where `is_checked`.
+bool needs_executor(Relation heap, bool is_checked);
+
 /// A table, opened to be written. An error in between needs no close().
 class PlainTable {
   public:

@@ -2,6 +2,7 @@
 
 #include "core/crypto.hpp"
 #include "core/uuid.hpp"
+#include "store/plain_table.hpp"
 #include "store/sql.hpp"
 #include "store/tid_cache.hpp"
 
@@ -98,11 +99,7 @@ SessionLookup::Writing SessionLookup::writing_at_commit() const {
     if (!pg::can_publish_updates(heap_)) {
         return Writing::not_at_all;
     }
-    const TupleConstr* constraints = RelationGetDescr(heap_)->constr;
-    const bool is_ruled = heap_->rd_rules != nullptr || heap_->rd_rel->relforcerowsecurity;
-    const bool is_checked = constraints != nullptr &&
-                            (constraints->num_check > 0 || pg::has_generated_column(*constraints));
-    return is_direct() && !is_ruled && !is_checked ? Writing::directly : Writing::by_statement;
+    return is_direct() && !needs_executor(heap_, true) ? Writing::directly : Writing::by_statement;
 }
 
 std::optional<SessionRow> SessionLookup::find(const core::Uuid& id) {
