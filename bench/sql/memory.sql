@@ -172,33 +172,38 @@ BEGIN
     END IF;
 END $$;
 
--- The calls of one probe: at most so many, for at most so long. How many it made is left in memory.calls.
-CREATE FUNCTION memory.calls(probe integer, calls bigint, seconds double precision) RETURNS text LANGUAGE sql AS $$
+-- The calls of one probe, at most so many, for at most so long: statements to be run, each a block of calls
+-- that adds to memory.calls how many it made. Until a block ends, the server keeps some bytes for each
+-- transaction that wrote, so none is larger than the first, after which memory is looked at for the first time.
+-- What a block leaves in `c` is not there in the next one, which begins where probes sign in anew.
+CREATE FUNCTION memory.calls(probe integer, calls bigint, seconds double precision) RETURNS SETOF text LANGUAGE sql AS $$
     SELECT format($format$
 DO $block$
 DECLARE
-    t memory.tickets; u uuid; h session_service.token_hash; c record; r record; i bigint := 0; failed bigint := 0;
-    ticket_count integer := (SELECT count(*) FROM memory.tickets);
-    deadline timestamptz := clock_timestamp() + %s * interval '1 second';
+    t memory.tickets; u uuid; h session_service.token_hash; c record; r record; failed bigint := 0;
+    before CONSTANT bigint := %s; i bigint := before;
 BEGIN
-    WHILE i < %s AND (i %% 16 <> 0 OR clock_timestamp() < deadline) LOOP
+    WHILE i < %s AND (i %% 16 <> 0 OR clock_timestamp() < %L) LOOP
         i := i + 1;
-        SELECT * INTO STRICT t FROM memory.tickets WHERE n = (i + %s) %% ticket_count;
+        SELECT * INTO STRICT t FROM memory.tickets WHERE n = (i + %s) %% %s;
         %s%s%s
         COMMIT;
     END LOOP;
-    IF (CASE %L WHEN 'error' THEN failed <> i WHEN 'any' THEN false ELSE failed > 0 END) THEN
-        RAISE '%% of %% calls failed', failed, i;
+    IF (CASE %L WHEN 'error' THEN failed <> i - before WHEN 'any' THEN false ELSE failed > 0 END) THEN
+        RAISE '%% of %% calls failed', failed, i - before;
     END IF;
-    PERFORM set_config('memory.calls', i::text, false);
+    PERFORM set_config('memory.calls', (current_setting('memory.calls')::bigint + i - before)::text, false);
 END $block$ $format$,
-        seconds, calls, n * 997,
+        first, least(first + 2000, calls), deadline, n * 997, ticket_count,
         CASE WHEN statement ~ '\yu\y' THEN format('u := md5((i %% 5000)::text || %L)::uuid; ', name) ELSE '' END,
         CASE WHEN statement ~ '\yh\y' THEN 'h := session_service.hash_token(t.token); ' ELSE '' END,
         CASE WHEN outcome IN ('error', 'any') THEN
             'BEGIN ' || body || '; EXCEPTION WHEN OTHERS THEN failed := failed + 1; END;' ELSE body || ';' END,
         outcome)
-    FROM memory.probes, LATERAL rtrim(statement, ';') AS body WHERE n = probe
+    FROM memory.probes, LATERAL rtrim(statement, ';') AS body, generate_series(0, calls - 1, 2000) AS first,
+        (SELECT count(*)::integer AS ticket_count, clock_timestamp() + seconds * interval '1 second' AS deadline
+            FROM memory.tickets) AS counted
+    WHERE n = probe
 $$;
 
 -- Bytes: private memory of the backend, which shared buffers are not, and what its memory contexts use of it.
