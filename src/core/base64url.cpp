@@ -7,6 +7,8 @@ constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static_assert(alphabet.size() == 64);
 
+constexpr std::uint8_t highest_value = alphabet.size() - 1;
+
 /// Marks what is no character of the alphabet; as a value it would need more than 6 bits.
 constexpr std::uint8_t not_in_alphabet = 0xff;
 
@@ -49,20 +51,34 @@ std::optional<std::size_t> base64url_decode(std::string_view text, MutableBytes 
         return std::nullopt;
     }
 
+    // Four characters are three bytes. What is not in the alphabet shows in the end.
+    Bytes rest = bytes_of(text);
     std::size_t written = 0;
+    std::uint32_t seen = 0;
+    for (; rest.size() >= 4; rest = rest.subspan(4)) {
+        const std::array<std::uint32_t, 4> values{value_of[rest[0]], value_of[rest[1]],
+                                                  value_of[rest[2]], value_of[rest[3]]};
+        seen |= values[0] | values[1] | values[2] | values[3];
+        const std::uint32_t bits = values[0] << 18 | values[1] << 12 | values[2] << 6 | values[3];
+        out[written++] = static_cast<std::uint8_t>(bits >> 16);
+        out[written++] = static_cast<std::uint8_t>(bits >> 8);
+        out[written++] = static_cast<std::uint8_t>(bits);
+    }
+
     std::uint32_t pending = 0;
     unsigned pending_bits = 0;
-    for (const std::uint8_t character : bytes_of(text)) {
-        const std::uint8_t value = value_of[character];
-        if (value == not_in_alphabet) {
-            return std::nullopt;
-        }
+    for (const std::uint8_t character : rest) {
+        const std::uint32_t value = value_of[character];
+        seen |= value;
         pending = (pending << 6) | value;
         pending_bits += 6;
         if (pending_bits >= 8) {
             pending_bits -= 8;
             out[written++] = static_cast<std::uint8_t>(pending >> pending_bits);
         }
+    }
+    if (seen > highest_value) {
+        return std::nullopt;
     }
     const std::uint32_t spare_bits = pending & ((1U << pending_bits) - 1);
     if (spare_bits != 0) {
