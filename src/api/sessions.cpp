@@ -24,6 +24,23 @@ namespace pg = session_service::pg;
 namespace service = session_service::service;
 namespace store = session_service::store;
 
+namespace {
+
+// So many tokens of a batch are read before the first one's row is looked at: by then its memory
+// has come.
+constexpr int read_ahead = 8;
+
+void add_valid_session(api::RowCollector& rows, store::SessionLookup& lookup,
+                       const service::SessionKey& key, int position) {
+    if (const auto session = service::validate(lookup, key, pg::null_value)) {
+        std::array<pg::Value, 10> values{pg::integer_value(position)};
+        std::ranges::copy(api::valid_session_values(*session), values.begin() + 1);
+        rows.add(values);
+    }
+}
+
+} // namespace
+
 // The device key is a secret as well.
 SQL_TOKEN_FUNCTION(session_service_create_session) {
     const Arguments arguments{fcinfo};
@@ -78,17 +95,22 @@ SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
     deconstruct_array(DatumGetArrayTypeP(arguments.datum(0)), TEXTOID, -1, false, TYPALIGN_INT,
                       &tokens, &nulls, &count);
     store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
-    for (int i = 0; i < count; ++i) {
+    std::array<std::optional<service::SessionKey>, read_ahead> keys;
+    for (int i = 0; i < count + read_ahead; ++i) {
         CHECK_FOR_INTERRUPTS();
-        if (nulls[i]) {
-            continue;
+        auto& key = keys[i % read_ahead];
+        if (key) {
+            add_valid_session(rows, lookup, *key, i - read_ahead + 1);
+            key.reset();
         }
-        const auto key = service::read_session_token(pg::to_view(tokens[i]));
-        const auto session = key ? service::validate(lookup, *key, pg::null_value) : std::nullopt;
-        if (session) {
-            std::array<pg::Value, 10> values{pg::integer_value(i + 1)};
-            std::ranges::copy(api::valid_session_values(*session), values.begin() + 1);
-            rows.add(values);
+        if (i < count && !nulls[i]) {
+            key = service::read_session_token(pg::to_view(tokens[i]));
+        }
+        if (key) {
+            store::SessionLookup::announce(key->session_id);
+        }
+        if (const auto& before = keys[(i + read_ahead - 1) % read_ahead]) {
+            store::SessionLookup::expect(before->session_id);
         }
     }
     lookup.close();

@@ -27,6 +27,7 @@ Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::Sessio
     if (!key) {
         return no_row(fcinfo);
     }
+    store::SessionLookup::expect(key->session_id);
     store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
     const auto session = service::validate(lookup, *key, ip_address);
     if (session) {

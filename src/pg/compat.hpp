@@ -9,6 +9,9 @@ extern "C" {
 #include "access/tableam.h"
 #include "catalog/pg_publication.h"
 #include "executor/executor.h"
+#include "pgstat.h"
+#include "storage/buf_internals.h"
+#include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -105,6 +108,38 @@ inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* row, E
                                 indexes.only_summarizing);
 #else
     (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL);
+#endif
+}
+
+/// Whether a buffer holds a page of this table itself, at a glance: it is not locked.
+inline bool is_buffer_of(const BufferDesc* descriptor, Relation table) {
+#if PG_VERSION_NUM >= 160000
+    return BufTagMatchesRelFileLocator(&descriptor->tag, &table->rd_locator) &&
+           BufTagGetForkNum(&descriptor->tag) == MAIN_FORKNUM;
+#else
+    return RelFileNodeEquals(descriptor->tag.rnode, table->rd_node) &&
+           descriptor->tag.forkNum == MAIN_FORKNUM;
+#endif
+}
+
+/// Pins the buffer, if it holds this page of the table.
+inline bool read_recent_buffer(Relation table, BlockNumber block, Buffer buffer) {
+#if PG_VERSION_NUM >= 160000
+    return ReadRecentBuffer(table->rd_locator, MAIN_FORKNUM, block, buffer);
+#else
+    return ReadRecentBuffer(table->rd_node, MAIN_FORKNUM, block, buffer);
+#endif
+}
+
+/// Counts what read_recent_buffer() does not, and reading by number does (in pg_stat_io since 16,
+/// with the bytes since 18).
+inline void count_buffer_hit(Relation table) {
+    pgstat_count_buffer_read(table);
+    pgstat_count_buffer_hit(table);
+#if PG_VERSION_NUM >= 180000
+    pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, 1, 0);
+#elif PG_VERSION_NUM >= 160000
+    pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT);
 #endif
 }
 

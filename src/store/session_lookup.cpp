@@ -4,7 +4,6 @@
 #include "core/uuid.hpp"
 #include "store/plain_table.hpp"
 #include "store/sql.hpp"
-#include "store/tid_cache.hpp"
 
 #include <algorithm>
 
@@ -32,6 +31,9 @@ constinit pg::Statement select_session{
     "previous_refresh_hash, family_hash, rotation_salt, mfa_method, revoke_reason "
     "FROM session_service.sessions WHERE id" SQL_EQ "$1 AND bucket" SQL_EQ "$2",
     std::array<Oid, 2>{UUIDOID, INT2OID}};
+
+// Of a session that was refreshed; bench/README.md has the figures.
+constexpr std::size_t usual_row_size = 384;
 
 } // namespace
 
@@ -67,6 +69,12 @@ std::optional<core::RotationSalt> SessionRow::rotation_salt() const {
     }
     std::memcpy(salt.data(), stored.data(), salt.size());
     return salt;
+}
+
+void SessionLookup::expect(const core::Uuid& id) {
+    if (const auto place = remembered_place(id)) {
+        pg::prefetch(*place, usual_row_size);
+    }
 }
 
 SessionLookup SessionLookup::open(column::Number last) {
@@ -115,17 +123,22 @@ std::optional<SessionRow> SessionLookup::find_directly(const core::Uuid& id) {
 }
 
 bool SessionLookup::fetch_where_remembered(const core::Uuid& id) {
-    std::optional<ItemPointerData> tid = remembered_tid(id);
-    // A vacuum may have cut off the table's end since, and can not while its lock is held.
-    if (!tid || ItemPointerGetBlockNumber(&*tid) >= RelationGetNumberOfBlocks(heap_)) {
+    const std::optional<pg::RowPlace> hint = remembered_place(id);
+    if (!hint) {
         return false;
     }
-    bool has_more = false;
-    if (!table_index_fetch_tuple(fetch_, &*tid, snapshot_, slot_, &has_more, nullptr)) {
+    const auto place = pg::fetch_at(*hint, heap_, fetch_, snapshot_, slot_);
+    if (!place) {
         return false;
     }
     slot_getsomeattrs(slot_, column::id);
-    return pg::to_uuid(slot_->tts_values[column::id - 1]) == id;
+    if (pg::to_uuid(slot_->tts_values[column::id - 1]) != id) {
+        return false;
+    }
+    if (*place != *hint) {
+        remember_place(id, *place);
+    }
+    return true;
 }
 
 bool SessionLookup::fetch_by_index(const core::Uuid& id) {
@@ -137,9 +150,10 @@ bool SessionLookup::fetch_by_index(const core::Uuid& id) {
     ScanKeyInit(&key, column::id, BTEqualStrategyNumber, F_UUID_EQ, PointerGetDatum(id.data()));
     index_rescan(scan_, &key, 1, nullptr, 0);
     while (const ItemPointerData* found = index_getnext_tid(scan_, ForwardScanDirection)) {
-        const ItemPointerData tid = *found; // fetching moves it on, to the version that is visible
+        // Fetching moves it on, to the version that is visible.
+        const OffsetNumber line = ItemPointerGetOffsetNumber(found);
         if (index_fetch_heap(scan_, slot_)) {
-            remember_tid(id, tid);
+            remember_place(id, pg::place_of(slot_, line));
             return true;
         }
     }

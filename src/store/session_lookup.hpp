@@ -8,6 +8,7 @@
 #include "pg/compat.hpp"
 #include "pg/statement.hpp"
 #include "store/catalog.hpp"
+#include "store/place_cache.hpp"
 
 namespace session_service::store {
 
@@ -51,6 +52,11 @@ class SessionLookup {
   public:
     /// Columns up to `last` are read.
     static SessionLookup open(column::Number last);
+
+    /// Have the processor load, first, what this backend knows of where the row was, and then the
+    /// row: to be called some work ahead of find(), which would wait for memory otherwise.
+    static void announce(const core::Uuid& id) { prefetch_place(id); }
+    static void expect(const core::Uuid& id);
 
     /// The row, valid until the next find() or close().
     std::optional<SessionRow> find(const core::Uuid& id);

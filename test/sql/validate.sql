@@ -33,6 +33,14 @@ SELECT * FROM create_session(:'bob') \gset bob_
 SELECT token_index, session_id = :'session_id' AS alice, session_id = :'bob_session_id' AS bob, user_id, scopes, metadata, mfa_verified,
        created_at IS NOT NULL AND last_activity_at IS NOT NULL AND expires_at IS NOT NULL AND device_id IS NOT NULL AS complete
 FROM validate_sessions(ARRAY[NULL, :'bob_token', 'nonsense', '', :'token', :'refresh_token', :'bob_token']);
+-- more than are read ahead, in their order, with all that is refused in between
+SELECT import_session(hash_token('from elsewhere'), :'alice', now() + interval '1 hour') AS imported_id \gset
+SELECT * FROM create_session(:'bob') \gset over_
+SELECT revoke_session(:'over_session_id');
+SELECT row_number() OVER () AS row, token_index, session_id = CASE token_index % 10 WHEN 2 THEN :'session_id'::uuid WHEN 7 THEN :'imported_id'::uuid ELSE :'bob_session_id'::uuid END AS itself
+FROM validate_sessions((SELECT array_agg(CASE n % 10
+        WHEN 0 THEN :'over_token' WHEN 1 THEN NULL WHEN 2 THEN :'token' WHEN 3 THEN 'nonsense' WHEN 5 THEN :'refresh_token'
+        WHEN 7 THEN 'from elsewhere' WHEN 8 THEN :'over_token' WHEN 9 THEN '' ELSE :'bob_token' END ORDER BY n) FROM generate_series(1, 37) n));
 SELECT count(*) FROM validate_sessions(NULL);
 SELECT count(*) FROM validate_sessions('{}');
 SELECT count(*) FROM validate_sessions('{NULL,x}');

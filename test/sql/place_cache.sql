@@ -83,7 +83,7 @@ SELECT n, count(v.session_id) FROM alike LEFT JOIN validate_session_hash(id, has
 SELECT session_id = :'session_id' AS itself FROM validate_session(:'token');
 
 -- More than are remembered in one place: all are found all the same.
-CREATE TEMP TABLE crowded AS SELECT n, (substr(:'session_id', 1, 28) || lpad(to_hex(n), 4, '0') || substr(:'session_id', 33))::uuid AS id FROM generate_series(1, 20) n;
+CREATE TEMP TABLE crowded AS SELECT n, (substr(:'session_id', 1, 21) || lpad(to_hex((('x' || substr(:'session_id', 22, 2))::bit(8)::integer + n) % 256), 2, '0') || substr(:'session_id', 24))::uuid AS id FROM generate_series(1, 40) n;
 SELECT count(pg_temp.copy_session(:'session_id', id)) FROM crowded;
 SELECT count(*) FROM generate_series(1, 3), crowded, validate_session_hash(id, hash_token(id::text)) WHERE session_id = id;
 
