@@ -17,10 +17,14 @@ FIELDS = (
 # What each row of two sides is, and the ratio to reach, with 1 and with several clients; None: no goal.
 ROWS = {
     "P1": ("validate_session / bare SELECT by primary key", 1.0, 1.0),
+    "P1-asleep": ("as P1, processors that may sleep", None, None),
+    "P1-wide": ("as P1, tokens of five times as many sessions", None, None),
     "P1-plpgsql": ("validation in PL/pgSQL / bare SELECT", None, None),
     "P1-roundtrip": ("validate_session / SELECT $1", None, None),
     "P2": ("validate_session with activity / original SELECT, UPDATE", 10, 8),
+    "P2-asleep": ("as P2, processors that may sleep", None, None),
     "P3": ("validate_session / Redis GET", 0.8, 0.8),
+    "P3-asleep": ("as P3, processors that may sleep", None, None),
     "P3-create": ("create_session / Redis SET, appendfsync always", 3, 3),
     "P3-everysec": ("create_session / Redis SET, appendfsync everysec", None, None),
     "P4": ("validate_sessions of 100 / validate_session, tokens", 8, 8),
@@ -264,16 +268,20 @@ def report(directory, comparisons, growth, sizes, figures):
             f"Measured on {setup['date']} by `bench/run.sh{' --quick' if setup['quick'] == 'yes' else ''}`, "
             f"in {float(setup['took']) / 60:.0f} minutes, {float(setup['filling']) / 60:.0f} of them to build and to fill; "
             "[README.md](README.md) tells what each row measures.", "",
-            f"- PostgreSQL {setup['server']}, shared_buffers {setup['shared_buffers']}, fsync and synchronous_commit on, "
+            f"- PostgreSQL {setup['server']}, shared_buffers {setup['shared_buffers']}"
+            + (" in huge pages" if setup["huge_pages"] else "") + ", fsync and synchronous_commit on, "
             "autovacuum off while measuring; Redis " + setup["redis"] + ", append-only file.",
             f"- {setup['processors']}, {setup['memory']}, {setup['kernel']}; servers and clients share them. "
             f"Load average of the machine at the start: {setup['load']}.",
+            "- The processors " + ("are kept from going to sleep (`/dev/cpu_dma_latency`), but for the rows that say "
+                                    "otherwise." if setup["awake"] else "may go to sleep."),
             f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
             + (" (0: left out)." if 0 in sizes.values() else "."),
-            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …; prepared statements, unix "
-            "sockets; 100,000 tokens drawn at random, or as many as a smaller database has.",
+            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that; "
+            f"prepared statements, unix sockets; {'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
+            "which the connections of those that only read have read before.",
             "- \"One processor\": the client and the server's process are bound to the same one, so that a call costs what "
-            "it computes and not the wake-up of another processor.", "",
+            "it computes.", "",
             f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "
             + ("These do not:" if behind else "None is behind."), ""]
     text += [f"- {f.row}, {f.what}{'; ' + f.case if f.case else ''}: {plain(f.value)}{f.unit}, "
@@ -355,7 +363,7 @@ def plot_ratios(path, figures):
     groups = collections.defaultdict(list)
     for figure in figures:
         # Bytes and shares have figures of their own in the table.
-        if figure.unit == "" and figure.value > 0:
+        if figure.unit == "" and figure.value > 0 and figure.goal != 0:
             groups[figure.row, figure.what].append(figure)
     low, high = math.log2(1 / 16), math.log2(1024)
     left, plot_width, line, width, top = 610, 460, 17, 1160, 84

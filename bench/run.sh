@@ -16,6 +16,8 @@
 #                     fail; fewer of those that take more than --call-seconds (7; quick: 0.2)
 #   --call-seconds S
 #   --output DIR      where the results go (bench)
+#   --as-is           the machine as it is. Otherwise root gives the server huge pages and keeps the processors
+#                     from going to sleep, and takes both back at the end
 #
 #   PG_CONFIG         the pg_config of the server to measure
 set -euo pipefail
@@ -30,6 +32,55 @@ usage() {
     sed -n '2,/^set/s/^# \{0,1\}//p' "$top/bench/run.sh"
 }
 
+# --- the machine, as far as root may set it up
+
+# PostgreSQL's advice for large shared buffers. What is not had, the server does without.
+reserve_huge_pages() {
+    local kilobytes needed target setting=/proc/sys/vm/nr_hugepages
+    [ -w "$setting" ] || return 0
+    kilobytes=$(meminfo Hugepagesize)
+    # Its other shared memory is less than 5 % of large buffers, or 64 MB.
+    needed=$(((shared_buffers + 64) * 1075 / kilobytes + 1))
+    [ "$(meminfo HugePages_Free)" -lt "$needed" ] || return 0
+    huge_pages_before=$(cat "$setting")
+    target=$((huge_pages_before - $(meminfo HugePages_Free) + needed))
+    echo "$target" >"$setting"
+    if [ "$(meminfo HugePages_Free)" -lt "$needed" ]; then
+        # What is cached of files may be in the way.
+        sync
+        echo 3 >/proc/sys/vm/drop_caches
+        echo "$target" >"$setting"
+    fi
+    echo "Reserves huge pages while it runs: $(cat "$setting"); there were $huge_pages_before."
+}
+
+# meminfo NAME: a number of /proc/meminfo.
+meminfo() {
+    sed -n "s/^$1: *\([0-9]*\).*/\1/p" /proc/meminfo
+}
+
+give_huge_pages_back() {
+    [ -z "$huge_pages_before" ] || echo "$huge_pages_before" >/proc/sys/vm/nr_hugepages
+}
+
+# The kernel's interface for it: processors sleep no deeper than in so many microseconds they would wake up, as long
+# as the file is open. Everything that runs inherits it, so the inner run may change the number.
+hold_processors() {
+    [ -w /dev/cpu_dma_latency ] || return 0
+    { exec {processors}>/dev/cpu_dma_latency; } 2>/dev/null || { processors= && return 0; }
+    keep_processors_awake
+    echo "Keeps the processors from going to sleep while it runs."
+}
+
+keep_processors_awake() {
+    printf '\x00\x00\x00\x00' >&"$processors"
+}
+
+# The kernel's default, 2000 seconds
+let_processors_sleep() {
+    printf '\x00\x94\x35\x77' >&"$processors"
+}
+
 # --- the outer run: packages, workspace, where the results go
 
 outer_run() {
@@ -40,13 +91,17 @@ outer_run() {
     need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
     need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
     install_missing
-    trap remove_workspace EXIT
+    trap 'remove_workspace || true; give_huge_pages_back' EXIT
     trap 'exit 130' INT TERM HUP
     make_workspace "$top"
     require_space
+    if [ "$as_is" = no ]; then
+        reserve_huge_pages
+        hold_processors
+    fi
     as_unprivileged_user mkdir "$WORKSPACE/results"
     echo "Measuring $("$PG_CONFIG" --version), as user $(unprivileged_user), in $WORKSPACE."
-    export quick rows sizes rounds seconds calls call_seconds
+    export quick rows sizes rounds seconds calls call_seconds shared_buffers processors
     run_in_workspace bench/run.sh --in-workspace || status=$?
     if [ "$status" -eq 0 ]; then
         mkdir -p "$output"
@@ -72,18 +127,15 @@ require_space() {
 # --- the inner run: servers
 
 start_servers() {
-    local kilobytes
     build_extension
     stage_extension
     make -s -j"$(nproc)" -C bench PG_CONFIG="$PG_CONFIG"
-    start_cluster
-    kilobytes=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-    shared_buffers=$((kilobytes / 4096))MB
+    without_processors start_cluster
     # Durable, as in use. No autovacuum and no checkpoint by the clock, which would fall into the rounds
     # of one side and not of the other.
     psql -XqAt <<SQL
 ALTER SYSTEM SET fsync = on;
-ALTER SYSTEM SET shared_buffers = '$shared_buffers';
+ALTER SYSTEM SET shared_buffers = '${shared_buffers}MB';
 ALTER SYSTEM SET max_wal_size = '8GB';
 ALTER SYSTEM SET checkpoint_timeout = '1h';
 ALTER SYSTEM SET autovacuum = off;
@@ -91,22 +143,41 @@ ALTER SYSTEM SET autovacuum = off;
 ALTER SYSTEM SET wal_level = minimal;
 ALTER SYSTEM SET max_wal_senders = 0;
 SQL
+    # As README.md advises.
+    [ "$(sql postgres -c 'SHOW server_version_num')" -ge 170000 ] ||
+        sql postgres -c 'ALTER SYSTEM SET wal_writer_flush_after = 0'
     restart_server
     start_redis everysec
     start_redis always
 }
 
 restart_server() {
-    "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -l "$WORKSPACE/log/cluster.log" -s -w -m fast restart
+    without_processors "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -l "$WORKSPACE/log/cluster.log" -s -w -m fast restart
+}
+
+# Starts a command that outlives this script if that is killed, and is not to hold the processors then.
+without_processors() {
+    if [ -n "$processors" ]; then
+        eval '"$@"' "$processors>&-"
+    else
+        "$@"
+    fi
 }
 
 # start_redis APPENDFSYNC
 start_redis() {
     mkdir -p "$WORKSPACE/redis-$1"
-    redis-server --port 0 --unixsocket "$WORKSPACE/run/redis-$1" --dir "$WORKSPACE/redis-$1" --save '' \
+    without_processors redis-server --port 0 --unixsocket "$WORKSPACE/run/redis-$1" --dir "$WORKSPACE/redis-$1" --save '' \
         --appendonly yes --appendfsync "$1" --auto-aof-rewrite-percentage 0 --daemonize yes \
         --pidfile "$WORKSPACE/run/redis-$1.pid" >"$WORKSPACE/log/redis-$1.log"
     until redis-cli -s "$WORKSPACE/run/redis-$1" ping >/dev/null 2>&1; do sleep 0.1; done
+}
+
+# Whether the server got its shared memory in huge pages.
+are_pages_huge() {
+    local pid
+    pid=$(head -n 1 "$WORKSPACE/cluster/postmaster.pid")
+    awk '/^(Shared|Private)_Hugetlb/ { sum += $2 } END { print (sum > 0 ? "yes" : "") }' "/proc/$pid/smaps"
 }
 
 stop_servers() {
@@ -158,6 +229,15 @@ draw_tokens() {
     client fill --sessions "$2" --now "$now" --spread "$spread" --tokens "$WORKSPACE/run/$1.tokens" --sample "${3:-100000}"
 }
 
+# As many lines as of the others, each token several times: the client's own memory is as large at each size.
+repeat_tokens() {
+    local file=$WORKSPACE/run/$1.tokens lines i
+    lines=$(wc -l <"$file")
+    mv "$file" "$file.once"
+    for ((i = 0; i < 100000 / lines; ++i)); do cat "$file.once"; done >"$file"
+    rm "$file.once"
+}
+
 # The same, a third for what only reads, the rest for what spends them, a part for each of its rows, since a
 # spent token is no longer good in the next.
 draw_tokens_to_spend() {
@@ -206,6 +286,14 @@ compare() {
         --seconds "$seconds" "$@" >>"$WORKSPACE/results/compare.tsv"
 }
 
+# A comparison while the processors may go to sleep, which the others keep them from.
+asleep() {
+    [ -n "$processors" ] || return 0
+    let_processors_sleep
+    "$@"
+    keep_processors_awake
+}
+
 # figure ROW NAME VALUE: a figure of another kind.
 figure() {
     printf '%s\t%s\t%s\n' "$@" >>"$WORKSPACE/results/figures.tsv"
@@ -221,6 +309,8 @@ measure_reads() {
         compare P1 validate:usual select:usual usual.tokens --pin 1
         compare P1 validate:usual select:usual usual.tokens
         compare P1 validate:usual select:usual usual.tokens --clients 8
+        asleep compare P1-asleep validate:usual select:usual usual.tokens
+        compare P1-wide validate:usual select:usual wide.tokens --pin 1
         compare P1-plpgsql plpgsql_validate:usual select:usual usual.tokens --pin 1
         compare P1-roundtrip validate:usual select_one:usual usual.tokens --pin 1
     fi
@@ -228,6 +318,7 @@ measure_reads() {
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens --pin 1
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens --clients 8
+        asleep compare P3-asleep validate:usual "redis_get:$(redis_everysec)" usual.tokens
     fi
     if wanted P4; then
         compare P4 validate_100:usual validate:usual usual.tokens --pin 1
@@ -270,13 +361,20 @@ spread_activity() {
 }
 
 measure_activity() {
-    local options
+    local options long
     wanted P2 P9 || return 0
+    # Half as many slices, four times as long: each of B's leaves the processor's caches full of B's rows.
+    long="--rounds $(((rounds + 1) / 2)) --seconds $(awk -v s="$seconds" 'BEGIN { print s * 4 }')"
     for options in "--pin 1" "" "--clients 8"; do
         spread_activity
         # shellcheck disable=SC2086
-        compare P2 validate:usual original_validate:usual usual.tokens $options
+        compare P2 validate:usual original_validate:usual usual.tokens $long $options
     done
+    if [ -n "$processors" ]; then
+        spread_activity
+        # shellcheck disable=SC2086
+        asleep compare P2-asleep validate:usual original_validate:usual usual.tokens $long
+    fi
     set_for_all usual touch_interval 1d
 }
 
@@ -377,7 +475,7 @@ latencies() {
 }
 
 measure_cleanup() {
-    local round idle busy over seconds_needed cleaner
+    local round idle over seconds_needed validating cleaner
     wanted P10 || return 0
     over=$(sql over -c "SELECT count(*) FROM session_service.sessions WHERE revoked_at IS NOT NULL")
     figure P10 rows "$over"
@@ -393,14 +491,20 @@ measure_cleanup() {
     say "P10: validation during cleanup"
     copy_database
     idle=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds 5)
+    # As long as cleanup would take alone: it takes longer beside this.
+    mkfifo "$WORKSPACE/run/warm"
+    client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds "$seconds_needed" \
+        --tell "$WORKSPACE/run/warm" >"$WORKSPACE/run/busy" &
+    validating=$!
+    read -r <"$WORKSPACE/run/warm"
     seconds_of clean copied >"$WORKSPACE/run/cleaned" &
     cleaner=$!
-    # As long as cleanup would take alone: it takes longer beside this.
-    busy=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds "$seconds_needed")
+    wait "$validating"
+    kill -0 "$cleaner" || say "P10: cleanup ended before the validations beside it did"
     wait "$cleaner"
     figure P10 cleanup-busy "$(awk -v n="$over" -v s="$(cat "$WORKSPACE/run/cleaned")" 'BEGIN { print n / s }')"
     latencies idle "$idle"
-    latencies busy "$busy"
+    latencies busy "$(cat "$WORKSPACE/run/busy")"
     sql postgres -c 'DROP DATABASE copied' -c 'DROP DATABASE over'
 }
 
@@ -473,7 +577,9 @@ describe_setup() {
         echo "processors	$(nproc) x $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
         echo "memory	$(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)"
         echo "kernel	$(uname -sr)"
-        echo "shared_buffers	$shared_buffers"
+        echo "shared_buffers	${shared_buffers}MB"
+        echo "huge_pages	$(are_pages_huge)"
+        echo "awake	${processors:+yes}"
         echo "sizes	$small, $usual, $large"
         echo "rounds	$rounds"
         echo "seconds	$seconds"
@@ -487,9 +593,13 @@ describe_setup() {
 make_databases() {
     make_database usual "$usual" --original usual
     draw_tokens_to_spend usual "$usual"
+    if wanted P1; then
+        draw_tokens wide "$usual" 500000
+    fi
     if wanted P7; then
         make_database small "$small"
         draw_tokens small "$small"
+        repeat_tokens small
         if [ "$large" -gt 0 ]; then
             make_database large "$large" --bulk 1
             draw_tokens large "$large"
@@ -547,10 +657,13 @@ if [ "${1:-}" = --in-workspace ]; then
     inner_run
     exit
 fi
-quick=no rows= sizes= rounds= seconds= calls= call_seconds= output=$top/bench
+quick=no as_is=no rows= sizes= rounds= seconds= calls= call_seconds= output=$top/bench
+shared_buffers=$(($(meminfo MemTotal) / 4096))
+huge_pages_before= processors=
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=yes ;;
+    --as-is) as_is=yes ;;
     --rows | --sizes | --rounds | --seconds | --calls | --call-seconds | --output)
         [ $# -gt 1 ] || { usage >&2; exit 2; }
         name=${1#--}

@@ -7,7 +7,7 @@
 //                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
 //   client growth   --row NAME --sides SIDE,SIDE… --databases DB,DB… --tokens DIRECTORY
 //                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
-//   client alone    --side SIDE:WHERE --tokens FILE [--clients N] [--seconds S]
+//   client alone    --side SIDE:WHERE --tokens FILE [--clients N] [--seconds S] [--tell FILE]
 //   client first    --database DB --tokens FILE --connections N
 #include "client/fill.hpp"
 #include "client/measure.hpp"
@@ -115,7 +115,7 @@ int run(const std::string& mode, const Options& options) {
         compare(rounds_of(options), {options.text("a"), &tickets}, {options.text("b"), &tickets});
     } else if (mode == "alone") {
         run_alone(options.text("side"), options.count("clients", 1), options.number("seconds", 3),
-                  tickets);
+                  tickets, options.has("tell") ? options.text("tell") : "");
     } else if (mode == "first") {
         probe_first_call(options.text("database"), static_cast<int>(options.count("connections")),
                          tickets);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <iterator>
 #include <mutex>
 #include <thread>
@@ -78,25 +79,29 @@ class Crew {
     Crew& operator=(Crew&&) = delete;
 
     ~Crew() {
-        side_ = none;
+        task_ = Task::end;
         start_.arrive_and_wait();
         for (std::thread& thread : threads_) {
             thread.join();
         }
     }
 
+    /// Every client warms this side up.
+    void warm_up(std::size_t side) {
+        task_ = Task::warm_up;
+        side_ = side;
+        let_all_run();
+    }
+
     /// Runs a slice; its work is added to `total`. Returns units of work a second.
     double slice(std::size_t side, double seconds, Work& total) {
+        task_ = Task::slice;
         side_ = side;
         const Clock::time_point begin = Clock::now();
         deadline_ = begin + std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(seconds));
-        start_.arrive_and_wait();
-        end_.arrive_and_wait();
+        let_all_run();
         const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
-        if (failure_) {
-            std::rethrow_exception(failure_);
-        }
         std::uint64_t units = 0;
         for (Work& work : slices_) {
             units += work.units;
@@ -109,16 +114,29 @@ class Crew {
     }
 
   private:
-    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+    enum class Task : std::uint8_t { warm_up, slice, end };
+
+    void let_all_run() {
+        start_.arrive_and_wait();
+        end_.arrive_and_wait();
+        if (failure_) {
+            std::rethrow_exception(failure_);
+        }
+    }
 
     void attend(std::size_t client) {
         while (true) {
             start_.arrive_and_wait();
-            if (side_ == none) {
+            if (task_ == Task::end) {
                 return;
             }
             try {
-                work_for(*sides_[client][side_], deadline_, slices_[client]);
+                Side& side = *sides_[client][side_];
+                if (task_ == Task::warm_up) {
+                    side.warm_up();
+                } else {
+                    work_for(side, deadline_, slices_[client]);
+                }
             } catch (...) {
                 const std::lock_guard lock(mutex_);
                 failure_ = std::current_exception();
@@ -132,7 +150,8 @@ class Crew {
     std::vector<std::thread> threads_;
     std::barrier<> start_;
     std::barrier<> end_;
-    std::size_t side_ = none;
+    Task task_ = Task::end;
+    std::size_t side_ = 0;
     Clock::time_point deadline_;
     std::mutex mutex_;
     std::exception_ptr failure_;
@@ -205,8 +224,9 @@ std::vector<Outcome> take_turns(const Rounds& rounds, const std::vector<Plan>& p
     std::vector<Outcome> outcomes(plans.size());
     Crew crew(plans, rounds.clients, rounds.pin);
     for (std::size_t side = 0; side < plans.size(); ++side) {
-        Work warm_up;
-        crew.slice(side, std::min(1.0, rounds.seconds), warm_up);
+        crew.warm_up(side);
+        Work not_counted;
+        crew.slice(side, std::min(1.0, rounds.seconds), not_counted);
     }
     for (int round = 0; round < rounds.rounds; ++round) {
         for (std::size_t side = 0; side < plans.size(); ++side) {
@@ -283,9 +303,13 @@ void measure_all(const Rounds& rounds, const std::vector<Plan>& plans) {
 }
 
 void run_alone(const std::string& side, std::size_t clients, double seconds,
-               const std::vector<Ticket>& tickets) {
+               const std::vector<Ticket>& tickets, const std::string& tell) {
     Work work;
     Crew crew({{side, &tickets}}, clients, false);
+    crew.warm_up(0);
+    if (!tell.empty()) {
+        std::ofstream(tell) << "warm\n";
+    }
     const double rate = crew.slice(0, seconds, work);
     std::printf("%llu\t%.1f", static_cast<unsigned long long>(work.units), rate);
     print_percentiles(work.latencies);

@@ -29,8 +29,9 @@ void compare(const Rounds& rounds, const Plan& a, const Plan& b);
 /// its rounds and the percentiles of its latencies.
 void measure_all(const Rounds& rounds, const std::vector<Plan>& plans);
 
-/// One side alone for `seconds`: prints operations, operations a second, and the percentiles.
+/// One side alone for `seconds`: prints operations, operations a second, and the percentiles. Once
+/// it is warm, and before it begins, it writes a line to the file or pipe `tell`, if there is one.
 void run_alone(const std::string& side, std::size_t clients, double seconds,
-               const std::vector<Ticket>& tickets);
+               const std::vector<Ticket>& tickets, const std::string& tell);
 
 } // namespace bench

@@ -28,6 +28,7 @@ class Drawing : public Side {
           any_(0, tickets_.size() - 1) {}
 
   protected:
+    const std::vector<Ticket>& tickets() const { return tickets_; }
     const Ticket& draw() { return tickets_[any_(random_)]; }
     /// So many in a row from a random place.
     std::span<const Ticket> draw_many(std::size_t count) {
@@ -67,17 +68,35 @@ class OfPostgres : public Drawing {
     Connection connection_;
 };
 
-// --- the extension
-
-class Validate : public OfPostgres {
+/// A call that reads the session of one ticket.
+class Reading : public OfPostgres {
   public:
-    Validate(const std::string& database, const Client& client) : OfPostgres(database, client) {
-        connection().prepare("validate", "SELECT * FROM session_service.validate_session($1)");
+    Reading(const std::string& database, const Client& client, std::string Ticket::*key,
+            const char* sql)
+        : OfPostgres(database, client), key_(key) {
+        connection().prepare("read", sql);
+    }
+    void warm_up() override {
+        for (const Ticket& ticket : tickets()) {
+            (void)one_row("read", {ticket.*key_});
+        }
     }
     std::uint64_t once() override {
-        (void)one_row("validate", {draw().token});
+        (void)one_row("read", {draw().*key_});
         return 1;
     }
+
+  private:
+    std::string Ticket::*key_;
+};
+
+// --- the extension
+
+class Validate : public Reading {
+  public:
+    Validate(const std::string& database, const Client& client)
+        : Reading(database, client, &Ticket::token,
+                  "SELECT * FROM session_service.validate_session($1)") {}
 };
 
 /// An array of one dimension, as it is sent in binary.
@@ -128,19 +147,28 @@ class ValidateMany : public OfPostgres {
     ValidateMany(const std::string& database, const Client& client) : OfPostgres(database, client) {
         connection().prepare("validate", "SELECT * FROM session_service.validate_sessions($1)");
     }
+    void warm_up() override {
+        for (std::size_t first = 0; first + size <= tickets().size(); first += size) {
+            validate(std::span(tickets()).subspan(first, size));
+        }
+    }
     std::uint64_t once() override {
+        validate(draw_many(size));
+        return size;
+    }
+
+  private:
+    void validate(std::span<const Ticket> batch) {
         tokens_.clear(size);
-        for (const Ticket& ticket : draw_many(size)) {
+        for (const Ticket& ticket : batch) {
             tokens_.add(ticket.token);
         }
         if (connection().run_prepared("validate", {tokens_.parameter()}).rows() !=
             static_cast<int>(size)) {
             throw Failure("validate_sessions: a token was refused");
         }
-        return size;
     }
 
-  private:
     BinaryArray tokens_{text_type};
 };
 
@@ -230,20 +258,15 @@ class Refresh : public Spending {
 
 // --- bare statements
 
-class Select : public OfPostgres {
+class Select : public Reading {
   public:
-    Select(const std::string& database, const Client& client) : OfPostgres(database, client) {
-        connection().prepare(
-            "select", "SELECT id, user_id, device_id, scopes, metadata, "
-                      "mfa_verified_at IS NOT NULL AS mfa_verified, created_at, last_activity_at, "
-                      "expires_at FROM session_service.sessions WHERE id = $1 "
-                      "AND revoked_at IS NULL AND expires_at > now() "
-                      "AND (idle_expires_at IS NULL OR idle_expires_at > now())");
-    }
-    std::uint64_t once() override {
-        (void)one_row("select", {draw().session_id});
-        return 1;
-    }
+    Select(const std::string& database, const Client& client)
+        : Reading(database, client, &Ticket::session_id,
+                  "SELECT id, user_id, device_id, scopes, metadata, "
+                  "mfa_verified_at IS NOT NULL AS mfa_verified, created_at, last_activity_at, "
+                  "expires_at FROM session_service.sessions WHERE id = $1 "
+                  "AND revoked_at IS NULL AND expires_at > now() "
+                  "AND (idle_expires_at IS NULL OR idle_expires_at > now())") {}
 };
 
 /// The floor of any round trip.
@@ -258,16 +281,10 @@ class SelectOne : public OfPostgres {
     }
 };
 
-class PlpgsqlValidate : public OfPostgres {
+class PlpgsqlValidate : public Reading {
   public:
     PlpgsqlValidate(const std::string& database, const Client& client)
-        : OfPostgres(database, client) {
-        connection().prepare("validate", "SELECT * FROM plpgsql.validate_session($1)");
-    }
-    std::uint64_t once() override {
-        (void)one_row("validate", {draw().token});
-        return 1;
-    }
+        : Reading(database, client, &Ticket::token, "SELECT * FROM plpgsql.validate_session($1)") {}
 };
 
 // --- the original service's statements
@@ -295,11 +312,21 @@ class OriginalValidate : public OfPostgres {
         connection().prepare("touch", "UPDATE original.sessions SET last_activity_at = now() "
                                       "WHERE id = $1");
     }
+    void warm_up() override {
+        for (const Ticket& ticket : tickets()) {
+            (void)find(ticket);
+        }
+    }
     std::uint64_t once() override {
-        const std::string hash = sha256_hex(draw().peer_token);
-        const Result session = one_row("find", {hash});
+        const Result session = find(draw());
         (void)connection().run_prepared("touch", {session.parameter(0, 0)});
         return 1;
+    }
+
+  private:
+    Result find(const Ticket& ticket) {
+        const std::string hash = sha256_hex(ticket.peer_token);
+        return one_row("find", {hash});
     }
 };
 
@@ -382,11 +409,21 @@ class OfRedis : public Drawing {
 class RedisGet : public OfRedis {
   public:
     using OfRedis::OfRedis;
+    void warm_up() override {
+        for (const Ticket& ticket : tickets()) {
+            get(ticket);
+        }
+    }
     std::uint64_t once() override {
-        if (redis().get(redis_key(sha256_hex(draw().token))).empty()) {
+        get(draw());
+        return 1;
+    }
+
+  private:
+    void get(const Ticket& ticket) {
+        if (redis().get(redis_key(sha256_hex(ticket.token))).empty()) {
             throw Failure("Redis does not have the key");
         }
-        return 1;
     }
 };
 

@@ -38,6 +38,10 @@ class Side {
     Side& operator=(const Side&) = delete;
     virtual ~Side() = default;
 
+    /// Reads each ticket once, where a server process is slower at the first time: what is measured
+    /// is a connection that has been in use.
+    virtual void warm_up() {}
+
     /// Does the operation once, and tells how many units of work that was.
     virtual std::uint64_t once() = 0;
 
