@@ -210,6 +210,15 @@ class Checker:
         outcomes = self.found_then(model, call, session, "rotate_session_token", call.arguments)
         return self.with_activity(outcomes, model, call, session)
 
+    def refresh_session(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
+        """Where the token was spent before: the session is ended once its user's row is free, whatever the time is then."""
+        token, ip_address, *_ = call.arguments
+        session = model.reused_session(token)
+        outcomes = self.any_call(model.copy(), call)
+        if session:
+            outcomes += self.found_then(model, call, session, "end_reused_session", (session.id, ip_address))
+        return outcomes
+
     def touch_sessions(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         """Those that are locked are left out, and not counted."""
         if not model.is_order_open:

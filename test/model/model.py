@@ -645,9 +645,23 @@ class Model:
                 is_over = session.is_retry_over or self.now >= session.refresh_expires_at
                 return [] if is_over else self._shown_pair(session, repeated=True)
             if refresh_token in session.spent:
-                self._revoke([session], "Refresh token reuse", "session.reuse_detected", ip_address)
-                return []
+                return self.end_reused_session(session.id, ip_address)
         return []
+
+    def end_reused_session(self, session_id, ip_address=None):
+        session = self.sessions.get(session_id)
+        if session:
+            self._revoke([session], "Refresh token reuse", "session.reuse_detected", ip_address)
+        return []
+
+    def reused_session(self, refresh_token) -> Session | None:
+        """The session that presenting this token would end."""
+        for session in self.sessions.values():
+            is_retry = refresh_token == session.replaced and self._is_within_grace(session, self.began or self.now)
+            is_spent = refresh_token in session.spent and refresh_token != session.refresh_token
+            if is_spent and not is_retry and session.is_usable(self.now):
+                return session
+        return None
 
     def _refresh(self, session: Session, ip_address: str | None, user_agent: str | None) -> list[dict]:
         now, settings, absolute = self.now, self.settings, session.absolute_expires_at
