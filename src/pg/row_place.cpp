@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t cache_line = 64;
 
-std::size_t offset_in_page(TupleTableSlot* slot) {
-    const auto* held = reinterpret_cast<const BufferHeapTupleTableSlot*>(slot);
-    const auto* page = static_cast<const char*>(BufferGetBlock(held->buffer));
-    return static_cast<std::size_t>(reinterpret_cast<const char*>(held->base.tuple->t_data) - page);
-}
-
 // A buffer that is used as often as it can count. Pinned through the buffer table, one that is used
 // less is counted up, which keeps it in memory; ReadRecentBuffer() leaves that out.
 bool is_among_the_most_used(BufferDesc* descriptor) {
@@ -44,9 +38,10 @@ bool switch_to(Buffer buffer, BlockNumber block, Relation heap, IndexFetchHeapDa
 } // namespace
 
 RowPlace place_of(TupleTableSlot* slot, OffsetNumber line) {
-    return {.buffer = reinterpret_cast<const BufferHeapTupleTableSlot*>(slot)->buffer,
-            .line = line,
-            .offset = offset_in_page(slot)};
+    const auto* held = reinterpret_cast<const BufferHeapTupleTableSlot*>(slot);
+    const auto* page = static_cast<const char*>(BufferGetBlock(held->buffer));
+    const auto* row = reinterpret_cast<const char*>(held->base.tuple->t_data);
+    return {.buffer = held->buffer, .line = line, .offset = static_cast<std::size_t>(row - page)};
 }
 
 void prefetch(const RowPlace& place, std::size_t row_bytes) {
