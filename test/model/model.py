@@ -621,6 +621,9 @@ class Model:
         grace = self.settings["refresh_grace"]
         return session.replaced_at is not None and grace > 0 and at < session.replaced_at + grace
 
+    def _is_retry(self, session: Session, refresh_token) -> bool:
+        return refresh_token == session.replaced and self._is_within_grace(session, self.began or self.now)
+
     @staticmethod
     def _shown_pair(session: Session, repeated: bool) -> list[dict]:
         return [
@@ -641,12 +644,11 @@ class Model:
                 continue
             if refresh_token == session.refresh_token:
                 return self._refresh(session, ip_address, user_agent) if self.now < session.refresh_expires_at else []
-            if refresh_token == session.replaced and self._is_within_grace(session, self.began or self.now):
+            if self._is_retry(session, refresh_token):
                 is_over = session.is_retry_over or self.now >= session.refresh_expires_at
                 return [] if is_over else self._shown_pair(session, repeated=True)
-            if refresh_token in session.spent:
-                return self.end_reused_session(session.id, ip_address)
-        return []
+        reused = self.reused_session(refresh_token)
+        return self.end_reused_session(reused.id, ip_address) if reused else []
 
     def end_reused_session(self, session_id, ip_address=None):
         session = self.sessions.get(session_id)
@@ -657,9 +659,8 @@ class Model:
     def reused_session(self, refresh_token) -> Session | None:
         """The session that presenting this token would end."""
         for session in self.sessions.values():
-            is_retry = refresh_token == session.replaced and self._is_within_grace(session, self.began or self.now)
             is_spent = refresh_token in session.spent and refresh_token != session.refresh_token
-            if is_spent and not is_retry and session.is_usable(self.now):
+            if is_spent and session.is_usable(self.now) and not self._is_retry(session, refresh_token):
                 return session
         return None
 
