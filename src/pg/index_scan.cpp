@@ -1,11 +1,15 @@
 #include "pg/index_scan.hpp"
 
+#include <algorithm>
+
 extern "C" {
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "executor/tuptable.h"
+#include "storage/bufmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 }
@@ -39,6 +43,29 @@ bool is_by(Relation heap, Relation index, std::initializer_list<int> columns) {
         ++place;
     }
     return true;
+}
+
+// The room in a page below which it is pruned: heapam's, less what dead versions may take up first.
+Size scarce_room(Relation heap) {
+    constexpr Size for_dead_versions = BLCKSZ / 5;
+    constexpr Size at_least = BLCKSZ / 10;
+    const Size reserved = RelationGetTargetPageFreeSpace(heap, HEAP_DEFAULT_FILLFACTOR);
+    return std::max(reserved, at_least + for_dead_versions) - for_dead_versions;
+}
+
+// heapam prunes a page as it switches to it. So this switches first: heapam finds itself on the
+// page already and leaves it alone. Without a lock, as there: the room is a hint.
+void switch_to_update(Relation heap, BlockNumber block, IndexFetchTableData* fetch) {
+    auto* of_heap = reinterpret_cast<IndexFetchHeapData*>(fetch);
+    const Buffer previous = of_heap->xs_cbuf;
+    of_heap->xs_cbuf = ReleaseAndReadBuffer(previous, heap, block);
+    if (of_heap->xs_cbuf == previous) {
+        return;
+    }
+    Page page = BufferGetPage(of_heap->xs_cbuf);
+    if (PageIsFull(page) || PageGetHeapFreeSpace(page) < scarce_room(heap)) {
+        heap_page_prune_opt(heap, of_heap->xs_cbuf);
+    }
 }
 
 } // namespace
@@ -100,6 +127,21 @@ TupleTableSlot* IndexScan::next(int last) {
     if (!index_getnext_slot(scan_, ForwardScanDirection, slot_)) {
         return nullptr;
     }
+    slot_getsomeattrs(slot_, last);
+    return slot_;
+}
+
+TupleTableSlot* IndexScan::next_to_update(int last) {
+    do {
+        if (!scan_->xs_heap_continue) {
+            const ItemPointerData* found = index_getnext_tid(scan_, ForwardScanDirection);
+            if (found == nullptr) {
+                return nullptr;
+            }
+            switch_to_update(scan_->heapRelation, ItemPointerGetBlockNumber(found),
+                             scan_->xs_heapfetch);
+        }
+    } while (!index_fetch_heap(scan_, slot_));
     slot_getsomeattrs(slot_, last);
     return slot_;
 }

@@ -38,6 +38,12 @@ class IndexScan {
     /// The next row, with its columns up to `last` read; null at the end.
     TupleTableSlot* next(int last);
 
+    /// The same for a row of a plain heap that is updated over and over: its page is pruned only
+    /// when dead versions have taken up a fifth of it, where there is room for that. next() prunes
+    /// as soon as the room that the fillfactor reserves is touched, and looks at all rows of the
+    /// page each time.
+    TupleTableSlot* next_to_update(int last);
+
     TupleTableSlot* slot() const { return slot_; }
     Value get(int column) const {
         return {slot_->tts_values[column - 1], slot_->tts_isnull[column - 1]};

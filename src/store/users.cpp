@@ -87,7 +87,7 @@ std::optional<pg::RowUpdate> write_row(const PlainTable& table, const UserKey& u
     // takes no part in the read/write dependencies of SERIALIZABLE, as that of ON CONFLICT.
     pg::IndexScan scan = table.scan_by_user(SnapshotSelf, keys);
     std::optional<pg::RowUpdate> outcome;
-    TupleTableSlot* row = scan.next(users_column::max_sessions);
+    TupleTableSlot* row = scan.next_to_update(users_column::max_sessions);
     scan.end_scan(); // before the update, which may wait
     if (row != nullptr) {
         const pg::Value limit = scan.get(users_column::max_sessions);
