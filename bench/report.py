@@ -21,7 +21,8 @@ ROWS = {
     "P1-wide": ("as P1, tokens of five times as many sessions", None, None),
     "P1-plpgsql": ("validation in PL/pgSQL / bare SELECT", None, None),
     "P1-roundtrip": ("validate_session / SELECT $1", None, None),
-    "P2": ("validate_session with activity / original SELECT, UPDATE", 10, 8),
+    "P2": ("validate_session with activity / original SELECT, UPDATE, long after a checkpoint", 10, 8),
+    "P2-checkpoint": ("as P2, a checkpoint before each slice", None, None),
     "P2-asleep": ("as P2, processors that may sleep", None, None),
     "P3": ("validate_session / Redis GET", 0.8, 0.8),
     "P3-asleep": ("as P3, processors that may sleep", None, None),
@@ -80,7 +81,7 @@ def read_growth(directory):
 def clients_of(entry):
     count = int(entry["clients"])
     text = "1 client" if count == 1 else f"{count} clients"
-    return text + (", one processor" if entry["pinned"] else "")
+    return text + ("" if not entry["pinned"] else ", one processor" if count == 1 else ", bound")
 
 
 def plain(value):
@@ -277,11 +278,11 @@ def report(directory, comparisons, growth, sizes, figures):
                                     "otherwise." if setup["awake"] else "may go to sleep."),
             f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
             + (" (0: left out)." if 0 in sizes.values() else "."),
-            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that; "
+            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, of P7 twice as many; "
             f"prepared statements, unix sockets; {'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
             "which the connections of those that only read have read before.",
             "- \"One processor\": the client and the server's process are bound to the same one, so that a call costs what "
-            "it computes.", "",
+            "it computes. \"Bound\": the same of each of several, by turns.", "",
             f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "
             + ("These do not:" if behind else "None is behind."), ""]
     text += [f"- {f.row}, {f.what}{'; ' + f.case if f.case else ''}: {plain(f.value)}{f.unit}, "
@@ -374,7 +375,7 @@ def plot_ratios(path, figures):
     height = top + sum(max(len(cases), 1) * line + 8 for cases in groups.values()) + 34
     drawing = Drawing(width, height, "How the extension compares, and what it should reach")
     drawing.text(16, 46, "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.", "small")
-    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: client and server on one processor.", "small")
+    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: each client and its server process on one processor.", "small")
     y = top
     for i, ((row, what), cases) in enumerate(groups.items()):
         block = len(cases) * line + 8

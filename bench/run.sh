@@ -9,7 +9,7 @@
 #   --rows P1,P5      only these rows
 #   --sizes S,M,L     sessions in the small, the usual and the large database; L may be 0 for none
 #                     (10000,1000000,10000000; quick: 10000,200000,0)
-#   --rounds N        interleaved rounds (15; quick: 7)
+#   --rounds N        interleaved rounds (15; quick: 7); in the rows of growth twice as many
 #   --seconds S       of each side in each round (0.6; quick: 0.3): many short ones rather than few long ones
 #                     keep out what else the machine does
 #   --calls N         calls of each function in the row of memory (1000000; quick: 20000), a tenth where they
@@ -336,26 +336,30 @@ measure_growth() {
         say "P7: validate_session and SELECT in $databases $options"
         # shellcheck disable=SC2086
         client growth --row P7 --sides validate,select --databases "$databases" --tokens "$WORKSPACE/run" \
-            --rounds "$rounds" --seconds "$seconds" $options >>"$WORKSPACE/results/growth.tsv"
+            --rounds $((rounds * 2)) --seconds "$seconds" $options >>"$WORKSPACE/results/growth.tsv"
     done
     # It needs the most room, and nothing else needs it.
     [ "$large" -eq 0 ] || sql postgres -c 'DROP DATABASE large'
 }
 
 # Activity as it is after a while: the last one of each session lies anywhere within the touch interval, so that as many
-# fall due in each second as in any other, and what fell due meanwhile is written.
+# fall due in each second as in any other, and what fell due meanwhile is written. The sessions of both sides were
+# written since the last checkpoint, as most are at any time: a page is written to WAL whole once in a checkpoint's
+# interval, a session's activity five times in the shortest usual one.
 #
 # The interval is to be 60 seconds of work. The other side has every second slice, in which A's sessions grow
 # older as well, so it is twice as long by the clock.
 spread_activity() {
     local interval=120s
     set_for_all usual touch_interval "$interval"
-    cut -f 3 "$WORKSPACE/run/usual.tokens" | sql usual -c 'CREATE TEMP TABLE drawn (id uuid)' \
+    cut -f 3,9 "$WORKSPACE/run/usual.tokens" | sql usual -c CHECKPOINT -c 'CREATE TEMP TABLE drawn (id uuid, peer_token text)' \
         -c '\copy drawn FROM pstdin' -c "UPDATE session_service.sessions s
             SET last_activity_at = clock_timestamp() - age,
                 idle_expires_at = clock_timestamp() - age + interval '7 days'
-            FROM (SELECT id, random() * interval '$interval' AS age FROM drawn) AS d WHERE s.id = d.id"
-    sql usual -c 'VACUUM session_service.sessions' -c 'VACUUM original.sessions' -c CHECKPOINT
+            FROM (SELECT id, random() * interval '$interval' AS age FROM drawn) AS d WHERE s.id = d.id" \
+        -c "UPDATE original.sessions SET last_activity_at = clock_timestamp()
+            FROM drawn WHERE token_hash = encode(sha256(peer_token::bytea), 'hex')"
+    sql usual -c 'VACUUM session_service.sessions' -c 'VACUUM original.sessions'
     cut -f 1 "$WORKSPACE/run/usual.tokens" | sql usual -c 'CREATE TEMP TABLE drawn (token text)' -c '\copy drawn FROM pstdin' \
         -c 'SELECT count(v.session_id) FROM drawn, LATERAL session_service.validate_session(token) v' >/dev/null
 }
@@ -365,11 +369,14 @@ measure_activity() {
     wanted P2 P9 || return 0
     # Half as many slices, four times as long: each of B's leaves the processor's caches full of B's rows.
     long="--rounds $(((rounds + 1) / 2)) --seconds $(awk -v s="$seconds" 'BEGIN { print s * 4 }')"
-    for options in "--pin 1" "" "--clients 8"; do
+    for options in "--pin 1" "" "--clients 8 --pin 1" "--clients 8"; do
         spread_activity
         # shellcheck disable=SC2086
         compare P2 validate:usual original_validate:usual usual.tokens $long $options
     done
+    spread_activity
+    # shellcheck disable=SC2086
+    compare P2-checkpoint validate:usual original_validate:usual usual.tokens $long --clients 8 --checkpoint 1
     if [ -n "$processors" ]; then
         spread_activity
         # shellcheck disable=SC2086

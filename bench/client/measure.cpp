@@ -21,10 +21,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void pin(int pid) {
+/// The processors that this process may use.
+std::vector<int> usable_processors() {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        throw Failure("cannot find out the processors");
+    }
+    std::vector<int> processors;
+    for (int i = 0; i < CPU_SETSIZE; ++i) {
+        if (CPU_ISSET(i, &usable)) {
+            processors.push_back(i);
+        }
+    }
+    return processors;
+}
+
+/// Binds a process, or the calling thread for 0, to a processor.
+void pin(int pid, int processor) {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(0, &set);
+    CPU_SET(processor, &set);
     if (sched_setaffinity(pid, sizeof set, &set) != 0) {
         throw Failure("cannot bind process " + std::to_string(pid) + " to a processor");
     }
@@ -55,18 +71,19 @@ class Crew {
     Crew(const std::vector<Plan>& plans, std::size_t clients, bool pinned)
         : sides_(clients), slices_(clients), start_(static_cast<std::ptrdiff_t>(clients) + 1),
           end_(static_cast<std::ptrdiff_t>(clients) + 1) {
+        const std::vector<int> processors = usable_processors();
         for (std::size_t i = 0; i < clients; ++i) {
             for (const Plan& plan : plans) {
                 sides_[i].push_back(make_side(plan.side, {plan.tickets, i, clients}));
                 if (pinned) {
-                    pin(sides_[i].back()->server_pid());
+                    pin(sides_[i].back()->server_pid(), processors[i % processors.size()]);
                 }
             }
         }
         for (std::size_t i = 0; i < clients; ++i) {
-            threads_.emplace_back([this, i, pinned] {
+            threads_.emplace_back([this, i, pinned, processor = processors[i % processors.size()]] {
                 if (pinned) {
-                    pin(0);
+                    pin(0, processor);
                 }
                 attend(i);
             });
