@@ -42,7 +42,7 @@ void pin_planner() {
 // What a statement may do besides, for the time of its execution, in which it is planned.
 void allow(Reads reads, bool is_allowed) {
     const char* const setting = is_allowed ? "on" : "off";
-    if (reads != Reads::by_index) {
+    if (reads == Reads::two_lists || reads == Reads::whole_table) {
         set_for_scope("enable_hashjoin", setting);
     }
     if (reads == Reads::whole_table) {
@@ -81,10 +81,11 @@ Value Result::get(std::uint64_t row, int column) const {
     return found;
 }
 
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count) {
-    // Generic plans only: every statement finds its rows by key, whatever the values.
-    SPIPlanPtr plan = SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types),
-                                         CURSOR_OPT_GENERIC_PLAN);
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Reads reads) {
+    // Generic plans where rows are found by key, whatever the values.
+    const int plans = reads == Reads::by_join ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN;
+    SPIPlanPtr plan =
+        SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types), plans);
     if (plan == nullptr) {
         elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
     }

@@ -49,9 +49,12 @@ class Result {
 
 enum class Access : std::uint8_t { read, write };
 
-/// Whether a statement finds each of its rows by an index, joins two lists that it found so, or
-/// means to read a whole table.
-enum class Reads : std::uint8_t { by_index, two_lists, whole_table };
+/// Whether a statement finds each of its rows by an index, finds the rows of one list in a table by
+/// an index, joins two lists that it found by one, or means to read a whole table.
+///
+/// by_join is planned at each run: which side of the join is looked up in the other follows from
+/// their sizes, and a plan that was made while the table was empty would read it whole later.
+enum class Reads : std::uint8_t { by_index, by_join, two_lists, whole_table };
 
 /// A statement with parameters of built-in types. Declare it static, so that its plan is kept; the
 /// server plans it again by itself when what it depends on changes, DROP and CREATE EXTENSION
@@ -74,7 +77,7 @@ class Statement {
 };
 
 /// The parts of Statement that need no template.
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count);
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Reads reads);
 Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,
                long limit);
 
@@ -82,7 +85,7 @@ template <std::size_t ParameterCount>
 Result Statement<ParameterCount>::run(Access access,
                                       const std::array<Value, ParameterCount>& values, long limit) {
     if (plan_ == nullptr) {
-        plan_ = prepare(sql_, types_.data(), ParameterCount);
+        plan_ = prepare(sql_, types_.data(), ParameterCount, reads_);
     }
     return execute(plan_, values.data(), ParameterCount, access, reads_, limit);
 }

@@ -122,9 +122,9 @@ constinit pg::Statement update_activity{
     "UPDATE session_service.sessions s SET last_activity_at = $4, idle_expires_at = $5, "
     "expires_at = $6, purge_after = $7, ip_address = COALESCE($8, s.ip_address), "
     "rotation_salt = CASE WHEN $9 THEN NULL ELSE s.rotation_salt END "
-    "FROM (SELECT f.id, f.bucket FROM session_service.sessions f WHERE f.id" SQL_EQ
-    "$1 AND f.bucket" SQL_EQ "$2 FOR NO KEY UPDATE SKIP LOCKED) AS free "
-    "WHERE s.id" SQL_EQ "free.id AND s.bucket" SQL_EQ "free.bucket "
+    "WHERE s.id" SQL_EQ "(SELECT f.id FROM session_service.sessions f WHERE f.id" SQL_EQ
+    "$1 AND f.bucket" SQL_EQ "$2 FOR NO KEY UPDATE SKIP LOCKED) "
+    "AND s.bucket" SQL_EQ "$2 "
     "AND s.revoked_at IS NULL AND s.last_activity_at" SQL_EQ "$3 AND s.expires_at" SQL_EQ "$10",
     std::array<Oid, 10>{UUIDOID, INT2OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
                         TIMESTAMPTZOID, TIMESTAMPTZOID, INETOID, BOOLOID, TIMESTAMPTZOID}};

@@ -51,12 +51,12 @@ constinit pg::Statement upsert_device{
 
 constinit pg::Statement update_agent{
     "UPDATE session_service.devices d "
-    "SET user_agent = $3, browser = $4, os = $5, device_type = $6 FROM ("
-        "SELECT f.id, f.bucket FROM session_service.devices f "
+    "SET user_agent = $3, browser = $4, os = $5, device_type = $6 "
+    "WHERE d.bucket" SQL_EQ "$2 AND d.id" SQL_EQ "("
+        "SELECT f.id FROM session_service.devices f "
         "WHERE f.id" SQL_EQ "$1 AND f.bucket" SQL_EQ "$2 "
         "AND (f.user_agent IS NULL OR f.user_agent" SQL_NE "$3) "
-        "FOR NO KEY UPDATE SKIP LOCKED) AS free "
-    "WHERE d.id" SQL_EQ "free.id AND d.bucket" SQL_EQ "free.bucket",
+        "FOR NO KEY UPDATE SKIP LOCKED)",
     std::array<Oid, 6>{UUIDOID, INT2OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}};
 
 // What a device's sessions tell of it more recently than its own row does.
