@@ -355,7 +355,8 @@ spread_activity() {
     cut -f 3,9 "$WORKSPACE/run/usual.tokens" | sql usual -c CHECKPOINT -c 'CREATE TEMP TABLE drawn (id uuid, peer_token text)' \
         -c '\copy drawn FROM pstdin' -c "UPDATE session_service.sessions s
             SET last_activity_at = clock_timestamp() - age,
-                idle_expires_at = clock_timestamp() - age + interval '7 days'
+                idle_expires_at = clock_timestamp() - age + interval '7 days',
+                purge_after = date_trunc('day', clock_timestamp() - age + interval '7 days', 'UTC')
             FROM (SELECT id, random() * interval '$interval' AS age FROM drawn) AS d WHERE s.id = d.id" \
         -c "UPDATE original.sessions SET last_activity_at = clock_timestamp()
             FROM drawn WHERE token_hash = encode(sha256(peer_token::bytea), 'hex')"
@@ -626,12 +627,15 @@ make_databases() {
 }
 
 inner_run() {
-    local now spread=21600 began=$SECONDS database file
+    local now spread began=$SECONDS database file
     trap stop_servers EXIT
     trap 'exit 130' INT TERM HUP
     IFS=, read -r small usual large <<<"$sizes"
-    # Created within the last six hours: no activity is due at an interval of a day.
-    now=$(date +%s)000000
+    # Created within the last six hours: no activity is due at an interval of a day. And on this day of UTC: the first
+    # activity or refresh of another day writes an index as well.
+    now=$(date +%s)
+    spread=$((now % 86400 < 21600 ? now % 86400 + 1 : 21600))
+    now+=000000
     say "building"
     start_servers
     describe_setup
