@@ -81,18 +81,21 @@ Value Result::get(std::uint64_t row, int column) const {
     return found;
 }
 
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Reads reads) {
-    // Generic plans where rows are found by key, whatever the values.
-    const int plans = reads == Reads::by_join ? CURSOR_OPT_CUSTOM_PLAN : CURSOR_OPT_GENERIC_PLAN;
-    SPIPlanPtr plan =
-        SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types), plans);
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count) {
+    // Generic plans only: every statement finds its rows by key, whatever the values. And a plan
+    // that the server logs shows no value then.
+    SPIPlanPtr plan = SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types),
+                                         CURSOR_OPT_GENERIC_PLAN);
     if (plan == nullptr) {
         elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
     }
+    return plan;
+}
+
+void keep(SPIPlanPtr plan) {
     if (SPI_keepplan(plan) != 0) {
         elog(ERROR, "could not keep a prepared statement");
     }
-    return plan;
 }
 
 Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,

@@ -52,7 +52,7 @@ enum class Access : std::uint8_t { read, write };
 /// Whether a statement finds each of its rows by an index, finds the rows of one list in a table by
 /// an index, joins two lists that it found by one, or means to read a whole table.
 ///
-/// by_join is planned at each run: which side of the join is looked up in the other follows from
+/// by_join is prepared at each run: which side of the join is looked up in the other follows from
 /// their sizes, and a plan that was made while the table was empty would read it whole later.
 enum class Reads : std::uint8_t { by_index, by_join, two_lists, whole_table };
 
@@ -77,17 +77,23 @@ class Statement {
 };
 
 /// The parts of Statement that need no template.
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Reads reads);
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count);
+void keep(SPIPlanPtr plan);
 Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,
                long limit);
 
 template <std::size_t ParameterCount>
 Result Statement<ParameterCount>::run(Access access,
                                       const std::array<Value, ParameterCount>& values, long limit) {
-    if (plan_ == nullptr) {
-        plan_ = prepare(sql_, types_.data(), ParameterCount, reads_);
+    SPIPlanPtr plan = plan_;
+    if (plan == nullptr) {
+        plan = prepare(sql_, types_.data(), ParameterCount);
+        if (reads_ != Reads::by_join) {
+            keep(plan);
+            plan_ = plan;
+        }
     }
-    return execute(plan_, values.data(), ParameterCount, access, reads_, limit);
+    return execute(plan, values.data(), ParameterCount, access, reads_, limit);
 }
 
 } // namespace session_service::pg
