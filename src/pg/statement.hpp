@@ -1,4 +1,5 @@
-// SQL statements of our own: prepared once per backend, kept, and run with a fresh snapshot.
+// SQL statements of our own, run with a fresh snapshot: prepared once per backend and kept, but for
+// those that join a list to a table.
 #pragma once
 
 #include "pg/prelude.hpp"
