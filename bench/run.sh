@@ -352,16 +352,16 @@ measure_growth() {
 spread_activity() {
     local interval=120s
     set_for_all usual touch_interval "$interval"
-    cut -f 3,9 "$WORKSPACE/run/usual.tokens" | sql usual -c CHECKPOINT -c 'CREATE TEMP TABLE drawn (id uuid, peer_token text)' \
-        -c '\copy drawn FROM pstdin' -c "UPDATE session_service.sessions s
+    cut -f 1,3,9 "$WORKSPACE/run/usual.tokens" | sql usual -c CHECKPOINT \
+        -c 'CREATE TEMP TABLE drawn (token text, id uuid, peer_token text)' -c '\copy drawn FROM pstdin' \
+        -c "UPDATE session_service.sessions s
             SET last_activity_at = clock_timestamp() - age,
                 idle_expires_at = clock_timestamp() - age + interval '7 days',
                 purge_after = date_trunc('day', clock_timestamp() - age + interval '7 days', 'UTC')
             FROM (SELECT id, random() * interval '$interval' AS age FROM drawn) AS d WHERE s.id = d.id" \
         -c "UPDATE original.sessions SET last_activity_at = clock_timestamp()
-            FROM drawn WHERE token_hash = encode(sha256(peer_token::bytea), 'hex')"
-    sql usual -c 'VACUUM session_service.sessions' -c 'VACUUM original.sessions'
-    cut -f 1 "$WORKSPACE/run/usual.tokens" | sql usual -c 'CREATE TEMP TABLE drawn (token text)' -c '\copy drawn FROM pstdin' \
+            FROM drawn WHERE token_hash = encode(sha256(peer_token::bytea), 'hex')" \
+        -c 'VACUUM session_service.sessions' -c 'VACUUM original.sessions' \
         -c 'SELECT count(v.session_id) FROM drawn, LATERAL session_service.validate_session(token) v' >/dev/null
 }
 
