@@ -3,6 +3,7 @@
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/identity_setting.hpp"
+#include "pg/planner.hpp"
 #include "pg/settings.hpp"
 #include "store/activity.hpp"
 #include "store/catalog.hpp"
@@ -19,6 +20,7 @@ extern "C" void _PG_init(void) {
     session_service::pg::guarded([] {
         session_service::pg::identity_setting::define();
         session_service::pg::settings::define();
+        session_service::pg::plan_for_large_tables();
         session_service::pg::reserve_counters();
         session_service::store::watch_catalog();
         session_service::store::watch_transactions();

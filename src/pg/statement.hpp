@@ -1,5 +1,4 @@
-// SQL statements of our own, run with a fresh snapshot: prepared once per backend and kept, but for
-// those that join a list to a table.
+// SQL statements of our own: prepared once per backend and kept, run with a fresh snapshot.
 #pragma once
 
 #include "pg/prelude.hpp"
@@ -50,12 +49,9 @@ class Result {
 
 enum class Access : std::uint8_t { read, write };
 
-/// Whether a statement finds each of its rows by an index, finds the rows of one list in a table by
-/// an index, joins two lists that it found by one, or means to read a whole table.
-///
-/// by_join is prepared at each run: which side of the join is looked up in the other follows from
-/// their sizes, and a plan that was made while the table was empty would read it whole later.
-enum class Reads : std::uint8_t { by_index, by_join, two_lists, whole_table };
+/// Whether a statement finds each of its rows by an index, joins two lists that it found by one, or
+/// means to read a whole table.
+enum class Reads : std::uint8_t { by_index, two_lists, whole_table };
 
 /// A statement with parameters of built-in types. Declare it static, so that its plan is kept; the
 /// server plans it again by itself when what it depends on changes, DROP and CREATE EXTENSION
@@ -86,15 +82,12 @@ Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access a
 template <std::size_t ParameterCount>
 Result Statement<ParameterCount>::run(Access access,
                                       const std::array<Value, ParameterCount>& values, long limit) {
-    SPIPlanPtr plan = plan_;
-    if (plan == nullptr) {
-        plan = prepare(sql_, types_.data(), ParameterCount);
-        if (reads_ != Reads::by_join) {
-            keep(plan);
-            plan_ = plan;
-        }
+    if (plan_ == nullptr) {
+        SPIPlanPtr plan = prepare(sql_, types_.data(), ParameterCount);
+        keep(plan);
+        plan_ = plan;
     }
-    return execute(plan, values.data(), ParameterCount, access, reads_, limit);
+    return execute(plan_, values.data(), ParameterCount, access, reads_, limit);
 }
 
 } // namespace session_service::pg

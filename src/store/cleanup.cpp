@@ -49,7 +49,7 @@ constinit Statement delete_sessions_batch{
         "pg_catalog.array_agg(dead.bucket), pg_catalog.array_agg(dead.device_id), "
         "pg_catalog.array_agg(dead.last_use) "
     "FROM dead",
-    std::array<Oid, 2>{TIMESTAMPTZOID, INT4OID}, pg::Reads::by_join};
+    std::array<Oid, 2>{TIMESTAMPTZOID, INT4OID}};
 
 constinit Statement select_any_imported{
     "SELECT 1 FROM session_service.imported_tokens i ORDER BY i.token_hash LIMIT 1",
@@ -59,7 +59,7 @@ constinit Statement delete_imported{
     "DELETE FROM session_service.imported_tokens i "
     "USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS dead (id, bucket) "
     "WHERE i.session_id" SQL_EQ "dead.id AND i.bucket" SQL_EQ "dead.bucket",
-    std::array<Oid, 2>{UUIDARRAYOID, INT2ARRAYOID}, pg::Reads::by_join};
+    std::array<Oid, 2>{UUIDARRAYOID, INT2ARRAYOID}};
 
 constinit Statement update_last_seen{
     "UPDATE session_service.devices d SET last_seen_at = free.last_use FROM ("
@@ -72,8 +72,7 @@ constinit Statement update_last_seen{
             "ON f.id" SQL_EQ "dead.device_id AND f.bucket" SQL_EQ "dead.bucket "
         "WHERE f.last_seen_at" SQL_LT "dead.last_use FOR NO KEY UPDATE OF f SKIP LOCKED) AS free "
     "WHERE d.id" SQL_EQ "free.id AND d.bucket" SQL_EQ "free.bucket",
-    std::array<Oid, 4>{UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID},
-    pg::Reads::by_join};
+    std::array<Oid, 4>{UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID}};
 
 constinit Statement delete_events_batch{
     "WITH batch AS ("
@@ -81,7 +80,7 @@ constinit Statement delete_events_batch{
         "ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED) "
     "DELETE FROM session_service.events e USING batch "
     "WHERE e.id" SQL_EQ "batch.id AND e.bucket" SQL_EQ "batch.bucket",
-    std::array<Oid, 2>{UUIDOID, INT4OID}, pg::Reads::by_join};
+    std::array<Oid, 2>{UUIDOID, INT4OID}};
 
 // The devices whose turn it is. Locked first and judged then: a sign-in holds its device until it
 // commits, so that a snapshot taken under the lock sees the sessions of all that came before.
@@ -128,8 +127,7 @@ constinit Statement delete_unused_of_due{
         "WHERE NOT batch.is_unused AND d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket) "
     "SELECT pg_catalog.count(*) FROM gone",
     std::array<Oid, 8>{TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID, INT2ARRAYOID,
-                       UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
-    pg::Reads::by_join};
+                       UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}};
 
 constinit Statement delete_events_of_user{
     "DELETE FROM session_service.events e WHERE e.user_id" SQL_EQ "$1 AND e.bucket" SQL_EQ "$2",

@@ -161,7 +161,7 @@ constinit Statement delete_of_user{
         "DELETE FROM session_service.imported_tokens i USING gone "
         "WHERE i.session_id" SQL_EQ "gone.id AND i.bucket" SQL_EQ "gone.bucket) "
     "SELECT pg_catalog.count(*) FROM gone",
-    std::array<Oid, 2>{UUIDOID, INT2OID}, pg::Reads::by_join};
+    std::array<Oid, 2>{UUIDOID, INT2OID}};
 
 // clang-format on
 

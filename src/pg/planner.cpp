@@ -1,0 +1,66 @@
+#include "pg/planner.hpp"
+
+#include "pg/prelude.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+extern "C" {
+#include "miscadmin.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/plancat.h"
+#include "utils/lsyscache.h"
+}
+
+namespace session_service::pg {
+
+namespace {
+
+// Less than a table that anyone would notice being read, and enough to make that dear.
+constexpr BlockNumber least_pages = 1000;
+constexpr BlockNumber least_index_pages = 100;
+constexpr Cardinality least_rows_per_page = 10;
+
+get_relation_info_hook_type previous_hook = nullptr;
+
+// The owner's scope is such a change of user, which an error ends too. A function of somebody
+// else's that has the same and reads our tables plans for large ones as well, which does no harm.
+bool is_ours(Oid table) {
+    if (!InLocalUserIdChange()) {
+        return false;
+    }
+    const char* schema = get_namespace_name(get_rel_namespace(table));
+    return schema != nullptr && std::strcmp(schema, "session_service") == 0;
+}
+
+void take_for_large(RelOptInfo* table) {
+    table->pages = std::max(table->pages, least_pages);
+    table->tuples = std::max(table->tuples, table->pages * least_rows_per_page);
+    ListCell* cell = nullptr;
+    foreach (cell, table->indexlist) {
+        auto* index = static_cast<IndexOptInfo*>(lfirst(cell));
+        index->pages = std::max(index->pages, least_index_pages);
+        if (index->indpred == NIL) {
+            index->tuples = std::max(index->tuples, table->tuples);
+        }
+    }
+}
+
+void at_relation_info(PlannerInfo* root, Oid table, bool is_parent, RelOptInfo* info) {
+    if (previous_hook != nullptr) {
+        previous_hook(root, table, is_parent, info);
+    }
+    // A parent's size is that of its partitions, a foreign table's what its server says.
+    if (!is_parent && info->fdwroutine == nullptr && is_ours(table)) {
+        take_for_large(info);
+    }
+}
+
+} // namespace
+
+void plan_for_large_tables() {
+    previous_hook = get_relation_info_hook;
+    get_relation_info_hook = at_relation_info;
+}
+
+} // namespace session_service::pg
