@@ -20,16 +20,29 @@ namespace bench {
 
 namespace {
 
-/// A client that draws tickets at random.
+using Field = std::string Ticket::*;
+
+/// A client that draws tickets at random, ahead of their use: of each, the fields that it needs are
+/// in the processor's cache by then, as a token is that an application was just sent.
 class Drawing : public Side {
   public:
-    explicit Drawing(const Client& client)
-        : tickets_(*client.tickets), random_(20240601 + client.index),
-          any_(0, tickets_.size() - 1) {}
+    Drawing(const Client& client, std::vector<Field> fields)
+        : tickets_(*client.tickets), fields_(std::move(fields)), random_(20240601 + client.index),
+          any_(0, tickets_.size() - 1), next_(&draw_any()), after_next_(&draw_any()) {}
 
   protected:
     const std::vector<Ticket>& tickets() const { return tickets_; }
-    const Ticket& draw() { return tickets_[any_(random_)]; }
+    const Ticket& draw() {
+        const Ticket& drawn = *next_;
+        next_ = after_next_;
+        after_next_ = &draw_any();
+        // Where a string's bytes lie has to be loaded before they can be.
+        for (const Field field : fields_) {
+            __builtin_prefetch((next_->*field).data());
+            __builtin_prefetch(&(after_next_->*field));
+        }
+        return drawn;
+    }
     /// So many in a row from a random place.
     std::span<const Ticket> draw_many(std::size_t count) {
         if (count > tickets_.size()) {
@@ -40,15 +53,20 @@ class Drawing : public Side {
     std::mt19937_64& random() { return random_; }
 
   private:
+    const Ticket& draw_any() { return tickets_[any_(random_)]; }
+
     const std::vector<Ticket>& tickets_;
+    std::vector<Field> fields_;
     std::mt19937_64 random_;
     std::uniform_int_distribution<std::size_t> any_;
+    const Ticket* next_;
+    const Ticket* after_next_;
 };
 
 class OfPostgres : public Drawing {
   public:
-    OfPostgres(const std::string& database, const Client& client)
-        : Drawing(client), connection_(database) {}
+    OfPostgres(const std::string& database, const Client& client, std::vector<Field> fields = {})
+        : Drawing(client, std::move(fields)), connection_(database) {}
 
     int server_pid() override { return connection_.backend_pid(); }
 
@@ -71,9 +89,8 @@ class OfPostgres : public Drawing {
 /// A call that reads the session of one ticket.
 class Reading : public OfPostgres {
   public:
-    Reading(const std::string& database, const Client& client, std::string Ticket::*key,
-            const char* sql)
-        : OfPostgres(database, client), key_(key) {
+    Reading(const std::string& database, const Client& client, Field key, const char* sql)
+        : OfPostgres(database, client, {key}), key_(key) {
         connection().prepare("read", sql);
     }
     void warm_up() override {
@@ -87,7 +104,7 @@ class Reading : public OfPostgres {
     }
 
   private:
-    std::string Ticket::*key_;
+    Field key_;
 };
 
 // --- the extension
@@ -193,7 +210,8 @@ class Touch : public OfPostgres {
 
 class Refuse : public OfPostgres {
   public:
-    Refuse(const std::string& database, const Client& client) : OfPostgres(database, client) {
+    Refuse(const std::string& database, const Client& client)
+        : OfPostgres(database, client, {&Ticket::token}) {
         connection().prepare("refuse", "SELECT * FROM session_service.validate_session($1)");
     }
     std::uint64_t once() override {
@@ -212,7 +230,10 @@ class Refuse : public OfPostgres {
 
 class Create : public OfPostgres {
   public:
-    Create(const std::string& database, const Client& client) : OfPostgres(database, client) {
+    Create(const std::string& database, const Client& client)
+        : OfPostgres(database, client,
+                     {&Ticket::user_id, &Ticket::device_name, &Ticket::user_agent, &Ticket::address,
+                      &Ticket::device_key}) {
         connection().prepare("create", "SELECT * FROM session_service.create_session("
                                        "$1, $2, $3, $4, '{read,write}', $5)");
     }
@@ -227,7 +248,7 @@ class Create : public OfPostgres {
 /// Each client spends the refresh tokens of its own share of the tickets, and keeps the new ones.
 class Spending : public OfPostgres {
   public:
-    Spending(const std::string& database, const Client& client, std::string Ticket::*token)
+    Spending(const std::string& database, const Client& client, Field token)
         : OfPostgres(database, client) {
         for (std::size_t i = client.index; i < client.tickets->size(); i += client.count) {
             tokens_.push_back((*client.tickets)[i].*token);
@@ -272,7 +293,8 @@ class Select : public Reading {
 /// The floor of any round trip.
 class SelectOne : public OfPostgres {
   public:
-    SelectOne(const std::string& database, const Client& client) : OfPostgres(database, client) {
+    SelectOne(const std::string& database, const Client& client)
+        : OfPostgres(database, client, {&Ticket::token}) {
         connection().prepare("one", "SELECT $1::text");
     }
     std::uint64_t once() override {
@@ -305,7 +327,7 @@ std::string random_hex() {
 class OriginalValidate : public OfPostgres {
   public:
     OriginalValidate(const std::string& database, const Client& client)
-        : OfPostgres(database, client) {
+        : OfPostgres(database, client, {&Ticket::peer_token}) {
         connection().prepare("find", "SELECT " ORIGINAL_COLUMNS " FROM original.sessions "
                                      "WHERE token_hash = $1 AND revoked_at IS NULL "
                                      "AND expires_at > now()");
@@ -340,7 +362,10 @@ class OriginalCreate : public OfPostgres {
     /// `gauge`: whether all active sessions are counted at the end for a metric, as the service
     /// does, or once more those of the user.
     OriginalCreate(const std::string& database, const Client& client, bool gauge)
-        : OfPostgres(database, client), gauge_(gauge) {
+        : OfPostgres(
+              database, client,
+              {&Ticket::user_id, &Ticket::address, &Ticket::user_agent, &Ticket::device_name}),
+          gauge_(gauge) {
         connection().prepare("count", "SELECT count(*) FROM original.sessions WHERE user_id = $1 "
                                       "AND revoked_at IS NULL AND expires_at > now()");
         connection().prepare("count_all", "SELECT count(*) FROM original.sessions "
@@ -396,7 +421,8 @@ class OriginalRefresh : public Spending {
 
 class OfRedis : public Drawing {
   public:
-    OfRedis(const std::string& socket, const Client& client) : Drawing(client), redis_(socket) {}
+    OfRedis(const std::string& socket, const Client& client)
+        : Drawing(client, {&Ticket::token}), redis_(socket) {}
     int server_pid() override { return redis_.server_pid(); }
 
   protected:
@@ -493,7 +519,7 @@ std::vector<Ticket> read_tickets(const std::string& path) {
     for (std::string line; std::getline(file, line);) {
         std::istringstream fields(line);
         Ticket ticket;
-        for (std::string Ticket::*field :
+        for (const Field field :
              {&Ticket::token, &Ticket::refresh_token, &Ticket::session_id, &Ticket::user_id,
               &Ticket::device_key, &Ticket::device_name, &Ticket::user_agent, &Ticket::address,
               &Ticket::peer_token, &Ticket::peer_refresh_token}) {
