@@ -1,16 +1,14 @@
 #include "pg/planner.hpp"
 
-#include "pg/prelude.hpp"
+#include "pg/schema.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 extern "C" {
 #include "miscadmin.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/plancat.h"
-#include "utils/lsyscache.h"
 }
 
 namespace session_service::pg {
@@ -41,8 +39,8 @@ Oid named_table(const PlannerInfo* root, Index relation, Oid table) {
 }
 
 bool is_ours(Oid table) {
-    const char* schema = get_namespace_name(get_rel_namespace(table));
-    return schema != nullptr && std::strcmp(schema, "session_service") == 0;
+    const Oid schema = find_schema();
+    return OidIsValid(schema) && get_rel_namespace(table) == schema;
 }
 
 void take_for_large(RelOptInfo* table) {

@@ -2,6 +2,8 @@
 
 #include "pg/privileges.hpp"
 
+#include "pg/schema.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -25,8 +27,6 @@ extern "C" {
 namespace session_service::pg {
 
 namespace {
-
-constexpr const char* schema_name = "session_service";
 
 template <typename Type>
 Type* make_node(NodeTag tag) {

@@ -82,20 +82,17 @@ Value Result::get(std::uint64_t row, int column) const {
 }
 
 SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count) {
-    // Generic plans only: every statement finds its rows by key, whatever the values. And a plan
-    // that the server logs shows no value then.
+    // Generic plans only: the values do not change how rows are found, and a plan that the server
+    // logs shows none of them.
     SPIPlanPtr plan = SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types),
                                          CURSOR_OPT_GENERIC_PLAN);
     if (plan == nullptr) {
         elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
     }
-    return plan;
-}
-
-void keep(SPIPlanPtr plan) {
     if (SPI_keepplan(plan) != 0) {
         elog(ERROR, "could not keep a prepared statement");
     }
+    return plan;
 }
 
 Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,

@@ -75,7 +75,6 @@ class Statement {
 
 /// The parts of Statement that need no template.
 SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count);
-void keep(SPIPlanPtr plan);
 Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,
                long limit);
 
@@ -83,9 +82,7 @@ template <std::size_t ParameterCount>
 Result Statement<ParameterCount>::run(Access access,
                                       const std::array<Value, ParameterCount>& values, long limit) {
     if (plan_ == nullptr) {
-        SPIPlanPtr plan = prepare(sql_, types_.data(), ParameterCount);
-        keep(plan);
-        plan_ = plan;
+        plan_ = prepare(sql_, types_.data(), ParameterCount);
     }
     return execute(plan_, values.data(), ParameterCount, access, reads_, limit);
 }

@@ -4,13 +4,13 @@
 
 #include "store/catalog.hpp"
 
+#include "pg/schema.hpp"
 #include "store/plain_table.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
@@ -35,8 +35,7 @@ void forget(Datum /*unused*/, Oid relation) {
 }
 
 Oid find_sessions() {
-    const Oid schema = get_namespace_oid("session_service", true);
-    return OidIsValid(schema) ? get_relname_relid("sessions", schema) : InvalidOid;
+    return pg::find_table("sessions");
 }
 
 [[noreturn]] void raise_not_installed() {

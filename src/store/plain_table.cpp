@@ -4,6 +4,7 @@
 
 #include "store/plain_table.hpp"
 
+#include "pg/schema.hpp"
 #include "pg/table_insert.hpp"
 #include "store/catalog.hpp"
 
@@ -12,7 +13,6 @@
 extern "C" {
 #include "access/relation.h"
 #include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -131,11 +131,6 @@ void forget(Datum /*unused*/, Oid relation) {
     }
 }
 
-Oid find_table(const char* name) {
-    const Oid schema = get_namespace_oid("session_service", true);
-    return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-}
-
 bool is_same(const FormData_pg_attribute& attribute, const Column& column) {
     const bool has_type = column.type == digest_type
                               ? attribute.attlen == static_cast<int>(sizeof(core::Digest))
@@ -223,7 +218,8 @@ std::optional<PlainTable> PlainTable::open(TableName name) {
     constexpr int attempts = 2; // a stale OID is cleared by the very attempt to lock it
     for (int attempt = 0; attempt < attempts; ++attempt) {
         Knowledge& table = known[number];
-        const Oid relation = OidIsValid(table.relation) ? table.relation : find_table(layout.table);
+        const Oid relation =
+            OidIsValid(table.relation) ? table.relation : pg::find_table(layout.table);
         if (!OidIsValid(relation)) {
             break;
         }
