@@ -2,6 +2,7 @@
 \getenv srcdir PG_ABS_SRCDIR
 \set helpers :srcdir '/sql/lib/helpers.sql'
 \i :helpers
+\set run_and_judge :srcdir '/sql/lib/run_and_judge.sql'
 
 CREATE SCHEMA regress_scan;
 CREATE TABLE regress_scan.calls (place serial PRIMARY KEY, name text, statement text, reads_all_sessions boolean DEFAULT false, index_pages integer DEFAULT 100);
@@ -64,7 +65,7 @@ UPDATE regress_scan.calls SET index_pages = 2000 WHERE name ~ 'cleanup';
 SELECT proname FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace AND provolatile = 'v' AND proparallel = 'u' AND proname NOT IN ('grant_access', 'revoke_access')
     AND NOT EXISTS (SELECT FROM regress_scan.calls WHERE statement ~ ('session_service\.' || proname || '\('));
 
--- 100,000 sessions, 20,000 devices and 100,000 events of 10,000 users, as the functions leave them; each session has an imported token.
+-- Some 100,000 sessions, 20,000 devices and 100,000 events of 10,000 users, as the functions leave them; each session has an imported token.
 CREATE PROCEDURE regress_scan.fill() LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO session_service.users (user_id, bucket, epoch)
@@ -90,6 +91,13 @@ BEGIN
 END $$;
 CREATE PROCEDURE regress_scan.empty() LANGUAGE sql AS $$
     TRUNCATE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens, regress_scan.mine
+$$;
+CREATE PROCEDURE regress_scan.delete_all() LANGUAGE sql AS $$
+    DELETE FROM session_service.users;
+    DELETE FROM session_service.devices;
+    DELETE FROM session_service.sessions;
+    DELETE FROM session_service.events;
+    DELETE FROM session_service.imported_tokens;
 $$;
 CREATE VIEW regress_scan.counters AS
     SELECT c.relname, pg_stat_get_numscans(c.oid) AS seq_scan, pg_stat_get_tuples_returned(c.oid) + pg_stat_get_tuples_fetched(c.oid) + sum(pg_stat_get_tuples_fetched(indexrelid)) AS rows_read,
@@ -130,40 +138,24 @@ SELECT * FROM regress_scan.run(0) \gexec
 \o
 \set ECHO all
 -- TRUNCATE would have them made anew.
-DELETE FROM session_service.users;
-DELETE FROM session_service.devices;
-DELETE FROM session_service.sessions;
-DELETE FROM session_service.events;
-DELETE FROM session_service.imported_tokens;
+CALL regress_scan.delete_all();
 TRUNCATE regress_scan.mine, regress_scan.counted;
 CALL regress_scan.fill();
 SELECT (SELECT count(*) FROM session_service.sessions) AS sessions, (SELECT count(*) FROM session_service.devices) AS devices, (SELECT count(*) FROM session_service.events) AS events, (SELECT count(*) FROM session_service.imported_tokens) AS imported_tokens;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(0) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 0
+\i :run_and_judge
 -- In a new connection, without statistics.
 \c -
 SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relname IN ('sessions', 'devices', 'events', 'imported_tokens') AND reltuples > 0;
 TRUNCATE regress_scan.mine;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(1) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 1
+\i :run_and_judge
 -- With statistics.
 ANALYZE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens;
 \c -
 TRUNCATE regress_scan.mine;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(2) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 2
+\i :run_and_judge
 -- With plans that were made under a caller's settings that would have others.
 \c -
 TRUNCATE regress_scan.mine;
@@ -180,12 +172,8 @@ SET join_collapse_limit = 1;
 SET jit_above_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(3) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 3
+\i :run_and_judge
 RESET ALL;
 -- What was to be found was found.
 SELECT count(*) AS active FROM session_service.list_user_sessions('00000000-0000-4000-9000-000000001ff7');
@@ -194,22 +182,14 @@ SELECT count(*) AS events FROM session_service.list_events('00000000-0000-4000-9
 SELECT number, count(*) FROM generate_series(0, 3) number, session_service.users WHERE user_id IN (('00000000-0000-4000-9000-00000000' || number || '00d')::uuid) GROUP BY 1;
 SELECT count(*) FROM generate_series(0, 3) number, session_service.list_user_sessions(('00000000-0000-4000-9000-00000000' || number || '007')::uuid, include_inactive => true) WHERE device_name = 'name';
 -- With statistics of tables that had pages and no rows: the planner takes them for empty, however many rows come.
-DELETE FROM session_service.users;
-DELETE FROM session_service.devices;
-DELETE FROM session_service.sessions;
-DELETE FROM session_service.events;
-DELETE FROM session_service.imported_tokens;
+CALL regress_scan.delete_all();
 ANALYZE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens;
 CALL regress_scan.fill();
 \c -
 SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relname IN ('sessions', 'devices', 'events', 'imported_tokens') AND reltuples = 0 AND relpages > 0 ORDER BY 1;
 TRUNCATE regress_scan.mine;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(4) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 4
+\i :run_and_judge
 -- The same with triggers, because of which all is done by statements.
 CREATE FUNCTION regress_scan.pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END $$;
 CREATE TRIGGER pass BEFORE INSERT OR UPDATE OR DELETE ON session_service.users FOR EACH ROW EXECUTE FUNCTION regress_scan.pass();
@@ -217,12 +197,8 @@ CREATE TRIGGER pass BEFORE INSERT OR UPDATE OR DELETE ON session_service.devices
 CREATE TRIGGER pass BEFORE INSERT OR UPDATE OR DELETE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_scan.pass();
 CREATE TRIGGER pass BEFORE INSERT OR UPDATE OR DELETE ON session_service.events FOR EACH ROW EXECUTE FUNCTION regress_scan.pass();
 TRUNCATE regress_scan.mine;
-\set ECHO none
-\o /dev/null
-SELECT * FROM regress_scan.run(5) \gexec
-\o
-\set ECHO all
-SELECT * FROM regress_scan.verdict();
+\set number 5
+\i :run_and_judge
 SELECT number, count(*) FROM generate_series(4, 5) number, session_service.list_user_sessions(('00000000-0000-4000-9000-00000000' || number || '007')::uuid, include_inactive => true) WHERE device_name = 'name' GROUP BY 1 ORDER BY 1;
 DROP TRIGGER pass ON session_service.users;
 DROP TRIGGER pass ON session_service.devices;
