@@ -22,8 +22,8 @@ namespace {
 
 using Field = std::string Ticket::*;
 
-/// A client that draws tickets at random, ahead of their use: of each, the fields that it needs are
-/// in the processor's cache by then, as a token is that an application was just sent.
+/// A client that draws tickets at random; single ones ahead of their use: of each, the fields that
+/// it needs are in the processor's cache by then, as a token is that an application was just sent.
 class Drawing : public Side {
   public:
     Drawing(const Client& client, std::vector<Field> fields)
