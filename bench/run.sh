@@ -217,7 +217,8 @@ make_database() {
     shift 2
     say "filling $name: $sessions sessions"
     sql postgres -c "CREATE DATABASE $name"
-    sql "$name" -c 'CREATE EXTENSION session_service' -f bench/sql/plpgsql.sql -f bench/sql/original.sql
+    sql "$name" -c 'CREATE EXTENSION session_service' -f bench/sql/bare_select.sql -f bench/sql/plpgsql.sql \
+        -f bench/sql/original.sql
     client fill --sessions "$sessions" --now "$now" --spread "$spread" --extension "$name" "$@"
     sql "$name" -c 'VACUUM (FREEZE, ANALYZE)'
     # No activity is due, if not said otherwise.

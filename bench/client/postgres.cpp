@@ -4,11 +4,6 @@
 
 namespace bench {
 
-std::string Result::sqlstate() const {
-    const char* state = PQresultErrorField(result_.get(), PG_DIAG_SQLSTATE);
-    return state == nullptr ? "" : state;
-}
-
 std::uint64_t Result::integer(int row, int column) const {
     const char* bytes = PQgetvalue(result_.get(), row, column);
     std::uint64_t value = 0;
@@ -45,16 +40,12 @@ Result Connection::run(const std::string& sql) {
     return checked(PQexec(connection_.get(), sql.c_str()));
 }
 
-void Connection::prepare(const char* name, const char* sql) {
-    (void)checked(PQprepare(connection_.get(), name, sql, 0, nullptr));
+void Connection::prepare(const char* name, const std::string& sql) {
+    (void)checked(PQprepare(connection_.get(), name, sql.c_str(), 0, nullptr));
 }
 
 Result Connection::run_prepared(const char* name, std::initializer_list<Parameter> values) {
     return checked(execute(name, values));
-}
-
-Result Connection::try_prepared(const char* name, std::initializer_list<Parameter> values) {
-    return Result(execute(name, values));
 }
 
 PGresult* Connection::execute(const char* name, std::initializer_list<Parameter> parameters) {

@@ -42,7 +42,6 @@ class Result {
     /// A binary value, to be given to another statement.
     Parameter parameter(int row, int column) const;
     ExecStatusType status() const { return PQresultStatus(result_.get()); }
-    std::string sqlstate() const;
 
   private:
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;
@@ -57,11 +56,9 @@ class Connection {
     std::string value(const std::string& sql) { return run(sql).text(0, 0); }
     std::int64_t number(const std::string& sql) { return std::stoll(value(sql)); }
 
-    void prepare(const char* name, const char* sql);
+    void prepare(const char* name, const std::string& sql);
     /// With binary results, as drivers ask for them that know the types.
     Result run_prepared(const char* name, std::initializer_list<Parameter> values);
-    /// The same, where an error is what is wanted.
-    Result try_prepared(const char* name, std::initializer_list<Parameter> values);
 
     /// COPY … FROM STDIN.
     void begin_copy(const std::string& sql);

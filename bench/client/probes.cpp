@@ -28,7 +28,7 @@ double median(std::vector<double> values) {
 
 void probe_first_call(const std::string& database, int connections,
                       const std::vector<Ticket>& tickets) {
-    const auto probe = [&](const char* name, const char* sql, std::string Ticket::*value) {
+    const auto probe = [&](const char* name, const std::string& sql, std::string Ticket::*value) {
         std::vector<double> first;
         std::vector<double> second;
         for (int i = 0; i < connections; ++i) {
@@ -46,10 +46,7 @@ void probe_first_call(const std::string& database, int connections,
         std::printf("%s\t%d\t%.1f\t%.1f\n", name, connections, median(first), median(second));
     };
     probe("validate_session", "SELECT * FROM session_service.validate_session($1)", &Ticket::token);
-    probe("bare SELECT",
-          "SELECT id, user_id, device_id, scopes, metadata, mfa_verified_at IS NOT NULL, "
-          "created_at, last_activity_at, expires_at FROM session_service.sessions WHERE id = $1",
-          &Ticket::session_id);
+    probe("bare SELECT", Connection(database).value(text_of_bare_select), &Ticket::session_id);
 }
 
 } // namespace bench

@@ -86,24 +86,24 @@ class OfPostgres : public Drawing {
     Connection connection_;
 };
 
-/// A call that reads the session of one ticket.
+/// A call that reads the session of one ticket, by a statement that is prepared as "read".
 class Reading : public OfPostgres {
   public:
-    Reading(const std::string& database, const Client& client, Field key, const char* sql)
-        : OfPostgres(database, client, {key}), key_(key) {
-        connection().prepare("read", sql);
-    }
+    Reading(const std::string& database, const Client& client, Field key)
+        : OfPostgres(database, client, {key}), key_(key) {}
     void warm_up() override {
         for (const Ticket& ticket : tickets()) {
-            (void)one_row("read", {ticket.*key_});
+            read(ticket);
         }
     }
     std::uint64_t once() override {
-        (void)one_row("read", {draw().*key_});
+        read(draw());
         return 1;
     }
 
   private:
+    void read(const Ticket& ticket) { (void)one_row("read", {ticket.*key_}); }
+
     Field key_;
 };
 
@@ -112,8 +112,9 @@ class Reading : public OfPostgres {
 class Validate : public Reading {
   public:
     Validate(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::token,
-                  "SELECT * FROM session_service.validate_session($1)") {}
+        : Reading(database, client, &Ticket::token) {
+        connection().prepare("read", "SELECT * FROM session_service.validate_session($1)");
+    }
 };
 
 /// An array of one dimension, as it is sent in binary.
@@ -282,12 +283,9 @@ class Refresh : public Spending {
 class Select : public Reading {
   public:
     Select(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::session_id,
-                  "SELECT id, user_id, device_id, scopes, metadata, "
-                  "mfa_verified_at IS NOT NULL AS mfa_verified, created_at, last_activity_at, "
-                  "expires_at FROM session_service.sessions WHERE id = $1 "
-                  "AND revoked_at IS NULL AND expires_at > now() "
-                  "AND (idle_expires_at IS NULL OR idle_expires_at > now())") {}
+        : Reading(database, client, &Ticket::session_id) {
+        connection().prepare("read", connection().value(text_of_bare_select));
+    }
 };
 
 /// The floor of any round trip.
@@ -306,7 +304,9 @@ class SelectOne : public OfPostgres {
 class PlpgsqlValidate : public Reading {
   public:
     PlpgsqlValidate(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::token, "SELECT * FROM plpgsql.validate_session($1)") {}
+        : Reading(database, client, &Ticket::token) {
+        connection().prepare("read", "SELECT * FROM plpgsql.validate_session($1)");
+    }
 };
 
 // --- the original service's statements

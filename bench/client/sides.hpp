@@ -49,6 +49,10 @@ class Side {
     virtual int server_pid() = 0;
 };
 
+/// The bare SELECT beside which validate_session is measured: of the database, where
+/// sql/bare_select.sql defines it, since its columns follow from the extension's.
+inline constexpr const char* text_of_bare_select = "SELECT bench.bare_select()";
+
 /// `specification` is NAME:WHERE, of which WHERE is a database or Redis' socket. The names are
 /// listed in sides.cpp.
 std::unique_ptr<Side> make_side(const std::string& specification, const Client& client);

@@ -1,16 +1,14 @@
--- Validation over the extension's tables in PL/pgSQL, as an application without C++ would write it.
+-- Validation over the extension's tables in PL/pgSQL, as an application without C++ would write it. After
+-- bare_select.sql, which knows the columns.
 CREATE SCHEMA plpgsql;
 
+SELECT format($create$
 CREATE FUNCTION plpgsql.validate_session(token text)
-RETURNS TABLE (
-    session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean,
-    created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)
+RETURNS SETOF session_service.valid_session
 LANGUAGE plpgsql VOLATILE ROWS 1 AS $$
-#variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT s.id, s.user_id, s.device_id, s.scopes, s.metadata, s.mfa_verified_at IS NOT NULL,
-           s.created_at, s.last_activity_at, s.expires_at
+    SELECT %s
     FROM session_service.sessions s
     WHERE s.id = session_service.token_session_id(token)
       AND s.token_hash OPERATOR(session_service.=) session_service.hash_token(token)
@@ -25,4 +23,4 @@ BEGIN
               - current_setting('session_service.touch_interval')::interval;
     END IF;
 END
-$$;
+$$ $create$, bench.valid_session_columns()) \gexec
