@@ -17,6 +17,8 @@ FIELDS = (
 # What each row of two sides is, and the ratio to reach, with 1 and with several clients; None: no goal.
 ROWS = {
     "P1": ("validate_session / bare SELECT by primary key", 1.0, 1.0),
+    "P1-text": ("as P1, results as text", 1.0, 1.0),
+    "P1-cold": ("as P1, connections that never saw the sessions", 0.97, 0.97),
     "P1-asleep": ("as P1, processors that may sleep", None, None),
     "P1-wide": ("as P1, tokens of five times as many sessions", None, None),
     "P1-plpgsql": ("validation in PL/pgSQL / bare SELECT", None, None),
@@ -278,9 +280,10 @@ def report(directory, comparisons, growth, sizes, figures):
                                     "otherwise." if setup["awake"] else "may go to sleep."),
             f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
             + (" (0: left out)." if 0 in sizes.values() else "."),
-            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, of P7 twice as many; "
-            f"prepared statements, unix sockets; {'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
-            "which the connections of those that only read have read before.",
+            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, "
+            f"of P1-cold half as many of 3 s, of P7 twice as many; prepared statements, unix sockets; "
+            f"{'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
+            "which the connections of those that only read have read before, but for P1-cold.",
             "- \"One processor\": the client and the server's process are bound to the same one, so that a call costs what "
             "it computes. \"Bound\": the same of each of several, by turns.", "",
             f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "

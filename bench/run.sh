@@ -6,7 +6,7 @@
 # workspace at the end. bench/README.md tells what each row measures.
 #
 #   --quick           smaller tables, fewer and shorter rounds: a few minutes
-#   --rows P1,P5      only these rows
+#   --rows P1,P5      only these rows, with those whose names begin alike; P1-text and P1-cold also alone
 #   --sizes S,M,L     sessions in the small, the usual and the large database; L may be 0 for none
 #                     (10000,1000000,10000000; quick: 10000,200000,0)
 #   --rounds N        interleaved rounds (15; quick: 7); in the rows of growth twice as many
@@ -268,11 +268,12 @@ set_for_all() {
     sql postgres -c "ALTER DATABASE $1 SET session_service.$2 = '$3'"
 }
 
+# wanted ROW...: whether one of them was asked for, itself or by what its name begins with: P1-text by P1.
 wanted() {
     local row
     for row in "$@"; do
         case ,$rows, in
-        ,, | *,"$row",*) return 0 ;;
+        ,, | *,"$row",* | *,"${row%%-*}",*) return 0 ;;
         esac
     done
     return 1
@@ -306,6 +307,7 @@ redis_everysec() { echo "$WORKSPACE/run/redis-everysec"; }
 redis_always() { echo "$WORKSPACE/run/redis-always"; }
 
 measure_reads() {
+    local options
     if wanted P1; then
         compare P1 validate:usual select:usual usual.tokens --pin 1
         compare P1 validate:usual select:usual usual.tokens
@@ -315,6 +317,13 @@ measure_reads() {
         compare P1-plpgsql plpgsql_validate:usual select:usual usual.tokens --pin 1
         compare P1-roundtrip validate:usual select_one:usual usual.tokens --pin 1
     fi
+    for options in "--pin 1" "" "--clients 8"; do
+        # shellcheck disable=SC2086
+        ! wanted P1-text || compare P1-text validate_text:usual select_text:usual usual.tokens $options
+        # shellcheck disable=SC2086
+        ! wanted P1-cold || compare P1-cold validate:usual select:usual usual.tokens --fresh 1 \
+            --rounds $(((rounds + 1) / 2)) --seconds 3 $options
+    done
     if wanted P3; then
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens --pin 1
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens

@@ -3,8 +3,8 @@
 //   client fill     --sessions N --now MICROS --spread SECONDS
 //                   [--extension DB [--bulk 1]] [--original DB] [--redis SOCKET]
 //                   [--tokens FILE --sample N]
-//   client compare  --row NAME --a SIDE:WHERE --b SIDE:WHERE --tokens FILE [--checkpoint 1]
-//                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
+//   client compare  --row NAME --a SIDE:WHERE --b SIDE:WHERE --tokens FILE
+//                   [--clients N] [--rounds N] [--seconds S] [--pin 1] [--checkpoint 1] [--fresh 1]
 //   client growth   --row NAME --sides SIDE,SIDE… --databases DB,DB… --tokens DIRECTORY
 //                   [--clients N] [--rounds N] [--seconds S] [--pin 1]
 //   client alone    --side SIDE:WHERE --tokens FILE [--clients N] [--seconds S] [--tell FILE]
@@ -84,7 +84,8 @@ Rounds rounds_of(const Options& options) {
             .rounds = static_cast<int>(options.count("rounds", 5)),
             .seconds = options.number("seconds", 3),
             .pin = options.count("pin", 0) == 1,
-            .checkpoint = options.count("checkpoint", 0) == 1};
+            .checkpoint = options.count("checkpoint", 0) == 1,
+            .fresh = options.count("fresh", 0) == 1};
 }
 
 /// Each side on each database, with that database's tokens.

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace bench {
@@ -239,12 +240,20 @@ struct Outcome {
 std::vector<Outcome> take_turns(const Rounds& rounds, const std::vector<Plan>& plans,
                                 std::vector<Watch>& watches) {
     std::vector<Outcome> outcomes(plans.size());
-    Crew crew(plans, rounds.clients, rounds.pin);
-    for (std::size_t side = 0; side < plans.size(); ++side) {
-        crew.warm_up(side);
-        Work not_counted;
-        crew.slice(side, std::min(1.0, rounds.seconds), not_counted);
+    std::optional<Crew> in_use;
+    if (!rounds.fresh) {
+        in_use.emplace(plans, rounds.clients, rounds.pin);
+        for (std::size_t side = 0; side < plans.size(); ++side) {
+            in_use->warm_up(side);
+            Work not_counted;
+            in_use->slice(side, std::min(1.0, rounds.seconds), not_counted);
+        }
     }
+    const auto slice = [&](std::size_t side, Work& total) {
+        return in_use ? in_use->slice(side, rounds.seconds, total)
+                      : Crew({plans[side]}, rounds.clients, rounds.pin)
+                            .slice(0, rounds.seconds, total);
+    };
     for (int round = 0; round < rounds.rounds; ++round) {
         for (std::size_t side = 0; side < plans.size(); ++side) {
             Outcome& outcome = outcomes[side];
@@ -253,7 +262,7 @@ std::vector<Outcome> take_turns(const Rounds& rounds, const std::vector<Plan>& p
             }
             const double wal_before = watches[side].wal();
             const std::uint64_t units_before = outcome.work.units;
-            outcome.rates.push_back(crew.slice(side, rounds.seconds, outcome.work));
+            outcome.rates.push_back(slice(side, outcome.work));
             outcome.wal_per_unit.push_back((watches[side].wal() - wal_before) /
                                            static_cast<double>(outcome.work.units - units_before));
         }

@@ -13,6 +13,7 @@ struct Rounds {
     double seconds = 3;      // of each slice
     bool pin = false;        // client and server process together on one processor
     bool checkpoint = false; // before each slice
+    bool fresh = false;      // new connections for each slice, instead of ones that are warmed up
 };
 
 /// A side, and the tokens it is to use.

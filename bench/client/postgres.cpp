@@ -44,11 +44,13 @@ void Connection::prepare(const char* name, const std::string& sql) {
     (void)checked(PQprepare(connection_.get(), name, sql.c_str(), 0, nullptr));
 }
 
-Result Connection::run_prepared(const char* name, std::initializer_list<Parameter> values) {
-    return checked(execute(name, values));
+Result Connection::run_prepared(const char* name, std::initializer_list<Parameter> values,
+                                Format results) {
+    return checked(execute(name, values, results));
 }
 
-PGresult* Connection::execute(const char* name, std::initializer_list<Parameter> parameters) {
+PGresult* Connection::execute(const char* name, std::initializer_list<Parameter> parameters,
+                              Format results) {
     constexpr std::size_t most_parameters = 8;
     std::array<const char*, most_parameters> values{};
     std::array<int, most_parameters> lengths{};
@@ -64,7 +66,7 @@ PGresult* Connection::execute(const char* name, std::initializer_list<Parameter>
         ++count;
     }
     return PQexecPrepared(connection_.get(), name, static_cast<int>(count), values.data(),
-                          lengths.data(), formats.data(), 1);
+                          lengths.data(), formats.data(), results == Format::binary ? 1 : 0);
 }
 
 void Connection::begin_copy(const std::string& sql) {

@@ -29,7 +29,12 @@ struct Parameter {
     int format = 0; // 1: binary
 };
 
-/// What a statement gave: text where it was run(), binary where it was prepared.
+/// In which form a prepared statement's results come; binary is what drivers ask for that know the
+/// types.
+enum class Format : std::uint8_t { text, binary };
+
+/// What a statement gave: text where it was run(), binary where it was prepared, if not asked for
+/// otherwise.
 class Result {
   public:
     explicit Result(PGresult* result) : result_(result, PQclear) {}
@@ -57,8 +62,8 @@ class Connection {
     std::int64_t number(const std::string& sql) { return std::stoll(value(sql)); }
 
     void prepare(const char* name, const std::string& sql);
-    /// With binary results, as drivers ask for them that know the types.
-    Result run_prepared(const char* name, std::initializer_list<Parameter> values);
+    Result run_prepared(const char* name, std::initializer_list<Parameter> values,
+                        Format results = Format::binary);
 
     /// COPY … FROM STDIN.
     void begin_copy(const std::string& sql);
@@ -68,7 +73,8 @@ class Connection {
     int backend_pid() const { return PQbackendPID(connection_.get()); }
 
   private:
-    PGresult* execute(const char* name, std::initializer_list<Parameter> parameters);
+    PGresult* execute(const char* name, std::initializer_list<Parameter> parameters,
+                      Format results);
     Result checked(PGresult* result, ExecStatusType other = PGRES_TUPLES_OK);
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;

@@ -74,8 +74,9 @@ class OfPostgres : public Drawing {
     Connection& connection() { return connection_; }
 
     /// Runs a prepared statement that must give one row.
-    Result one_row(const char* statement, std::initializer_list<Parameter> values) {
-        Result result = connection_.run_prepared(statement, values);
+    Result one_row(const char* statement, std::initializer_list<Parameter> values,
+                   Format results = Format::binary) {
+        Result result = connection_.run_prepared(statement, values, results);
         if (result.rows() != 1) {
             throw Failure(std::string(statement) + ": " + std::to_string(result.rows()) + " rows");
         }
@@ -89,8 +90,8 @@ class OfPostgres : public Drawing {
 /// A call that reads the session of one ticket, by a statement that is prepared as "read".
 class Reading : public OfPostgres {
   public:
-    Reading(const std::string& database, const Client& client, Field key)
-        : OfPostgres(database, client, {key}), key_(key) {}
+    Reading(const std::string& database, const Client& client, Field key, Format results)
+        : OfPostgres(database, client, {key}), key_(key), results_(results) {}
     void warm_up() override {
         for (const Ticket& ticket : tickets()) {
             read(ticket);
@@ -102,17 +103,18 @@ class Reading : public OfPostgres {
     }
 
   private:
-    void read(const Ticket& ticket) { (void)one_row("read", {ticket.*key_}); }
+    void read(const Ticket& ticket) { (void)one_row("read", {ticket.*key_}, results_); }
 
     Field key_;
+    Format results_;
 };
 
 // --- the extension
 
 class Validate : public Reading {
   public:
-    Validate(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::token) {
+    Validate(const std::string& database, const Client& client, Format results = Format::binary)
+        : Reading(database, client, &Ticket::token, results) {
         connection().prepare("read", "SELECT * FROM session_service.validate_session($1)");
     }
 };
@@ -282,8 +284,8 @@ class Refresh : public Spending {
 
 class Select : public Reading {
   public:
-    Select(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::session_id) {
+    Select(const std::string& database, const Client& client, Format results = Format::binary)
+        : Reading(database, client, &Ticket::session_id, results) {
         connection().prepare("read", connection().value(text_of_bare_select));
     }
 };
@@ -304,7 +306,7 @@ class SelectOne : public OfPostgres {
 class PlpgsqlValidate : public Reading {
   public:
     PlpgsqlValidate(const std::string& database, const Client& client)
-        : Reading(database, client, &Ticket::token) {
+        : Reading(database, client, &Ticket::token, Format::binary) {
         connection().prepare("read", "SELECT * FROM plpgsql.validate_session($1)");
     }
 };
@@ -469,6 +471,11 @@ std::unique_ptr<Side> make(const std::string& where, const Client& client) {
     return std::make_unique<Kind>(where, client);
 }
 
+template <typename Kind>
+std::unique_ptr<Side> make_with_text(const std::string& where, const Client& client) {
+    return std::make_unique<Kind>(where, client, Format::text);
+}
+
 std::unique_ptr<Side> make_original_create(const std::string& where, const Client& client) {
     return std::make_unique<OriginalCreate>(where, client, false);
 }
@@ -482,6 +489,7 @@ using Maker = std::unique_ptr<Side> (*)(const std::string&, const Client&);
 const std::map<std::string, Maker>& makers() {
     static const std::map<std::string, Maker> all{
         {"validate", make<Validate>},
+        {"validate_text", make_with_text<Validate>},
         {"validate_100", make<ValidateMany<100>>},
         {"validate_1000", make<ValidateMany<1000>>},
         {"touch_1", make<Touch<1>>},
@@ -491,6 +499,7 @@ const std::map<std::string, Maker>& makers() {
         {"create", make<Create>},
         {"refresh", make<Refresh>},
         {"select", make<Select>},
+        {"select_text", make_with_text<Select>},
         {"select_one", make<SelectOne>},
         {"plpgsql_validate", make<PlpgsqlValidate>},
         {"original_validate", make<OriginalValidate>},
