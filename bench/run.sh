@@ -6,7 +6,8 @@
 # workspace at the end. bench/README.md tells what each row measures.
 #
 #   --quick           smaller tables, fewer and shorter rounds: a few minutes
-#   --rows P1,P5      only these rows, with those whose names begin alike; P1-text and P1-cold also alone
+#   --rows P1,P5      only these rows, with those whose names begin alike; P1-text, P1-cold, and those
+#                     that end in -trigger and -statement, also alone
 #   --sizes S,M,L     sessions in the small, the usual and the large database; L may be 0 for none
 #                     (10000,1000000,10000000; quick: 10000,200000,0)
 #   --rounds N        interleaved rounds (15; quick: 7); in the rows of growth twice as many
@@ -403,6 +404,30 @@ measure_touches() {
     compare P4-touch-1000 touch_1000:usual touch_1:usual usual.tokens
 }
 
+# A table to which a DBA added something, beside the same as the extension made it.
+measure_additions() {
+    wanted P1-trigger P2-trigger P1-statement P2-statement || return 0
+    copy_database usual
+    sql copied -c "CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'" \
+        -c 'CREATE TRIGGER keep BEFORE UPDATE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION public.keep()'
+    compare_addition trigger
+    # Then nothing of the table is read or written but by statement.
+    sql copied -c 'DROP TRIGGER keep ON session_service.sessions' \
+        -c 'CREATE TABLE public.child () INHERITS (session_service.sessions)'
+    compare_addition statement
+    sql postgres -c 'DROP DATABASE copied'
+}
+
+# Without activity due, and with it at each call.
+compare_addition() {
+    set_for_all copied touch_interval 1d
+    ! wanted "P1-$1" || compare "P1-$1" validate:copied validate:usual usual.tokens --pin 1
+    set_for_all copied touch_interval 0
+    set_for_all usual touch_interval 0
+    ! wanted "P2-$1" || compare "P2-$1" validate:copied validate:usual usual.tokens --pin 1
+    set_for_all usual touch_interval 1d
+}
+
 # A command while pages are not written to WAL whole, as long after a checkpoint: what is left are the records.
 without_page_images() {
     sql postgres -c 'ALTER SYSTEM SET full_page_writes = off' -c 'SELECT pg_reload_conf()' >/dev/null
@@ -466,9 +491,10 @@ delete_plainly() {
     sql "$1" -c "DELETE FROM session_service.sessions WHERE revoked_at <= now() - interval '30 days'"
 }
 
+# copy_database NAME: as the database copied.
 copy_database() {
-    sql postgres -c 'SET client_min_messages = warning' -c 'DROP DATABASE IF EXISTS copied' -c "CREATE DATABASE copied TEMPLATE over STRATEGY file_copy" \
-        -c CHECKPOINT
+    sql postgres -c 'SET client_min_messages = warning' -c 'DROP DATABASE IF EXISTS copied' \
+        -c "CREATE DATABASE copied TEMPLATE $1 STRATEGY file_copy" -c CHECKPOINT
     # Into memory, so that both begin alike.
     sql copied -c 'SELECT count(metadata) FROM session_service.sessions' >/dev/null
 }
@@ -499,15 +525,15 @@ measure_cleanup() {
     figure P10 rows "$over"
     for round in 1 2; do
         say "P10: cleaning $over sessions, round $round"
-        copy_database
+        copy_database over
         seconds_needed=$(seconds_of clean copied)
         figure P10 cleanup "$(awk -v n="$over" -v s="$seconds_needed" 'BEGIN { print n / s }')"
-        copy_database
+        copy_database over
         figure P10 delete "$(awk -v n="$over" -v s="$(seconds_of delete_plainly copied)" 'BEGIN { print n / s }')"
         [ "$quick" != yes ] || break
     done
     say "P10: validation during cleanup"
-    copy_database
+    copy_database over
     idle=$(client alone --side validate:copied --tokens "$WORKSPACE/run/alive.tokens" --seconds 5)
     # As long as cleanup would take alone: it takes longer beside this.
     mkfifo "$WORKSPACE/run/warm"
@@ -665,6 +691,7 @@ inner_run() {
     measure_refusals
     measure_activity
     measure_touches
+    measure_additions
     measure_writes
     measure_cleanup
     measure_memory
