@@ -201,7 +201,7 @@ stage_examples() {
 
 # Programs that do not work beside a sanitizer's runtime: they preload a library of their own, count instructions,
 # or watch memory that the sanitizer keeps.
-not_sanitized=(clock model out_of_memory disk_full cost error_paths)
+not_sanitized=(clock model out_of_memory disk_full durable_commit cost error_paths)
 
 # The regression and isolation tests again, with a library that ends at the first wrong use of memory or of a
 # number; in a soak the drivers and the other TAP programs too.

@@ -1,5 +1,6 @@
 // The library as the server loads it.
 
+#include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/identity_setting.hpp"
@@ -22,6 +23,7 @@ extern "C" void _PG_init(void) {
         session_service::pg::settings::define();
         session_service::pg::plan_for_large_tables();
         session_service::pg::reserve_counters();
+        session_service::pg::watch_commits();
         session_service::store::watch_catalog();
         session_service::store::watch_transactions();
         session_service::worker::register_launcher();

@@ -16,7 +16,10 @@ extern "C" {
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
+#include "utils/guc_hooks.h"
 #include "varatt.h"
+#else
+#include "replication/syncrep.h"
 #endif
 }
 

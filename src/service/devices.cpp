@@ -1,6 +1,7 @@
 #include "service/devices.hpp"
 
 #include "pg/commit.hpp"
+#include "pg/settings.hpp"
 #include "service/revocation.hpp"
 #include "store/catalog.hpp"
 #include "store/devices.hpp"

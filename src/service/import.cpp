@@ -5,6 +5,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/random.hpp"
+#include "pg/settings.hpp"
 #include "service/limit.hpp"
 #include "store/catalog.hpp"
 #include "store/devices.hpp"

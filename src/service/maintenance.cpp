@@ -2,6 +2,7 @@
 
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
+#include "pg/settings.hpp"
 #include "service/revocation.hpp"
 #include "store/access_levels.hpp"
 #include "store/catalog.hpp"

@@ -6,6 +6,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/random.hpp"
+#include "pg/settings.hpp"
 #include "service/revocation.hpp"
 #include "service/validation.hpp"
 #include "store/activity.hpp"

@@ -2,6 +2,7 @@
 
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
+#include "pg/settings.hpp"
 #include "store/catalog.hpp"
 #include "store/listing.hpp"
 #include "store/session_lookup.hpp"

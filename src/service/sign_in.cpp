@@ -6,6 +6,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/random.hpp"
+#include "pg/settings.hpp"
 #include "service/limit.hpp"
 #include "service/tokens.hpp"
 #include "store/devices.hpp"

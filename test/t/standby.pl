@@ -119,7 +119,9 @@ my %endings = (
 my %callers = (
 	'a caller' => '%s',
 	'a caller with synchronous_commit off' => 'SET synchronous_commit = off; %s; RESET synchronous_commit',
-	'a transaction that set it off before' => 'BEGIN; SET LOCAL synchronous_commit = off; %s; COMMIT');
+	'a transaction that set it off before' => 'BEGIN; SET LOCAL synchronous_commit = off; %s; COMMIT',
+	'a transaction that sets it off afterwards' => 'BEGIN; %s; SET LOCAL synchronous_commit = off; COMMIT',
+	'a savepoint rolled back afterwards' => 'BEGIN; SET LOCAL synchronous_commit = local; %s; SAVEPOINT a; SELECT 1; ROLLBACK TO a; COMMIT');
 my ($waited, $did_not_wait) = (0, 0);
 
 # Ends a session while the standby replays nothing. Whether COMMIT waits for it is what is tested: then
