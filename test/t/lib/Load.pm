@@ -1,6 +1,6 @@
 # Clients that work with sessions and know what was acknowledged (load.py), on a node that has the extension.
 #
-#   my $load = Load->new($node, clients => 16);
+#   my $load = Load->new($node, clients => 16);      # or [ $node, ... ]: whichever of them may be written to
 #   $load->start;
 #   $load->wait(500);             # until 500 more operations were answered
 #   $load->stop;                  # or the server is gone: clients that lose their connection stop
@@ -11,6 +11,7 @@
 #   allowed      SQLSTATEs that a call may fail with (40001 above READ COMMITTED always may)
 #   reconnects   a client that loses its connection goes on, after it has compared
 #   interrupts   statements are cancelled, backends terminated, connections dropped at random moments
+#   levels       to which callers set synchronous_commit; off alone, if not given
 #   mix          weights of the operations, other than the usual ones
 #
 # What is drawn at random follows from a seed, which is printed; LOAD_SEED makes it again. How the clients' calls meet
@@ -71,15 +72,18 @@ sub prepare
 sub new
 {
 	my ($class, $node, %options) = @_;
+	my @nodes = ref $node eq 'ARRAY' ? @$node : $node;
 	my $self = bless { stdin => '', stdout => '', stderr => '' }, $class;
 	Test::More::note("LOAD_SEED=$seed, load " . ++$loads);
-	my $conninfo = join ' ', map { "$_->[0]=$_->[1]" } [ host => $node->host ], [ port => $node->port ], [ dbname => 'postgres' ];
+	my ($hosts, $ports) = (join(',', map { $_->host } @nodes), join(',', map { $_->port } @nodes));
+	my $conninfo = "host=$hosts port=$ports dbname=postgres" . (@nodes > 1 ? ' target_session_attrs=read-write' : '');
 	my $argument = encode_json(
 		{
 			conninfo => $conninfo,
 			admin => scalar(getpwuid $<),
 			clients => 16,
 			seed => $seed + $loads,
+			levels => ['off'],
 			mix => \%usual,
 			%options
 		});

@@ -422,7 +422,7 @@ class Stored:
 
 # --- the ways in which a call is made
 
-OFF = "SET LOCAL synchronous_commit = off"
+OFF = "SET LOCAL synchronous_commit = {level}"  # off, or another one that waits for less than the server's setting
 
 
 class Way:
@@ -451,10 +451,10 @@ WAYS = {
 }
 WEIGHTS = {"alone": 4}
 
-# The settings that turn synchronous_commit off for a whole connection.
+# The settings that turn synchronous_commit off, or to such a level, for a whole connection.
 CONNECTIONS = [
-    {"user": "load", "options": "-c synchronous_commit=off"},
-    {"user": "load", "set": "SET synchronous_commit = off"},
+    {"user": "load", "options": "-c synchronous_commit={level}"},
+    {"user": "load", "set": "SET synchronous_commit = {level}"},
     {"user": "load_with_setting"},
     {"user": "load"},
 ]
@@ -534,14 +534,17 @@ class Client(threading.Thread):
         self.asking = "connecting"
         kind = CONNECTIONS[self.number % len(CONNECTIONS)]
         level = self.random.choice(LEVELS).replace(" ", "\\\\ ")
-        options = f"{kind.get('options', '')} -c default_transaction_isolation={level}"
+        options = f"{self.with_level(kind.get('options', ''))} -c default_transaction_isolation={level}"
         self.connection = Connection(f"{self.load.conninfo} application_name=load user={kind['user']} options='{options}'")
         self.is_strict = "read" in level and "committed" in level
         if "set" in kind:
-            self.patiently(lambda: self.connection.ask(kind["set"]))
+            self.patiently(lambda: self.connection.ask(self.with_level(kind["set"])))
         # The settings of libraries are there once these are loaded.
         self.patiently(lambda: self.connection.ask("SELECT session_service.hash_token(''), quickly('SELECT ''1''::jsonb')"))
         self.context = self.patiently(lambda: self.connection.value(CONTEXT))
+
+    def with_level(self, text):
+        return text.replace("{level}", self.random.choice(self.load.levels))
 
     def patiently(self, function):
         """What is not the object of the test, and may be interrupted like everything else."""
@@ -585,7 +588,7 @@ class Client(threading.Thread):
             elif statement is None:
                 text = Validate(*self.random.choice(self.live_with("token"))).call
             else:
-                text = statement
+                text = self.with_level(statement)
             commits = is_last and not way.is_undone
             try:
                 if self.load.interrupts and self.random.random() < 0.002:
@@ -855,6 +858,7 @@ class Load:
         self.reconnects = options.get("reconnects", False)
         self.interrupts = options.get("interrupts", False)
         self.seed = options["seed"]
+        self.levels = options["levels"]
         self.mix = options["mix"]
         self.shared = [str(uuid.uuid4()) for _ in range(3)]
         self.acknowledged = 0
