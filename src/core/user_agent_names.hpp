@@ -1,4 +1,4 @@
-// The names that User-Agent headers use, and what people call them. Only user_agent.cpp reads them.
+// The names that User-Agent headers use, and what people call them.
 #pragma once
 
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace session_service::core::user_agent_names {
+namespace session_service::core::user_agents {
 
 // --- Products --------------------------------------------------------------------------------
 
@@ -319,4 +319,4 @@ inline constexpr auto television_models = std::to_array<std::string_view>({
     "VIERA",
 });
 
-} // namespace session_service::core::user_agent_names
+} // namespace session_service::core::user_agents
