@@ -24,17 +24,34 @@ namespace {
 using namespace user_agents;
 
 /// Whose browser it is if nothing but the engine that Apple wrote is named.
-constexpr std::string_view stock_browser_of(Os os) noexcept {
-    switch (os) {
+constexpr std::string_view stock_browser_of(const System& system) noexcept {
+    switch (system.os) {
     case Os::android:
         return "Android Browser";
     case Os::blackberry:
         return "BlackBerry Browser";
     case Os::tizen:
         return "Samsung Internet";
+    case Os::freebsd:
+    case Os::openbsd:
+    case Os::netbsd:
+    case Os::dragonfly:
+    case Os::solaris:
+    case Os::haiku:
+    case Os::linux_kernel: // WebKitGTK has no mark of its own, and this is the browser made of it
+        return system.tv ? "" : "Epiphany";
+    case Os::roku:
+        return "";
     default:
         return "Safari";
     }
+}
+
+/// Whether a client's name is its device's model: "AppleTV11,1/17.5", or "Roku4640X/DVP-7.70",
+/// which has no version, unlike an app called Roku-something.
+bool is_device(const Client& client, const System& system) noexcept {
+    return os_of_word(client.name) == system.os &&
+           (system.os == Os::tvos || (system.os == Os::roku && client.version.empty()));
 }
 
 } // namespace
@@ -75,21 +92,21 @@ UserAgent describe_user_agent(std::string_view text) noexcept {
     result.os_version = DottedVersion(system.version);
     result.browser = shorten(client.name, UserAgent::max_length);
     result.browser_version = shorten(client.version, UserAgent::max_length);
+    if (client.name == "Safari" && client.kind == Kind::browser) {
+        result.browser = stock_browser_of(system);
+    }
+    if (is_device(client, system) || equal(result.browser, result.os)) {
+        result.browser = {};
+    }
+    if (result.browser.empty()) {
+        result.browser_version = {};
+    }
+
+    result.device_type = device_type_of(system);
     if (client.kind == Kind::bot) {
         result.device_type = DeviceType::bot;
-    } else if (client.kind == Kind::app) {
-        // "Roku/DVP-12.5", "AppleTV11,1/17.5" and "HbbTV/1.5.1" are the device itself.
-        const Os device = os_of_word(client.name);
-        const bool is_tv = device == Os::roku || device == Os::tvos || client.name == "HbbTV";
-        result.device_type = is_tv ? DeviceType::tv : DeviceType::app;
-        if (device == Os::tvos) {
-            result.browser = result.browser_version = {}; // a model
-        }
-    } else {
-        if (client.name == "Safari") {
-            result.browser = stock_browser_of(system.os);
-        }
-        result.device_type = device_type_of(system);
+    } else if (client.kind == Kind::app && result.device_type != DeviceType::tv) {
+        result.device_type = DeviceType::app; // on a television, the television is what counts
     }
     return result;
 }

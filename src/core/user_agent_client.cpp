@@ -88,29 +88,29 @@ class ClientSearch {
 };
 
 /// A part of a comment as a product: "Googlebot/2.1", but "MSIE 10.0" as well.
-constexpr Product product_in_comment(std::string_view part) noexcept {
-    return starts_with(part, "MSIE ") ? Product{part.substr(0, 4), leading_version(part.substr(5))}
-                                      : product_of(part);
+Product product_in_comment(std::string_view part, std::string_view beginning) noexcept {
+    return beginning.ends_with(' ') ? Product{beginning.substr(0, beginning.size() - 1),
+                                              leading_version(part.substr(beginning.size()))}
+                                    : product_of(part);
 }
 
-/// The client by the table of products. Comments name one only where they explain themselves,
-/// since they are full of the names of devices otherwise.
+/// The client by the table of products. Comments name one only where they explain themselves, or
+/// begin as few do, since they are full of the names of devices otherwise.
 Client find_known(const Header& header) noexcept {
     ClientSearch search;
     for (const Product& product : header.products) {
         search.take(product);
     }
-    for (const std::string_view part : header.system) {
-        if (header.explains_itself || starts_with(part, "Trident/") ||
-            starts_with(part, "Opera M")) {
-            search.take(product_in_comment(part));
-        }
-    }
-    for (const std::string_view part : header.remarks) {
-        if (header.explains_itself) {
-            search.take(product_in_comment(part));
-        } else if (starts_with(part, "Ecosia ")) { // "(Ecosia ios@10.2.0.2053)"
-            search.take({part.substr(0, 6), {}});
+    for (const auto* parts : {&header.system, &header.remarks}) {
+        for (const std::string_view part : *parts) {
+            const auto* const known =
+                std::find_if(comment_products.begin(), comment_products.end(),
+                             [&](std::string_view each) { return starts_with(part, each); });
+            if (known != comment_products.end()) {
+                search.take(product_in_comment(part, *known));
+            } else if (header.explains_itself) {
+                search.take(product_of(part));
+            }
         }
     }
     return search.client();

@@ -1,5 +1,6 @@
 #include "core/user_agent_header.hpp"
 
+#include "core/user_agent_names.hpp"
 #include "core/user_agent_text.hpp"
 
 #include <algorithm>
@@ -161,8 +162,9 @@ bool has_form_of_browser(const Header& header) noexcept {
     if (header.products.empty()) {
         return false;
     }
-    const std::string_view first = header.products.front().name;
-    return equal(first, "Mozilla") || equal(first, "Opera") || equal(first, "UCWEB");
+    return std::any_of(
+        browser_beginnings.begin(), browser_beginnings.end(),
+        [&](std::string_view name) { return equal(header.products.front().name, name); });
 }
 
 } // namespace session_service::core::user_agents

@@ -1,4 +1,5 @@
-// The names that User-Agent headers use, and what people call them.
+// The names that User-Agent headers use, and what people call them. docs/user-agents.md tells how
+// they are kept up to date.
 #pragma once
 
 #include <array>
@@ -44,6 +45,7 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"Mediapartners-Google", "Mediapartners-Google", Kind::bot},
     {"meta-externalagent", "meta-externalagent", Kind::bot},
     {"meta-externalfetcher", "meta-externalfetcher", Kind::bot},
+    {"MistralAI-User", "MistralAI-User", Kind::bot},
     {"Perplexity-User", "Perplexity-User", Kind::bot},
     {"SkypeUriPreview", "SkypeUriPreview", Kind::bot},
     {"Yahoo! Slurp", "Yahoo! Slurp", Kind::bot},
@@ -73,6 +75,8 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"AlipayClient", "Alipay", Kind::in_app},
     {"baiduboxapp", "Baidu", Kind::in_app},
     {"BingSapphire", "Bing", Kind::in_app},
+    {"BingWeb", "Bing", Kind::in_app},
+    {"DaumApps", "Daum", Kind::in_app},
     {"KAKAOSTORY", "KakaoStory", Kind::in_app},
     {"KAKAOTALK", "KakaoTalk", Kind::in_app},
     {"Klarna", "Klarna", Kind::in_app},
@@ -93,13 +97,19 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"Twitter", "Twitter", Kind::in_app},
     {"TwitterAndroid", "Twitter", Kind::in_app},
     {"Weibo", "Weibo", Kind::in_app},
+    {"YJApp*", "Yahoo! Japan", Kind::in_app},
     {"Zalo", "Zalo", Kind::in_app},
     {"GoogleApp", "Google", Kind::in_app},
     {"GSA", "Google", Kind::in_app},
+    {"Cobalt", "YouTube", Kind::in_app}, // its program on televisions
+    {"Valve Steam", "Steam", Kind::in_app},
 
-    // Browsers of their own name, though built on another. Headsets carry others' marks.
+    // Browsers of their own name, though built on another. Headsets carry others' marks, and
+    // DuckDuckGo those of Edge.
     {"PicoBrowser", "PICO Browser"},
     {"OculusBrowser", "Oculus Browser"},
+    {"Ddg", "DuckDuckGo"},
+    {"DuckDuckGo", "DuckDuckGo"},
     {"Edg", "Edge"},
     {"EdgA", "Edge"},
     {"Edge", "Edge"},
@@ -114,59 +124,88 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"Opera", "Opera"},
     {"SamsungBrowser", "Samsung Internet"},
     {"115Browser", "115 Browser"},
+    {"2345chrome", "2345 Browser"},
+    {"2345Explorer", "2345 Browser"},
     {"360EE", "360 Browser"},
     {"360SE", "360 Browser"},
     {"AlohaBrowser", "Aloha Browser"},
+    {"Arc", "Arc"},
+    {"ArcMobile*", "Arc"},
+    {"Atlas", "ChatGPT Atlas"},
     {"Avast", "Avast Secure Browser"},
-    {"AVG", "AVG Secure Browser"},
     {"AvastSecureBrowser", "Avast Secure Browser"},
+    {"AVG", "AVG Secure Browser"},
     {"Avira", "Avira Secure Browser"},
     {"baidubrowser", "Baidu"},
+    {"Basilisk", "Basilisk"},
     {"BIDUBrowser", "Baidu"},
     {"Brave", "Brave"},
     {"CCleaner", "CCleaner Browser"},
     {"coc_coc_browser", "Coc Coc"},
-    {"Ddg", "DuckDuckGo"},
-    {"DuckDuckGo", "DuckDuckGo"},
+    {"Comet", "Comet"},
+    {"Dia", "Dia"},
     {"Ecosia", "Ecosia"},
     {"Epiphany", "Epiphany"},
     {"Falkon", "Falkon"},
+    {"Floorp", "Floorp"},
+    {"harmony360Browser", "360 Browser"},
     {"HeyTapBrowser", "HeyTap Browser"},
     {"HiBrowser", "HiBrowser"},
     {"HuaweiBrowser", "Huawei Browser"},
+    {"IceCat", "IceCat"},
+    {"Iridium", "Iridium"},
     {"Iron", "Iron"},
     {"Kindle", "Kindle"},
     {"Konqueror", "Konqueror"},
+    {"Ladybird", "Ladybird"},
+    {"LibreWolf", "LibreWolf"},
     {"Maxthon", "Maxthon"},
+    {"Mb2345Browser", "2345 Browser"},
     {"MetaSr", "Sogou Explorer"},
     {"Midori", "Midori"},
     {"MiuiBrowser", "MIUI Browser"},
     {"MQQBrowser", "QQ Browser"},
     {"MullvadBrowser", "Mullvad Browser"},
     {"MxBrowser", "Maxthon"},
+    {"MXiOS", "Maxthon"},
+    {"MZBrowser", "Meizu Browser"},
+    {"NetSurf", "NetSurf"},
     {"NintendoBrowser", "Nintendo Browser"},
     {"Norton", "Norton Private Browser"},
-    {"MZBrowser", "Meizu Browser"},
+    {"Orion", "Orion"},
     {"PaleMoon", "Pale Moon"},
     {"PHX", "Phoenix Browser"},
     {"Puffin", "Puffin"},
+    {"QHBrowser", "360 Browser"},
+    {"QihooBrowser", "360 Browser"},
     {"QQBrowser", "QQ Browser"},
     {"Quark*", "Quark"},
+    {"qutebrowser", "qutebrowser"},
+    {"QwantBrowser", "Qwant"},
+    {"QwantiOS", "Qwant"},
+    {"QwantMobile", "Qwant"},
+    {"Roku", "Roku"},
+    {"SailfishBrowser", "Sailfish Browser"},
     {"SeaMonkey", "SeaMonkey"},
     {"Silk", "Silk"},
-    {"Sleipnir", "Sleipnir"},
     {"SLBrowser", "Smart Lenovo Browser"},
+    {"Sleipnir", "Sleipnir"},
+    {"Slimjet", "Slimjet"},
     {"SznProhlizec", "Seznam"},
+    {"Tesla", "Tesla"},
+    {"UBrowser", "UC Browser"},
     {"UCBrowser", "UC Browser"},
     {"UCMobile", "UC Browser"},
     {"Vivaldi", "Vivaldi"},
     {"VivoBrowser", "Vivo Browser"},
     {"Waterfox", "Waterfox"},
+    {"WebPositive", "WebPositive"},
     {"Whale", "Whale"},
     {"Wolvic", "Wolvic"},
     {"YaBrowser", "Yandex"},
     {"YandexSearch", "Yandex"},
     {"YaSearchBrowser", "Yandex"},
+    {"Zen", "Zen"},
     {"QQ", "QQ", Kind::in_app}, // after QQ Browser, which may carry it
 
     // The browsers that the others build on, last.
@@ -174,12 +213,14 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"FxiOS", "Firefox"},
     {"Klar", "Firefox"},
     {"Firefox", "Firefox"},
+    {"ArkWeb", "ArkWeb"}, // the engine of HarmonyOS, which has no Chrome
     {"Chromium", "Chromium"},
     {"CriOS", "Chrome"},
     {"Chrome", "Chrome"},
     {"HeadlessChrome", "Chrome"},
     {"MSIE", "Internet Explorer"},
     {"Trident", "Internet Explorer"},
+    {"WPE", "WPE"},
     {"Safari", "Safari"},
     {"AppleWebKit", "Safari"},
 
@@ -191,6 +232,24 @@ inline constexpr auto known_products = std::to_array<KnownProduct>({
     {"Mozilla", "", Kind::nothing},
     {"QtWebEngine", "", Kind::nothing},
     {"Version", "", Kind::nothing},
+});
+
+/// How parts of comments begin that name a client in any header.
+inline constexpr auto comment_products = std::to_array<std::string_view>({
+    "Ecosia ", // "(Ecosia ios@10.2.0.2053)"
+    "MSIE ",
+    "Opera M", // Opera Mini, Opera Mobi
+    "Trident/",
+    "Valve Steam ",
+});
+
+/// The first products of browsers. Nearly all call themselves Mozilla.
+inline constexpr auto browser_beginnings = std::to_array<std::string_view>({
+    "Mozilla",
+    "NetSurf",
+    "Opera",
+    "QwantMobile",
+    "UCWEB",
 });
 
 // --- Systems ---------------------------------------------------------------------------------
@@ -210,25 +269,32 @@ enum class Os : std::uint8_t {
     harmonyos,
     chrome_os,
     roku,
+    sailfish,
     android,
     ios,
     symbian, // after Android, for the words are names of phones as well
     blackberry,
+    haiku, // calls itself a Macintosh, too
     macos,
     windows,
     freebsd,
     openbsd,
     netbsd,
+    dragonfly,
+    solaris,
+    serenity,
+    os2,
     linux_kernel, // Ubuntu, Debian, Fedora and all others
     unknown,
 };
 
 /// In the order of Os.
 inline constexpr auto os_names = std::to_array<std::string_view>(
-    {"Windows Phone", "Xbox",    "PlayStation", "Nintendo", "tvOS",       "watchOS",
-     "visionOS",      "Tizen",   "webOS",       "KaiOS",    "HarmonyOS",  "Chrome OS",
-     "Roku",          "Android", "iOS",         "Symbian",  "BlackBerry", "macOS",
-     "Windows",       "FreeBSD", "OpenBSD",     "NetBSD",   "Linux",      ""});
+    {"Windows Phone", "Xbox",        "PlayStation", "Nintendo", "tvOS",      "watchOS",
+     "visionOS",      "Tizen",       "webOS",       "KaiOS",    "HarmonyOS", "Chrome OS",
+     "Roku",          "Sailfish OS", "Android",     "iOS",      "Symbian",   "BlackBerry",
+     "Haiku",         "macOS",       "Windows",     "FreeBSD",  "OpenBSD",   "NetBSD",
+     "DragonFly BSD", "Solaris",     "SerenityOS",  "OS/2",     "Linux",     ""});
 static_assert(os_names.size() == static_cast<std::size_t>(Os::unknown) + 1);
 
 struct SystemWord {
@@ -245,8 +311,10 @@ inline constexpr auto system_words = std::to_array<SystemWord>({
     {"CrOS", Os::chrome_os},
     {"Darwin", Os::macos},
     {"Debian", Os::linux_kernel},
+    {"DragonFly", Os::dragonfly},
     {"Fedora", Os::linux_kernel},
     {"FreeBSD", Os::freebsd},
+    {"Haiku", Os::haiku},
     {"HarmonyOS", Os::harmonyos},
     {"iOS", Os::ios},
     {"iPad", Os::ios},
@@ -265,7 +333,10 @@ inline constexpr auto system_words = std::to_array<SystemWord>({
     {"PlayStation", Os::playstation},
     {"Roku", Os::roku},
     {"S60", Os::symbian},
+    {"Sailfish", Os::sailfish},
+    {"SerenityOS", Os::serenity},
     {"Series60", Os::symbian},
+    {"SunOS", Os::solaris},
     {"SymbianOS", Os::symbian},
     {"SymbOS", Os::symbian},
     {"Tizen", Os::tizen},
@@ -280,6 +351,43 @@ inline constexpr auto system_words = std::to_array<SystemWord>({
     {"Win64", Os::windows},
     {"X11", Os::linux_kernel},
     {"Xbox", Os::xbox},
+});
+
+/// How parts of the comment begin that tell of a system though none of their words does.
+inline constexpr auto system_beginnings = std::to_array<SystemWord>({
+    {"Apple TV", Os::tvos},
+    {"CPU OS ", Os::ios},
+    {"OS/2", Os::os2},
+});
+
+/// A product that runs on one system alone: where the comment tells of `claimed`, the browser asks
+/// for the desktop's form of a site.
+struct DesktopSite {
+    std::string_view product;
+    Os claimed = Os::unknown;
+    Os os = Os::unknown;
+};
+
+inline constexpr auto desktop_sites = std::to_array<DesktopSite>({
+    {"CriOS", Os::macos, Os::ios},
+    {"DuckDuckGo", Os::macos, Os::ios}, // on a Mac it is Ddg
+    {"DuckDuckGo", Os::linux_kernel, Os::android},
+    {"EdgA", Os::linux_kernel, Os::android},
+    {"EdgiOS", Os::macos, Os::ios},
+    {"FxiOS", Os::macos, Os::ios},
+    {"GSA", Os::linux_kernel, Os::android},
+    {"GSA", Os::macos, Os::ios},
+    {"HeyTapBrowser", Os::linux_kernel, Os::android},
+    {"HuaweiBrowser", Os::linux_kernel, Os::android},
+    {"MiuiBrowser", Os::linux_kernel, Os::android},
+    {"Mobile", Os::macos, Os::ios}, // inside an app: "Mobile/15E148"
+    {"MXiOS", Os::macos, Os::ios},
+    {"OPiOS", Os::macos, Os::ios},
+    {"OPT", Os::macos, Os::ios},
+    {"OPX", Os::macos, Os::ios},
+    {"SamsungBrowser", Os::linux_kernel, Os::android},
+    {"Silk", Os::linux_kernel, Os::android},
+    {"VivoBrowser", Os::linux_kernel, Os::android},
 });
 
 struct WindowsRelease {
@@ -310,13 +418,27 @@ inline constexpr auto tablet_models = std::to_array<std::string_view>({
     "AGS", "BAH",                                       // Huawei
 });
 
-/// How the models of televisions begin that run Android, and of what is plugged into one.
+/// How the models of televisions begin that run Android, and of what is plugged into one. Other
+/// models have a word that ends with "TV".
 inline constexpr auto television_models = std::to_array<std::string_view>({
-    "AFT", // Amazon Fire TV
+    "ADT-", // Google's, for developers
+    "AFT",  // Amazon Fire TV
+    "AQUOS-TV",
     "BRAVIA",
     "Chromecast",
     "MIBOX",
+    "Nexus Player",
+    "TPM1", // Philips
     "VIERA",
+    "onn. ",
+});
+
+/// Products that run on televisions alone, and on what is plugged into one.
+inline constexpr auto television_products = std::to_array<std::string_view>({
+    "Cobalt",
+    "CrKey", // Chromecast
+    "HbbTV",
+    "WPE",
 });
 
 } // namespace session_service::core::user_agents

@@ -60,14 +60,16 @@ constexpr bool says_television(std::string_view word) noexcept {
 
 /// What a word tells of the kind of device.
 void read_device_word(System& system, std::string_view word) noexcept {
-    if (equal(word, "Mobile") || equal(word, "MIDP")) {
+    if (equal(word, "Mobile") || equal(word, "MIDP") || equal(word, "Phone")) {
         system.mobile = true;
+    } else if (equal(word, "PC") || equal(word, "2in1")) {
+        system.desktop = true;
     } else if (says_tablet(word) || equal(word, "Kindle")) {
         system.tablet = true;
     } else if (says_television(word)) {
         system.tv = true;
-    } else if (word == "VR") {
-        system.headset = true;
+    } else if (word == "VR" || equal(word, "Wearable")) {
+        system.other = true;
     }
 }
 
@@ -79,6 +81,7 @@ void read_model(System& system, std::string_view model) noexcept {
         }
     }
     system.tablet = system.tablet || is_any_of(model, tablet_models);
+    system.tv = system.tv || is_any_of(model, television_models);
 }
 
 /// Takes a system that a part of the header tells of, unless a better one is known.
@@ -94,9 +97,10 @@ void read_part(System& system, std::string_view part) noexcept {
     read_model(system, part);
     system.mobile = system.mobile || starts_with(part, "Opera M"); // Opera Mini, Opera Mobi
 
-    Os os = starts_with(part, "CPU OS ")    ? Os::ios
-            : starts_with(part, "Apple TV") ? Os::tvos
-                                            : Os::unknown;
+    Os os = Os::unknown;
+    for (const SystemWord& known : system_beginnings) {
+        os = starts_with(part, known.word) ? known.os : os;
+    }
     std::string_view version;
     bool nt = false;
     std::string_view rest = part;
@@ -118,16 +122,49 @@ void read_part(System& system, std::string_view part) noexcept {
     take_system(system, os, os == Os::windows && nt ? windows_release(version) : version);
 }
 
-/// What the products tell of the system: little in a browser's header, more in an app's
-/// ("Spotify/8.9 iOS/17.5 (iPhone14,5)").
-void read_products(System& system, const Header& header) noexcept {
-    const bool is_browser = has_form_of_browser(header);
+/// Whether a product runs on televisions alone.
+bool is_television_product(std::string_view name) noexcept {
+    return std::any_of(television_products.begin(), television_products.end(),
+                       [&](std::string_view known) { return equal(name, known); });
+}
+
+/// The system of a browser that claims another, to be given the desktop's form of a site. A phone
+/// can do so as well, but a tablet does by itself.
+void read_desktop_site(System& system, std::string_view product) noexcept {
+    for (const DesktopSite& site : desktop_sites) {
+        if (system.os == site.claimed && equal(product, site.product)) {
+            system.os = site.os;
+            system.version = {};
+            system.tablet = true;
+            return;
+        }
+    }
+}
+
+/// What the products of a browser tell of the system: little.
+void read_browser_products(System& system, const Header& header) noexcept {
     for (const Product& product : header.products) {
         read_device_word(system, product.name);
-        if (equal(product.name, "CrKey")) { // Chromecast
-            system.tv = true;
-        } else if (!product.name.empty() && (!is_browser || equal(product.name, "KAIOS"))) {
+        system.tv = system.tv || is_television_product(product.name);
+        system.other = system.other || equal(product.name, "Tesla");
+        if (equal(product.name, "KAIOS") || equal(product.name, "Roku")) {
             take_system(system, os_of_word(product.name), leading_numbers(product.version));
+        }
+        read_desktop_site(system, product.name);
+    }
+}
+
+/// What the products of an app tell of the system ("Spotify/8.9 iOS/17.5 (iPhone14,5)"), unless a
+/// comment tells more. Of a television they tell nothing: "YouTube TV" runs on phones.
+void read_app_products(System& system, const Header& header) noexcept {
+    const bool is_open = system.os == Os::unknown || system.os == Os::linux_kernel;
+    for (const Product& product : header.products) {
+        const bool tv = system.tv || is_television_product(product.name);
+        read_device_word(system, product.name);
+        system.tv = tv;
+        const Os os = os_of_word(product.name);
+        if (os == system.os || is_open) {
+            take_system(system, os, leading_numbers(product.version));
         }
     }
     // Apple's network library does not tell the system; a Mac tells its processor.
@@ -147,7 +184,11 @@ System read_system(const Header& header) noexcept {
     for (const std::string_view part : header.system) {
         read_part(system, part);
     }
-    read_products(system, header);
+    if (has_form_of_browser(header)) {
+        read_browser_products(system, header);
+    } else {
+        read_app_products(system, header);
+    }
     if (system.os == Os::linux_kernel || system.os == Os::unknown) {
         system.version = {}; // a distribution's, or a processor's number
     }
@@ -155,8 +196,8 @@ System read_system(const Header& header) noexcept {
 }
 
 DeviceType device_type_of(const System& system) noexcept {
-    if (system.headset) {
-        return DeviceType::unknown; // worn on the head: none of the kinds
+    if (system.other) {
+        return DeviceType::unknown; // none of the kinds
     }
     if (system.tv) {
         return DeviceType::tv;
@@ -173,15 +214,23 @@ DeviceType device_type_of(const System& system) noexcept {
         return system.mobile ? DeviceType::mobile : DeviceType::tv;
     case Os::ios:
         return system.tablet ? DeviceType::tablet : DeviceType::mobile;
+    case Os::harmonyos: // names the device
+        if (system.desktop) {
+            return DeviceType::desktop;
+        }
+        [[fallthrough]];
     case Os::android: // phones say "Mobile", tablets do not
-    case Os::harmonyos:
         return system.mobile && !system.tablet ? DeviceType::mobile : DeviceType::tablet;
     case Os::windows_phone:
     case Os::symbian:
+    case Os::sailfish:
     case Os::kaios:
     case Os::blackberry:
         return DeviceType::mobile;
     case Os::linux_kernel:
+        if (system.desktop) { // "Tablet PC"
+            return DeviceType::desktop;
+        }
         return system.tablet   ? DeviceType::tablet
                : system.mobile ? DeviceType::mobile
                                : DeviceType::desktop;
@@ -191,6 +240,11 @@ DeviceType device_type_of(const System& system) noexcept {
     case Os::freebsd:
     case Os::openbsd:
     case Os::netbsd:
+    case Os::dragonfly:
+    case Os::solaris:
+    case Os::serenity:
+    case Os::os2:
+    case Os::haiku:
         return DeviceType::desktop;
     case Os::watchos: // worn, too
     case Os::visionos:

@@ -12,10 +12,11 @@ namespace session_service::core::user_agents {
 struct System {
     Os os = Os::unknown;
     std::string_view version;
-    bool mobile = false; // the header says so
+    bool desktop = false; // the header says so
+    bool mobile = false;
     bool tablet = false;
     bool tv = false;
-    bool headset = false;
+    bool other = false; // worn, or a car
 };
 
 /// The system that a word tells of; none for an empty one.

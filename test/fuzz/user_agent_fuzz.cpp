@@ -42,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(found.browser_version.empty() || !found.browser.empty());
     fuzz::require(is_system_version(found.os_version.view()));
     fuzz::require(found.os_version.empty() || !found.os.empty());
+    fuzz::require(found.browser.empty() || found.browser != found.os); // "Roku on Roku"
 
     // In a block of its own that is given back, whatever still points to the text is a constant; a
     // sanitizer catches a read of anything else.
@@ -71,6 +72,10 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
         "Mozilla/5.0 (X11; Linux x86_64) my-desk/2.0 Chrome/120.0 Electron/28.2 Safari/537.36",
         "Spotify/8.9.42 iOS/17.5.1 (iPhone14,5) CFNetwork/1494.0.7 Darwin/23.4.0",
         "Opera/9.80 (J2ME/MIDP; Opera Mini/7.1.32052/191.308; U; en) Presto/2.12 Version/12.16",
+        "Mozilla/5.0 (Macintosh; Mac OS X 10_15) Version/17.0 EdgiOS/125.0 Safari/605.1.15",
+        "Mozilla/5.0 (PC; OpenHarmony 5.0; HarmonyOS 5.0) Safari/537.36ArkWeb/4.1.6.1 Mobile",
+        "Mozilla/5.0 (X11; Linux x86_64; Valve Steam Client/1/2) Cobalt/25.lts Safari/537.36",
+        "Dalvik/2.1.0 (Linux; U; Android 12; BRAVIA 4K Build/STTL) Roku/DVP-14.5",
         "Plex Media Player 2.58"};
     return session_service::fuzz::mutate_from(seeds, data, size, max_size, random);
 }
