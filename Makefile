@@ -9,7 +9,15 @@
 #   make unit fuzz       the tests of the core, which need no server
 #   make format lint     clang-format and clang-tidy
 #
+# DEVELOPER=yes makes errors of the warnings; the scripts in test/ set it. Whoever installs may have a compiler that
+# warns of more than those that were known when this was written.
+#
+# Also from another directory, into which everything is then built: make -f PATH/Makefile (VPATH=PATH)
+#
 # Each deviation from plain PGXS says why.
+
+# The directory of the sources, as PGXS finds it, with a slash; empty where it is this one.
+TOP := $(filter-out ./ $(CURDIR)/,$(patsubst %//,%/,$(or $(VPATH:%=%/),$(dir $(firstword $(MAKEFILE_LIST))))))
 
 # These find a server for themselves, and install what they need to build. PGXS also has a target check,
 # which only tells that there is none: where one of ours is asked for, the other goals are passed on.
@@ -18,16 +26,16 @@ ifneq ($(filter check quickstart soak,$(MAKECMDGOALS)),)
 .PHONY: $(MAKECMDGOALS)
 
 check:
-	bash test/run.sh
+	bash $(TOP)test/run.sh
 
 quickstart:
-	bash test/quickstart.sh
+	bash $(TOP)test/quickstart.sh
 
 soak:
-	bash test/soak.sh
+	bash $(TOP)test/soak.sh
 
 $(filter-out check quickstart soak,$(MAKECMDGOALS)):
-	$(MAKE) --no-print-directory $@
+	$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $@
 
 else
 
@@ -38,19 +46,22 @@ EXTENSION  = session_service
 EXTVERSION = 1.0
 MODULE_big = session_service
 
-CORE_SOURCES = $(sort $(wildcard src/core/*.cpp))
-SOURCES      = $(CORE_SOURCES) $(sort $(wildcard src/pg/*.cpp src/store/*.cpp src/service/*.cpp src/worker/*.cpp src/api/*.cpp))
+# $(call files,PATTERN...): those of the sources, named from their directory on.
+files = $(sort $(patsubst $(TOP)%,%,$(wildcard $(1:%=$(TOP)%))))
+
+CORE_SOURCES = $(call files,src/core/*.cpp)
+SOURCES      = $(CORE_SOURCES) $(call files,src/pg/*.cpp src/table/*.cpp src/store/*.cpp src/service/*.cpp src/worker/*.cpp src/api/*.cpp)
 OBJS         = $(SOURCES:.cpp=.o)
 
 # The install script is kept by topic and concatenated in the order of the numbers.
-SCRIPT_PARTS = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
+SCRIPT_PARTS = $(call files,sql/[0-9][0-9]_*.sql)
 DATA_built   = sql/$(EXTENSION)--$(EXTVERSION).sql
-DATA         = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA         = $(call files,sql/$(EXTENSION)--*--*.sql)
 
-REGRESS        = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS   = --inputdir=test --load-extension=$(EXTENSION)
-ISOLATION      = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --load-extension=$(EXTENSION)
+REGRESS        = $(patsubst test/sql/%.sql,%,$(call files,test/sql/*.sql))
+REGRESS_OPTS   = --inputdir=$(TOP)test --load-extension=$(EXTENSION)
+ISOLATION      = $(patsubst test/isolation/specs/%.spec,%,$(call files,test/isolation/specs/*.spec))
+ISOLATION_OPTS = --inputdir=$(TOP)test/isolation --load-extension=$(EXTENSION)
 
 EXTRA_CLEAN = build results output_iso $(SOURCES:.cpp=.d)
 
@@ -58,13 +69,20 @@ EXTRA_CLEAN = build results output_iso $(SOURCES:.cpp=.d)
 override with_llvm = no
 
 CXX_STANDARD = -std=c++20
-WARNINGS     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-PG_CPPFLAGS  = -Isrc
+WARNINGS     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+PG_CPPFLAGS  = -I$(TOP)src
 # The server's headers as system headers, since they do not compile clean with our warnings; PostgreSQL 15
 # leaves PGDLLEXPORT empty, so that hidden visibility would hide the SQL functions as well.
 PG_CPPFLAGS += -isystem $(shell $(PG_CONFIG) --includedir-server) '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS  = $(CXX_STANDARD) $(WARNINGS) -Wno-register -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP
+PG_CPPFLAGS += '-DSESSION_SERVICE_VERSION="$(EXTVERSION)"'
 SHLIB_LINK   = -lcrypto
+
+DEVELOPER ?= no
+ifeq ($(DEVELOPER),yes)
+WARNINGS    += -Werror
+PG_CPPFLAGS += -DSESSION_SERVICE_DEVELOPER
+endif
 
 # Optional: countries and cities. MAXMINDDB=no builds without it, as where the library is missing.
 MAXMINDDB ?= $(if $(wildcard $(shell $(CXX) -print-file-name=libmaxminddb.so)),yes,no)
@@ -86,11 +104,37 @@ override COMPILER = $(CXX) $(CXXFLAGS)
 override INSTALL_SHLIB = install_by_renaming() { $(INSTALL) $(INSTALL_SHLIB_OPTS) "$$1" "$$2.new" && mv -f "$$2.new" "$$2"; }; install_by_renaming
 
 $(DATA_built): $(SCRIPT_PARTS)
+	@mkdir -p $(@D)
 	cat $^ > $@
+
+# As the rule of make itself, but in a directory that may not be there yet.
+%.o: %.cpp
+	@mkdir -p $(@D)
+	$(COMPILE.cpp) -o $@ $<
+
+ifneq ($(TOP),)
+# Make would take what was built there for what is to be built here.
+ifneq ($(wildcard $(TOP)$(DATA_built) $(SOURCES:%.cpp=$(TOP)%.o)),)
+$(error the extension was built in $(TOP): run "make clean" there first)
+endif
+
+# pg_regress of 16 and later looks for these in this directory alone. By their whole name, as make would find those
+# of the sources.
+EXTRA_CLEAN += expected
+installcheck: $(CURDIR)/expected
+$(CURDIR)/expected:
+	ln -s $(abspath $(TOP)expected) $@
+endif
+
+# clang knows not all of the options that the server was built with, and warns of extensions of the language also
+# where macros of the server's use them.
+ifneq ($(shell $(CXX) --version 2>/dev/null | grep clang),)
+override CXXFLAGS += -Wno-unknown-warning-option -Wno-gnu-statement-expression -Wno-c99-extensions
+endif
 
 # PGXS tracks no headers.
 -include $(SOURCES:.cpp=.d)
 
-include test/tests.mk
+include $(TOP)test/tests.mk
 
 endif # check, quickstart, soak

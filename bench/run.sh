@@ -128,7 +128,8 @@ require_space() {
 # --- the inner run: servers
 
 start_servers() {
-    build_extension
+    # As it is installed.
+    DEVELOPER=no build_extension
     stage_extension
     make -s -j"$(nproc)" -C bench PG_CONFIG="$PG_CONFIG"
     without_processors start_cluster

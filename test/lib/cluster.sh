@@ -2,6 +2,9 @@
 #
 # Each function returns a status other than 0 where a step failed, with or without `set -e`.
 
+# Warnings are errors in what is built here, as the Makefile tells.
+export DEVELOPER=${DEVELOPER:-yes}
+
 # Builds the library and the install script.
 build_extension() {
     make -s -j"$(nproc)"
@@ -44,23 +47,30 @@ copy_server() {
 }
 
 # Creates and starts the cluster, and exports the PG… variables that lead clients to it. The socket's
-# directory is closed to other users, and no port is opened.
+# directory is closed to other users, and no port is opened. Otherwise it is a server as it is installed, but for
+# the lines of settings that are given. CLUSTER_LOCALE may have other options of initdb.
 start_cluster() {
-    "$BINDIR/initdb" -D "$WORKSPACE/cluster" -U postgres --auth=trust --no-locale --encoding=UTF8 --no-sync \
+    # shellcheck disable=SC2086
+    "$BINDIR/initdb" -D "$WORKSPACE/cluster" -U postgres --auth=trust ${CLUSTER_LOCALE:---no-locale} --encoding=UTF8 --no-sync \
         >"$WORKSPACE/log/initdb.log" || return
     cat "$WORKSPACE/extension.conf" - >>"$WORKSPACE/cluster/postgresql.conf" <<EOF
 listen_addresses = ''
 unix_socket_directories = '$WORKSPACE/run'
 unix_socket_permissions = 0700
 fsync = off
-max_connections = 100
-max_prepared_transactions = 2
 EOF
+    [ $# -eq 0 ] || printf '%s\n' "$@" >>"$WORKSPACE/cluster/postgresql.conf"
     if ! "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -l "$WORKSPACE/log/cluster.log" -s -w start; then
         tail -n 30 "$WORKSPACE/log/cluster.log"
         return 1
     fi
     export PGHOST=$WORKSPACE/run PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH
+}
+
+# The cluster of start_cluster, with one more line of settings.
+restart_cluster_with() {
+    echo "$1" >>"$WORKSPACE/cluster/postgresql.conf"
+    "$BINDIR/pg_ctl" -D "$WORKSPACE/cluster" -l "$WORKSPACE/log/cluster.log" -s -w -m fast restart
 }
 
 cluster_is_running() {

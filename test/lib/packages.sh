@@ -37,6 +37,17 @@ is_complete_server() {
         [ -e "$pgxs" ] && [ -e "$("$1" --includedir-server)/postgres.h" ] && [ -x "$bindir/initdb" ]
 }
 
+# Sets `usual_major`: the newest version of Debian's servers here, else that of this Debian release.
+find_usual_major() {
+    # A server without its development files first.
+    usual_major=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | sed -n '$s:.*/\([0-9]*\)/bin/postgres:\1:p')
+    if [ -z "$usual_major" ]; then
+        update_package_lists
+        usual_major=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+    fi
+    usual_major=${usual_major:-15}
+}
+
 # PG_CONFIG is what the caller says, else that of the PATH, else the newest of Debian's servers, else
 # the server of this Debian release, which is then noted as missing.
 choose_server() {
@@ -50,13 +61,8 @@ choose_server() {
         done
     fi
     if [ -z "${PG_CONFIG:-}" ]; then
-        # A server without its development files first.
-        major=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | sed -n '$s:.*/\([0-9]*\)/bin/postgres:\1:p')
-        if [ -z "$major" ]; then
-            update_package_lists
-            major=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
-        fi
-        PG_CONFIG=/usr/lib/postgresql/${major:-15}/bin/pg_config
+        find_usual_major
+        PG_CONFIG=/usr/lib/postgresql/$usual_major/bin/pg_config
     fi
     export PG_CONFIG
     is_complete_server "$PG_CONFIG" && return
@@ -72,6 +78,28 @@ choose_server() {
         exit 2
         ;;
     esac
+}
+
+# PostgreSQL's own modules for tests in Perl: those of the server, else of another version, which know it as well.
+test_modules() {
+    local directory
+    for directory in "$(dirname "$("$PG_CONFIG" --pgxs 2>/dev/null)")/../test/perl" $(printf '%s\n' /usr/lib/postgresql/*/lib/pgxs/src/test/perl | sort -Vr); do
+        [ -e "$directory/PostgreSQL/Test/Cluster.pm" ] || continue
+        echo "$directory"
+        return
+    done
+    return 1
+}
+
+# Debian has them with a server's development files; others may not.
+need_test_modules() {
+    case $PG_CONFIG in
+    /usr/lib/postgresql/*) return ;;
+    esac
+    test_modules >/dev/null || {
+        find_usual_major
+        need "postgresql-server-dev-$usual_major" test_modules
+    }
 }
 
 # Runs a command as root: directly, or through sudo where that asks nothing. 126 where neither works.

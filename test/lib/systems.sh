@@ -1,23 +1,58 @@
 # Sourced: minimal Debian systems of other releases, for scripts that need their PostgreSQL. As root.
 #
-#   MIRROR     Debian's archive (default http://deb.debian.org/debian)
+# A system has the name of the release, or `experimental`: that is Debian's unstable release with the PostgreSQL that
+# is being prepared for it, and nothing else, from its archive `experimental`.
+#
+#   MIRROR     Debian's archive (default: the one that apt uses here)
 #   SYSTEMS    a directory to keep the systems in for the next time (default: a temporary one, removed)
 
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# The version in `experimental`.
+prepared_version=19
 
 skip() {
     echo "skipped: $1"
     exit 77
 }
 
-# check_requirements SUITE
-check_requirements() {
-    [ "$(id -u)" -eq 0 ] || skip "needs root, to make other systems"
-    command -v debootstrap >/dev/null || skip "needs debootstrap (apt-get install debootstrap)"
-    unshare --mount --pid --fork true 2>/dev/null || skip "the kernel gives no mount and process namespaces here"
-    # A dependency of debootstrap.
-    wget -q --spider "$mirror/dists/$1/Release" || skip "$mirror does not answer, or has no $1"
+# The archive of Debian among apt's sources, of which apt knows more than their files say.
+find_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1
 }
+
+# The releases that a system is made of.
+suites_of() {
+    if [ "$1" = experimental ]; then
+        echo sid experimental
+    else
+        echo "$1"
+    fi
+}
+
+# missing_requirement SYSTEM: tells what is missing to make it, if anything is.
+missing_requirement() {
+    local suite
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to make other systems"; return; }
+    command -v debootstrap >/dev/null || { echo "needs debootstrap (apt-get install debootstrap)"; return; }
+    unshare --mount --pid --fork true 2>/dev/null || { echo "the kernel gives no mount and process namespaces here"; return; }
+    [ -n "$mirror" ] || { echo "apt has no archive of Debian here, or no lists of it yet (apt-get update); MIRROR names one"; return; }
+    for suite in $(suites_of "$1"); do
+        # A dependency of debootstrap.
+        wget -q --spider "$mirror/dists/$suite/Release" || { echo "$mirror does not answer, or has no $suite"; return; }
+    done
+}
+
+# check_requirements SYSTEM...: ends where one cannot be made.
+check_requirements() {
+    local system missing
+    for system in "$@"; do
+        missing=$(missing_requirement "$system")
+        [ -z "$missing" ] || skip "$missing"
+    done
+}
+
+# Without a slash at its end, as it is usual in the files that name it.
+mirror=${MIRROR:-$(find_mirror)}
+mirror=${mirror%/}
 
 remove_temporary() {
     [ -z "${temporary:-}" ] || rm -rf --one-file-system "$temporary"
@@ -35,14 +70,35 @@ choose_directory() {
     fi
 }
 
-# make_system SUITE DIRECTORY: a minimal system, unless there is one.
+# make_system SYSTEM DIRECTORY: makes it, unless it is there. DIRECTORY/complete tells the pg_config of a server that
+# is not the release's own.
 make_system() {
-    local script=/usr/share/debootstrap/scripts/$1
+    local suite script
+    suite=$(suites_of "$1")
+    suite=${suite%% *}
+    script=/usr/share/debootstrap/scripts/$suite
     [ ! -e "$2/complete" ] || return 0
     # A release younger than this debootstrap is made like unstable.
     [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-    debootstrap --variant=minbase "$1" "$2" "$mirror" "$script" >"$2.log" 2>&1 || { tail -n 20 "$2.log"; return 1; }
-    touch "$2/complete"
+    debootstrap --variant=minbase "$suite" "$2" "$mirror" "$script" >"$2.log" 2>&1 || { tail -n 20 "$2.log"; return 1; }
+    # An archive that stands still is out of date to apt, unless it was told here to take it.
+    apt-config dump Acquire::Check-Valid-Until >"$2/etc/apt/apt.conf.d/90session_service" || return
+    if [ "$1" = experimental ]; then
+        add_prepared_version "$2" || return
+        echo "/usr/lib/postgresql/$prepared_version/bin/pg_config" >"$2/complete"
+    else
+        : >"$2/complete"
+    fi
+}
+
+# add_prepared_version DIRECTORY: apt there takes the server and its libraries from `experimental`.
+add_prepared_version() {
+    echo "deb $mirror experimental main" >"$1/etc/apt/sources.list.d/experimental.list" &&
+        cat >"$1/etc/apt/preferences.d/experimental" <<EOF
+Package: libpq5 libpq-dev postgresql-$prepared_version postgresql-client-$prepared_version postgresql-server-dev-$prepared_version
+Pin: release a=experimental
+Pin-Priority: 990
+EOF
 }
 
 # copy_tree TREE SYSTEM: to /source there, nothing that was built.
@@ -53,9 +109,11 @@ copy_tree() {
         tar -C "$2/source" --no-same-owner -xf -
 }
 
-# in_system SYSTEM COMMAND...: with mounts and processes of its own, which end with the command. What is at
+# in_system DIRECTORY COMMAND...: with mounts and processes of its own, which end with the command. What is at
 # $shared, where that is set, is at /shared there.
 in_system() {
+    local pg_config
+    pg_config=$(cat "$1/complete")
     # shellcheck disable=SC2016
     unshare --mount --pid --fork --kill-child sh -c '
         system=$1
@@ -68,5 +126,5 @@ in_system() {
             mount --bind "$shared" "$system/shared"
         fi
         exec chroot "$system" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"' \
-        sh "$1" "${shared:-}" "${@:2}"
+        sh "$1" "${shared:-}" ${pg_config:+PG_CONFIG="$pg_config"} "${@:2}"
 }

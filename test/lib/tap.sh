@@ -5,6 +5,8 @@
 # settings that let a new node load the staged extension.
 set -euo pipefail
 
+# shellcheck source=/dev/null
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 name=$1
 directory=$WORKSPACE/tap/$name
 mkdir -p "$directory"
@@ -13,5 +15,5 @@ export TESTDIR=$directory TESTDATADIR=$directory/tmp_check TESTLOGDIR=$directory
 export PATH=$BINDIR:$PATH PG_REGRESS=$pgxs/test/regress/pg_regress PGPORT=65432
 export EXTENSION_CONF=$WORKSPACE/extension.conf
 status=0
-perl -I "$pgxs/test/perl" -I test/t/lib "test/t/$name.pl" >"$WORKSPACE/tap/$name.log" 2>&1 || status=$?
+perl -I "$(test_modules)" -I test/t/lib "test/t/$name.pl" >"$WORKSPACE/tap/$name.log" 2>&1 || status=$?
 echo "$status" >"$WORKSPACE/tap/$name.status"

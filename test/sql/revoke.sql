@@ -89,7 +89,7 @@ SELECT * FROM create_session(:'alice') \gset
 SELECT revoke_session(:'session_id', 'before');
 SELECT user_epoch(:'alice') AS epoch \gset
 SELECT revoke_all_user_sessions(:'alice'), revoke_all_user_sessions(:'alice');
-SELECT revoke_reason, count(*), count(DISTINCT revoked_at) AS times FROM list_user_sessions(:'alice', include_inactive => true) GROUP BY 1 ORDER BY 1;
+SELECT revoke_reason, count(*), count(DISTINCT revoked_at) AS times FROM list_user_sessions(:'alice', include_inactive => true) GROUP BY 1 ORDER BY revoke_reason COLLATE "C";
 SELECT user_epoch(:'alice') > :epoch AS grown, pg_temp.state(:'bob_session_id') AS bob;
 SELECT count(*) FROM list_events(:'alice') WHERE kind = 'session.revoked' AND reason = 'User logout all';
 SELECT count(*) FROM create_session(:'alice');
