@@ -11,9 +11,7 @@ CREATE TABLE session_service.users (
     max_sessions integer,
     CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket),
     CONSTRAINT users_max_sessions_check CHECK (max_sessions OPERATOR(pg_catalog.>=) 0)
-) WITH (fillfactor = 70,
-        -- A sign-in prunes a page when dead versions take up a fifth of it: vacuum is for more.
-        autovacuum_vacuum_scale_factor = 0.3);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
 COMMENT ON TABLE session_service.users IS 'One row per user seen. Whatever touches several sessions of a user updates or locks this row first.';
 COMMENT ON COLUMN session_service.users.bucket IS 'First 12 bits of SHA-256 of the user id';

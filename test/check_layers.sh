@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The rules between the layers of src/, as far as text can tell. Prints TAP, and each line that breaks a rule.
 #
-#   core <- pg <- store <- service <- worker <- api: an include points down, or stays in its layer
+#   core <- pg <- table <- store <- service <- worker <- api: an include points down, or stays in its layer
 set -euo pipefail
 shopt -s lastpipe
 cd "$(dirname "$0")/.."
 
-layers=(core pg store service worker api)
+layers=(core pg table store service worker api)
 count=0
 failed=0
 
@@ -49,16 +49,16 @@ lines_of core | filter '#include ("[^"]*\.h"|<(postgres|libpq|server))|\b(erepor
 # A longjmp over a destructor is undefined, and leaks.
 owners='std::(basic_)?string\b|std::(vector|deque|list|map|set|unordered_map|unordered_set|multimap|function|any|unique_ptr|shared_ptr'
 owners+='|weak_ptr|lock_guard|unique_lock|scoped_lock|thread|jthread|exception_ptr|[io]?stringstream|[io]?fstream|promise|future)\b'
-lines_of pg store service worker api | filter "$owners" | filter -v '#include' |
+lines_of pg table store service worker api | filter "$owners" | filter -v '#include' |
     rule "above src/core nothing has a destructor that does anything"
 
-lines_of pg store service worker api | filter '(^|[^_[:alnum:]])(new|delete(\[\])?) [A-Za-z_:(]|\b(malloc|calloc|realloc)\(' |
+lines_of pg table store service worker api | filter '(^|[^_[:alnum:]])(new|delete(\[\])?) [A-Za-z_:(]|\b(malloc|calloc|realloc)\(' |
     rule "above src/core memory comes from the server's contexts"
 
-lines_of pg store service worker api | filter '\b(try|catch|throw)\b' | filter -v '^src/pg/(entry|guard)\.hpp:' |
+lines_of pg table store service worker api | filter '\b(try|catch|throw)\b' | filter -v '^src/pg/(entry|guard)\.hpp:' |
     rule "above src/core exceptions are caught in one place, and none is thrown"
 
-lines_of pg store service worker api | filter '\bPG_FUNCTION_INFO_V1\b' | filter -v '^src/pg/entry\.hpp:' |
+lines_of pg table store service worker api | filter '\bPG_FUNCTION_INFO_V1\b' | filter -v '^src/pg/entry\.hpp:' |
     rule "SQL functions are opened by SQL_FUNCTION"
 
 lines_of "${layers[@]}" | filter '\bPG_VERSION_NUM\b|\bPG_MAJORVERSION' | filter -v '^src/pg/compat\.hpp:' |
@@ -66,6 +66,20 @@ lines_of "${layers[@]}" | filter '\bPG_VERSION_NUM\b|\bPG_MAJORVERSION' | filter
 
 lines_of "${layers[@]}" | filter '#include "postgres\.h"' | filter -v '^src/pg/prelude\.hpp:' |
     rule "postgres.h comes through src/pg/prelude.hpp"
+
+lines_of pg table store service worker api | filter '#include <' | filter -v '^src/pg/prelude\.hpp:' |
+    rule "above src/core the headers of the system come through src/pg/prelude.hpp"
+
+# The gate is asked by one layer.
+lines_of pg store service worker api | filter '\b(table_tuple_|table_index_|index_(beginscan|getnext)|heap_(insert|update|delete)|simple_heap_)' |
+    filter -v '^src/pg/compat\.hpp:' |
+    rule "only src/table reads and writes rows without the executor"
+
+lines_of "${layers[@]}" | filter '\b(GetBufferDescriptor|ReadRecentBuffer|BUF_STATE_|xs_cbuf|heap_page_prune)' |
+    rule "nothing touches the server's buffer headers, or heapam's own state"
+
+lines_of store service worker api | filter '\b(SPI_|SetUserIdAndSecContext)' |
+    rule "statements are run by src/pg and src/table alone"
 
 echo "1..$count"
 exit $failed

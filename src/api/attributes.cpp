@@ -4,9 +4,6 @@
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
 
-#include <algorithm>
-#include <span>
-
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -38,13 +35,13 @@ SQL_FUNCTION(session_service_clear_mfa_verified) {
 SQL_FUNCTION(session_service_set_session_scopes) {
     const Arguments arguments{fcinfo};
     const core::Uuid id = arguments.uuid(0, "session_id");
-    PG_RETURN_BOOL(service::set_scopes(id, arguments.scopes(1, false)));
+    PG_RETURN_BOOL(service::set_session_scopes(id, arguments.scopes(1, false)));
 }
 
 SQL_FUNCTION(session_service_set_session_metadata) {
     const Arguments arguments{fcinfo};
     const core::Uuid id = arguments.uuid(0, "session_id");
-    PG_RETURN_BOOL(service::set_metadata(id, arguments.metadata(1, false)));
+    PG_RETURN_BOOL(service::set_session_metadata(id, arguments.metadata(1, false)));
 }
 
 SQL_FUNCTION(session_service_touch_sessions) {
@@ -66,5 +63,5 @@ SQL_FUNCTION(session_service_touch_sessions) {
             *id++ = pg::to_uuid(elements[i]);
         }
     }
-    PG_RETURN_INT32(service::touch(ids));
+    PG_RETURN_INT32(service::touch_sessions(ids));
 }

@@ -6,8 +6,8 @@
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
 #include "service/devices.hpp"
-#include "store/catalog.hpp"
 #include "store/devices.hpp"
+#include "table/table.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -19,6 +19,7 @@ namespace core = session_service::core;
 namespace pg = session_service::pg;
 namespace service = session_service::service;
 namespace store = session_service::store;
+namespace table = session_service::table;
 
 namespace {
 
@@ -35,9 +36,9 @@ SQL_FUNCTION(session_service_list_user_devices) {
     constexpr std::size_t address = 7;
     constexpr std::size_t country = 8;
     api::RowCollector rows{fcinfo};
-    return store::as_owner([&] {
-        rows.add_all_with_places(store::devices_of_user(store::UserKey::of(user_id), pg::now(),
-                                                        arguments.optional_uuid(1)),
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        rows.add_all_with_places(store::devices_of_user(owner, store::UserKey::of(user_id),
+                                                        pg::now(), arguments.optional_uuid(1)),
                                  address, country);
         return Datum{0};
     });

@@ -5,7 +5,7 @@
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
 #include "service/revocation.hpp"
-#include "store/catalog.hpp"
+#include "table/table.hpp"
 
 using session_service::pg::Arguments;
 namespace api = session_service::api;
@@ -13,6 +13,7 @@ namespace core = session_service::core;
 namespace pg = session_service::pg;
 namespace service = session_service::service;
 namespace store = session_service::store;
+namespace table = session_service::table;
 using store::UserKey;
 
 namespace {
@@ -23,8 +24,8 @@ Datum listed_sessions(FunctionCallInfo fcinfo, Query&& query) {
     constexpr std::size_t address = 5;
     constexpr std::size_t country = 6;
     api::RowCollector rows{fcinfo};
-    return store::as_owner([&] {
-        rows.add_all_with_places(query(), address, country);
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        rows.add_all_with_places(query(owner), address, country);
         return Datum{0};
     });
 }
@@ -33,8 +34,8 @@ Datum listed_sessions(FunctionCallInfo fcinfo, Query&& query) {
 template <typename Query>
 Datum listed(FunctionCallInfo fcinfo, Query&& query) {
     api::RowCollector rows{fcinfo};
-    return store::as_owner([&] {
-        rows.add_all(query());
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        rows.add_all(query(owner));
         return Datum{0};
     });
 }
@@ -62,16 +63,17 @@ core::Micros time_or_beginning(const Arguments& arguments, int number) {
 SQL_FUNCTION(session_service_get_session) {
     const Arguments arguments{fcinfo};
     const core::Uuid id = arguments.uuid(0, "session_id");
-    return listed_sessions(
-        fcinfo, [&] { return store::session_by_id(id, pg::now(), arguments.optional_uuid(1)); });
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::session_by_id(owner, id, pg::now(), arguments.optional_uuid(1));
+    });
 }
 
 SQL_FUNCTION(session_service_get_user_session) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
     const core::Uuid id = arguments.uuid(1, "session_id");
-    return listed_sessions(fcinfo, [&] {
-        return store::session_of_user(UserKey::of(user_id), id, pg::now(),
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::session_of_user(owner, UserKey::of(user_id), id, pg::now(),
                                       arguments.optional_uuid(2));
     });
 }
@@ -80,36 +82,39 @@ SQL_FUNCTION(session_service_list_user_sessions) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
     const bool include_inactive = !arguments.is_null(2) && DatumGetBool(arguments.datum(2));
-    return listed_sessions(fcinfo, [&] {
-        return store::sessions_of_user(UserKey::of(user_id), pg::now(), arguments.optional_uuid(1),
-                                       include_inactive);
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::sessions_of_user(owner, UserKey::of(user_id), pg::now(),
+                                       arguments.optional_uuid(1), include_inactive);
     });
 }
 
 SQL_FUNCTION(session_service_list_mfa_verified_sessions) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
-    return listed_sessions(
-        fcinfo, [&] { return store::mfa_verified_sessions(UserKey::of(user_id), pg::now()); });
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::mfa_verified_sessions(owner, UserKey::of(user_id), pg::now());
+    });
 }
 
 SQL_FUNCTION(session_service_list_inactive_sessions) {
     const Arguments arguments{fcinfo};
     const auto inactive_for = arguments.duration(0, "inactive_for");
-    return listed_sessions(fcinfo, [&] {
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
         const core::Micros now = pg::now();
-        return store::inactive_sessions(service::inactivity(inactive_for, now), now);
+        return store::inactive_sessions(owner, service::inactivity(inactive_for, now), now);
     });
 }
 
 SQL_FUNCTION(session_service_count_user_sessions) {
     const core::Uuid user_id = Arguments{fcinfo}.uuid(0, "user_id");
-    PG_RETURN_INT64(
-        store::as_owner([&] { return store::count_active(UserKey::of(user_id), pg::now()); }));
+    PG_RETURN_INT64(table::as_owner([&](const pg::OwnerScope& owner) {
+        return store::count_active(owner, UserKey::of(user_id), pg::now());
+    }));
 }
 
 SQL_FUNCTION(session_service_count_active_sessions) {
-    PG_RETURN_INT64(store::as_owner([] { return store::count_all_active(pg::now()); }));
+    PG_RETURN_INT64(table::as_owner(
+        [](const pg::OwnerScope& owner) { return store::count_all_active(owner, pg::now()); }));
 }
 
 SQL_FUNCTION(session_service_list_events) {
@@ -117,13 +122,16 @@ SQL_FUNCTION(session_service_list_events) {
     const core::Uuid user_id = arguments.uuid(0, "user_id");
     const core::Micros since = time_or_beginning(arguments, 1);
     const std::int32_t limit = row_limit(arguments, 2);
-    return listed(fcinfo,
-                  [&] { return store::events_of_user(UserKey::of(user_id), since, limit); });
+    return listed(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::events_of_user(owner, UserKey::of(user_id), since, limit);
+    });
 }
 
 SQL_FUNCTION(session_service_list_all_events) {
     const Arguments arguments{fcinfo};
     const core::Micros since = time_or_beginning(arguments, 0);
     const std::int32_t limit = row_limit(arguments, 1);
-    return listed(fcinfo, [&] { return store::all_events(since, limit); });
+    return listed(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::all_events(owner, since, limit);
+    });
 }

@@ -1,4 +1,5 @@
 #include "api/rows.hpp"
+#include "pg/assert.hpp"
 
 #include "service/geography.hpp"
 
@@ -21,7 +22,7 @@ struct Row {
 };
 
 Row split(std::span<const pg::Value> values) {
-    Assert(values.size() <= most_columns);
+    SESSION_SERVICE_ASSERT(values.size() <= most_columns);
     Row row;
     for (std::size_t i = 0; i < values.size(); ++i) {
         row.values[i] = values[i].value;

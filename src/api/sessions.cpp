@@ -9,8 +9,6 @@
 #include "service/renewal.hpp"
 #include "service/sign_in.hpp"
 
-#include <algorithm>
-
 extern "C" {
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -98,7 +96,7 @@ SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
     std::array<std::optional<service::SessionKey>, read_ahead> keys;
     for (int i = 0; i < count + read_ahead; ++i) {
         CHECK_FOR_INTERRUPTS();
-        auto& key = keys[i % read_ahead];
+        auto& key = keys[static_cast<std::size_t>(i % read_ahead)];
         if (key) {
             add_valid_session(rows, lookup, *key, i - read_ahead + 1);
             key.reset();
@@ -107,10 +105,7 @@ SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
             key = service::read_session_token(pg::to_view(tokens[i]));
         }
         if (key) {
-            store::SessionLookup::announce(key->session_id);
-        }
-        if (const auto& before = keys[(i + read_ahead - 1) % read_ahead]) {
-            store::SessionLookup::expect(before->session_id);
+            store::SessionLookup::expect(key->session_id);
         }
     }
     lookup.close();

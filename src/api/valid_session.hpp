@@ -8,16 +8,16 @@ namespace session_service::api {
 
 /// The columns of valid_session.
 inline std::array<pg::Value, 9> valid_session_values(const store::SessionRow& session) {
-    namespace column = store::column;
-    return {session.get(column::id),
-            session.get(column::user_id),
-            session.get(column::device_id),
-            session.get(column::scopes),
-            session.get(column::metadata),
-            pg::boolean_value(!session.is_null(column::mfa_verified_at)),
-            session.get(column::created_at),
-            session.get(column::last_activity_at),
-            session.get(column::expires_at)};
+    namespace sessions = table::sessions;
+    return {session.get(sessions::id),
+            session.get(sessions::user_id),
+            session.get(sessions::device_id),
+            session.get(sessions::scopes),
+            session.get(sessions::metadata),
+            pg::boolean_value(!session.is_null(sessions::mfa_verified_at)),
+            session.get(sessions::created_at),
+            session.get(sessions::last_activity_at),
+            session.get(sessions::expires_at)};
 }
 
 /// Validates, and returns the session's row or none; `use` sees the session while it is at hand.
@@ -27,7 +27,6 @@ Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::Sessio
     if (!key) {
         return no_row(fcinfo);
     }
-    store::SessionLookup::expect(key->session_id);
     store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
     const auto session = service::validate(lookup, *key, ip_address);
     if (session) {

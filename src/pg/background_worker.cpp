@@ -1,8 +1,5 @@
 #include "pg/background_worker.hpp"
 
-#include <algorithm>
-#include <climits>
-
 extern "C" {
 #include "miscadmin.h"
 #include "pgstat.h"

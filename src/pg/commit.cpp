@@ -3,8 +3,6 @@
 #include "pg/compat.hpp"
 #include "pg/settings.hpp"
 
-#include <algorithm>
-
 extern "C" {
 #include "access/xact.h"
 #include "miscadmin.h"

@@ -7,11 +7,15 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_publication.h"
 #include "executor/executor.h"
-#include "pgstat.h"
-#include "storage/buf_internals.h"
-#include "storage/bufmgr.h"
+#include "nodes/execnodes.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "parser/parse_relation.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -23,6 +27,10 @@ extern "C" {
 #endif
 }
 
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "session_service is built with PostgreSQL 15 to 19"
+#endif
+
 // Soft errors of input functions came with 16. Before it each error is raised.
 #if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...)                                                         \
@@ -33,70 +41,117 @@ extern "C" {
     } while (0)
 #endif
 
+// A library tells its name and version since 18.
+#if PG_VERSION_NUM >= 180000
+#define SESSION_SERVICE_MODULE_MAGIC                                                               \
+    PG_MODULE_MAGIC_EXT(.name = "session_service", .version = SESSION_SERVICE_VERSION)
+#else
+#define SESSION_SERVICE_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
 namespace session_service::pg {
+
+// --- reading
 
 /// Begins a scan of an index for its heap's rows (instrumentation is an argument since 18).
 inline IndexScanDesc begin_index_scan(Relation heap, Relation index, Snapshot snapshot,
                                       int key_count) {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 190000
+    return index_beginscan(heap, index, snapshot, nullptr, key_count, 0, SO_NONE);
+#elif PG_VERSION_NUM >= 180000
     return index_beginscan(heap, index, snapshot, nullptr, key_count, 0);
 #else
     return index_beginscan(heap, index, snapshot, key_count, 0);
 #endif
 }
 
-/// The OID of the primary key's index (whether a deferrable one would do is an argument since 18).
-inline Oid primary_key_index(Relation heap) {
-#if PG_VERSION_NUM >= 180000
-    return RelationGetPrimaryKeyIndex(heap, false);
+/// Begins to fetch rows to which an index points, without the index (flags since 19).
+inline IndexFetchTableData* begin_index_fetch(Relation heap) {
+#if PG_VERSION_NUM >= 190000
+    return table_index_fetch_begin(heap, SO_NONE);
 #else
-    return RelationGetPrimaryKeyIndex(heap);
+    return table_index_fetch_begin(heap);
 #endif
 }
 
-/// Updates a row in the version that was read, with or without waiting for whoever holds it; tells
-/// whether indexes want new entries, and (since 16) whether only summarizing ones do.
+// --- writing
+
+/// Whether indexes want new entries after an update, and whether only summarizing ones do (16).
 struct IndexesToUpdate {
     bool any = false;
     bool only_summarizing = false;
 };
 
+/// Updates a row in the version that was read; waits for who holds it.
 inline TM_Result update_version(Relation heap, ItemPointer row, TupleTableSlot* next,
-                                CommandId command, bool wait, IndexesToUpdate* indexes) {
+                                IndexesToUpdate* indexes) {
     TM_FailureData failure;
-#ifdef USE_ASSERT_CHECKING
-    // A server that is built with assertions takes it that every caller waits, though what it
-    // returns to one that does not is right. There the row is locked first, if it is free.
-    if (!wait) {
-        TupleTableSlot* locked = table_slot_create(heap, nullptr);
-        const TM_Result free = table_tuple_lock(heap, row, SnapshotAny, locked, command,
-                                                LockTupleNoKeyExclusive, LockWaitSkip, 0, &failure);
-        ExecDropSingleTupleTableSlot(locked);
-        if (free != TM_Ok) {
-            return free == TM_WouldBlock ? TM_BeingModified : free;
-        }
-        wait = true;
-    }
-#endif
     LockTupleMode lock_mode = LockTupleNoKeyExclusive;
+    const CommandId command = GetCurrentCommandId(true);
 #if PG_VERSION_NUM >= 160000
     TU_UpdateIndexes update = TU_None;
+#if PG_VERSION_NUM >= 190000
     const TM_Result result =
-        table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, wait,
+        table_tuple_update(heap, row, next, command, 0, InvalidSnapshot, InvalidSnapshot, true,
                            &failure, &lock_mode, &update);
-    indexes->any = update != TU_None;
-    indexes->only_summarizing = update == TU_Summarizing;
 #else
     const TM_Result result =
-        table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, wait,
-                           &failure, &lock_mode, &indexes->any);
+        table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, true,
+                           &failure, &lock_mode, &update);
 #endif
+    indexes->any = update != TU_None;
+    indexes->only_summarizing = update == TU_Summarizing;
     return result;
+#else
+    return table_tuple_update(heap, row, next, command, InvalidSnapshot, InvalidSnapshot, true,
+                              &failure, &lock_mode, &indexes->any);
+#endif
+}
+
+/// Deletes a row in the version that was read; waits for who holds it, or tells TM_BeingModified.
+inline TM_Result delete_version(Relation heap, ItemPointer row, bool waits) {
+    TM_FailureData failure;
+    const CommandId command = GetCurrentCommandId(true);
+#if PG_VERSION_NUM >= 190000
+    return table_tuple_delete(heap, row, command, 0, InvalidSnapshot, InvalidSnapshot, waits,
+                              &failure);
+#else
+    return table_tuple_delete(heap, row, command, InvalidSnapshot, InvalidSnapshot, waits, &failure,
+                              false);
+#endif
+}
+
+/// A table as the executor's functions want it to write its indexes; `changed_columns`, as a
+/// bitmap set has them, are those that an update changes (with the permissions since 16).
+inline ResultRelInfo* make_result_relation(EState* state, Relation heap,
+                                           Bitmapset* changed_columns) {
+    RangeTblEntry* entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_RELATION;
+    entry->relid = RelationGetRelid(heap);
+    entry->relkind = heap->rd_rel->relkind;
+    entry->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 160000
+    List* permissions = NIL;
+    addRTEPermissionInfo(&permissions, entry)->updatedCols = changed_columns;
+#if PG_VERSION_NUM >= 180000
+    ExecInitRangeTable(state, list_make1(entry), permissions, bms_make_singleton(1));
+#else
+    ExecInitRangeTable(state, list_make1(entry), permissions);
+#endif
+#else
+    entry->updatedCols = changed_columns;
+    ExecInitRangeTable(state, list_make1(entry));
+#endif
+    ResultRelInfo* target = makeNode(ResultRelInfo);
+    InitResultRelInfo(target, heap, 1, nullptr, 0);
+    return target;
 }
 
 /// Adds the entries of a new row to its indexes.
 inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state) {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+    (void)ExecInsertIndexTuples(relation, state, 0, row, NIL, nullptr);
+#elif PG_VERSION_NUM >= 160000
     (void)ExecInsertIndexTuples(relation, row, state, false, false, nullptr, NIL, false);
 #else
     (void)ExecInsertIndexTuples(relation, row, state, false, false, nullptr, NIL);
@@ -106,7 +161,11 @@ inline void insert_index_entries(ResultRelInfo* relation, TupleTableSlot* row, E
 /// Adds the entries of an updated row to its indexes.
 inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* row, EState* state,
                                  [[maybe_unused]] const IndexesToUpdate& indexes) {
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 190000
+    (void)ExecInsertIndexTuples(
+        relation, state, EIIT_IS_UPDATE | (indexes.only_summarizing ? EIIT_ONLY_SUMMARIZING : 0),
+        row, NIL, nullptr);
+#elif PG_VERSION_NUM >= 160000
     (void)ExecInsertIndexTuples(relation, row, state, true, false, nullptr, NIL,
                                 indexes.only_summarizing);
 #else
@@ -114,50 +173,24 @@ inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* row, E
 #endif
 }
 
-/// Whether a buffer holds a page of this table itself, at a glance: it is not locked.
-inline bool is_buffer_of(const BufferDesc* descriptor, Relation table) {
-#if PG_VERSION_NUM >= 160000
-    return BufTagMatchesRelFileLocator(&descriptor->tag, &table->rd_locator) &&
-           BufTagGetForkNum(&descriptor->tag) == MAIN_FORKNUM;
-#else
-    return RelFileNodeEquals(descriptor->tag.rnode, table->rd_node) &&
-           descriptor->tag.forkNum == MAIN_FORKNUM;
-#endif
-}
-
-/// Pins the buffer, if it holds this page of the table.
-inline bool read_recent_buffer(Relation table, BlockNumber block, Buffer buffer) {
-#if PG_VERSION_NUM >= 160000
-    return ReadRecentBuffer(table->rd_locator, MAIN_FORKNUM, block, buffer);
-#else
-    return ReadRecentBuffer(table->rd_node, MAIN_FORKNUM, block, buffer);
-#endif
-}
-
-/// Counts what read_recent_buffer() does not, and reading by number does (in pg_stat_io since 16,
-/// with the bytes since 18).
-inline void count_buffer_hit(Relation table) {
-    pgstat_count_buffer_read(table);
-    pgstat_count_buffer_hit(table);
-#if PG_VERSION_NUM >= 180000
-    pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, 1, 0);
-#elif PG_VERSION_NUM >= 160000
-    pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT);
-#endif
-}
-
-/// Whether the executor would update rows of this table: not where a publication could not tell
-/// which row it was (since 18 it looks at generated columns as well).
-inline bool can_publish_updates(Relation table) {
+/// Whether the server would update and delete rows of this table: not where a publication could not
+/// tell which row it was (since 18 it looks at generated columns as well).
+inline bool can_publish_changes(Relation table) {
+    if (table->rd_rel->relkind != RELKIND_RELATION &&
+        table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) {
+        return true;
+    }
     PublicationDesc publications;
     RelationBuildPublicationDesc(table, &publications);
 #if PG_VERSION_NUM >= 180000
-    if (!publications.gencols_valid_for_update) {
+    if (!publications.gencols_valid_for_update || !publications.gencols_valid_for_delete) {
         return false;
     }
 #endif
     return publications.rf_valid_for_update && publications.cols_valid_for_update &&
-           (!publications.pubactions.pubupdate || OidIsValid(RelationGetReplicaIndex(table)) ||
+           publications.rf_valid_for_delete && publications.cols_valid_for_delete &&
+           (!(publications.pubactions.pubupdate || publications.pubactions.pubdelete) ||
+            OidIsValid(RelationGetReplicaIndex(table)) ||
             table->rd_rel->relreplident == REPLICA_IDENTITY_FULL);
 }
 
@@ -168,6 +201,100 @@ inline bool has_generated_column(const TupleConstr& constraints) {
     return constraints.has_generated_stored || constraints.has_generated_virtual;
 #else
     return constraints.has_generated_stored;
+#endif
+}
+
+/// The path of a table's first file, from the data directory (a struct since 18).
+inline std::array<char, MAXPGPATH> path_of(Relation relation) {
+    std::array<char, MAXPGPATH> path{};
+#if PG_VERSION_NUM >= 180000
+    strlcpy(path.data(), relpath(RelationGetSmgr(relation)->smgr_rlocator, MAIN_FORKNUM).str,
+            path.size());
+#elif PG_VERSION_NUM >= 160000
+    strlcpy(path.data(), relpath(RelationGetSmgr(relation)->smgr_rlocator, MAIN_FORKNUM),
+            path.size());
+#else
+    strlcpy(path.data(), relpath(RelationGetSmgr(relation)->smgr_rnode, MAIN_FORKNUM), path.size());
+#endif
+    return path;
+}
+
+// --- planning
+
+/// One call of the planner (with the state of an EXPLAIN since 19).
+class PlannerCall {
+  public:
+#if PG_VERSION_NUM >= 190000
+    PlannerCall(Query* query, const char* sql, int options, ParamListInfo parameters,
+                ExplainState* explain)
+        : query_(query), sql_(sql), options_(options), parameters_(parameters), explain_(explain) {}
+    PlannedStmt* pass_to(planner_hook_type planner) const {
+        return planner(query_, sql_, options_, parameters_, explain_);
+    }
+#else
+    PlannerCall(Query* query, const char* sql, int options, ParamListInfo parameters)
+        : query_(query), sql_(sql), options_(options), parameters_(parameters) {}
+    PlannedStmt* pass_to(planner_hook_type planner) const {
+        return planner(query_, sql_, options_, parameters_);
+    }
+#endif
+    PlannedStmt* pass_to_standard_planner() const {
+        return pass_to(standard_planner);
+    }
+    int options() const {
+        return options_;
+    }
+
+  private:
+    Query* query_;
+    const char* sql_;
+    int options_;
+    ParamListInfo parameters_;
+#if PG_VERSION_NUM >= 190000
+    ExplainState* explain_;
+#endif
+};
+
+/// Has `Plan` called for each statement; returns what was called before, or null.
+template <PlannedStmt* (*Plan)(const PlannerCall&)>
+planner_hook_type install_planner() {
+    const planner_hook_type previous = planner_hook;
+#if PG_VERSION_NUM >= 190000
+    planner_hook = [](Query* query, const char* sql, int options, ParamListInfo parameters,
+                      ExplainState* explain) {
+        return Plan(PlannerCall{query, sql, options, parameters, explain});
+    };
+#else
+    planner_hook = [](Query* query, const char* sql, int options, ParamListInfo parameters) {
+        return Plan(PlannerCall{query, sql, options, parameters});
+    };
+#endif
+    return previous;
+}
+
+/// Has `Look` called for each table as the planner has found out its size (another hook since 19).
+template <void (*Look)(PlannerInfo*, Oid, bool, RelOptInfo*)>
+void install_relation_info() {
+#if PG_VERSION_NUM >= 190000
+    static build_simple_rel_hook_type previous = nullptr;
+    previous = build_simple_rel_hook;
+    build_simple_rel_hook = [](PlannerInfo* root, RelOptInfo* info, RangeTblEntry* entry) {
+        if (previous != nullptr) {
+            previous(root, info, entry);
+        }
+        if (entry->rtekind == RTE_RELATION) {
+            Look(root, entry->relid, entry->inh, info);
+        }
+    };
+#else
+    static get_relation_info_hook_type previous = nullptr;
+    previous = get_relation_info_hook;
+    get_relation_info_hook = [](PlannerInfo* root, Oid table, bool is_parent, RelOptInfo* info) {
+        if (previous != nullptr) {
+            previous(root, table, is_parent, info);
+        }
+        Look(root, table, is_parent, info);
+    };
 #endif
 }
 

@@ -1,7 +1,5 @@
 #include "pg/counters.hpp"
 
-#include <memory>
-
 extern "C" {
 #include "miscadmin.h"
 #include "port/atomics.h"

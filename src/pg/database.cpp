@@ -9,6 +9,7 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/lsyscache.h"
 }
 
 namespace session_service::pg {

@@ -13,9 +13,6 @@
 
 #include "core/crypto.hpp"
 
-#include <exception>
-#include <new>
-
 #include "pg/prelude.hpp"
 
 namespace session_service::pg {

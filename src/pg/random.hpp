@@ -3,8 +3,6 @@
 
 #include "core/bytes.hpp"
 
-#include <cerrno>
-
 #include "pg/prelude.hpp"
 
 namespace session_service::pg {

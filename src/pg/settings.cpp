@@ -2,8 +2,6 @@
 
 #include "core/token.hpp"
 
-#include <climits>
-
 #include "pg/entry.hpp"
 #include "pg/name_list.hpp"
 

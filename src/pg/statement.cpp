@@ -1,10 +1,14 @@
 #include "pg/statement.hpp"
+#include "pg/assert.hpp"
+
+#include "pg/planner.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "jit/jit.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 }
@@ -13,7 +17,7 @@ namespace session_service::pg {
 
 namespace {
 
-// Sets a variable for the innermost settings level, which leave_owner or an abort ends.
+// Sets a variable for the innermost settings level, which leaving the scope or an abort ends.
 void set_for_scope(const char* name, const char* setting) {
     (void)set_config_option(name, setting, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                             false);
@@ -25,29 +29,25 @@ void pin(bool is_right, const char* name, const char* setting) {
     }
 }
 
-// A plan is kept, so that it must not depend on the caller who happens to be the first, nor on the
-// tables being new and empty, when they, or their indexes, would be read whole: to sort them, or to
-// join them by hash or merge. What is left is to find each row by an index.
-void pin_planner() {
-    pin(!enable_seqscan, "enable_seqscan", "off");
-    pin(!enable_bitmapscan, "enable_bitmapscan", "off");
-    pin(!enable_hashjoin, "enable_hashjoin", "off");
-    pin(!enable_mergejoin, "enable_mergejoin", "off");
-    pin(enable_indexscan, "enable_indexscan", "on");
-    pin(enable_nestloop, "enable_nestloop", "on");
-    pin(!jit_enabled, "jit", "off");
+// How values are written as text, where one is on its way: into another server that holds a part of
+// a table, say. postgres_fdw pins the same for the same reason. And a caller's wish for custom
+// plans, which would show values to whoever logs plans.
+void pin_what_changes_values() {
+    pin(DateStyle == USE_ISO_DATES, "DateStyle", "ISO");
+    pin(IntervalStyle == INTSTYLE_POSTGRES, "IntervalStyle", "postgres");
+    pin(extra_float_digits >= 1, "extra_float_digits", "1");
+    pin(bytea_output == BYTEA_OUTPUT_HEX, "bytea_output", "hex");
     pin(plan_cache_mode == PLAN_CACHE_MODE_AUTO, "plan_cache_mode", "auto");
 }
 
-// What a statement may do besides, for the time of its execution, in which it is planned.
-void allow(Reads reads, bool is_allowed) {
-    const char* const setting = is_allowed ? "on" : "off";
-    if (reads == Reads::two_lists || reads == Reads::whole_table) {
-        set_for_scope("enable_hashjoin", setting);
-    }
-    if (reads == Reads::whole_table) {
-        set_for_scope("enable_seqscan", setting);
-    }
+[[noreturn]] void raise_altered_column(TupleDesc descriptor, int column, Oid type) {
+    ereport(ERROR,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("a column of a table of session_service was altered"),
+             errdetail("\"%s\" is of type %s, and was made as %s.",
+                       NameStr(TupleDescAttr(descriptor, column - 1)->attname),
+                       format_type_be(SPI_gettypeid(descriptor, column)), format_type_be(type))));
+    pg_unreachable();
 }
 
 } // namespace
@@ -56,62 +56,64 @@ Snapshot fresh_snapshot() {
     return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
 }
 
-OwnerScope enter_owner(Oid owner) {
+OwnerScope OwnerScope::enter(Oid owner) {
     OwnerScope scope;
-    GetUserIdAndSecContext(&scope.caller, &scope.security_context);
-    SetUserIdAndSecContext(owner, scope.security_context | SECURITY_LOCAL_USERID_CHANGE);
-    scope.settings_level = NewGUCNestLevel();
+    GetUserIdAndSecContext(&scope.caller_, &scope.security_context_);
+    SetUserIdAndSecContext(owner, scope.security_context_ | SECURITY_LOCAL_USERID_CHANGE);
+    scope.settings_level_ = NewGUCNestLevel();
     set_for_scope("search_path", "pg_catalog, pg_temp");
-    pin_planner();
+    pin_what_changes_values();
     if (SPI_connect() != SPI_OK_CONNECT) {
         elog(ERROR, "SPI_connect failed");
     }
     return scope;
 }
 
-void leave_owner(const OwnerScope& scope) {
+void OwnerScope::leave() const {
     (void)SPI_finish();
-    AtEOXact_GUC(true, scope.settings_level);
-    SetUserIdAndSecContext(scope.caller, scope.security_context);
+    AtEOXact_GUC(true, settings_level_);
+    SetUserIdAndSecContext(caller_, security_context_);
 }
 
-Value Result::get(std::uint64_t row, int column) const {
+Value Result::get(std::uint64_t row, int column, Oid type) const {
+    if (SPI_gettypeid(table_->tupdesc, column) != type) {
+        raise_altered_column(table_->tupdesc, column, type);
+    }
     Value found{};
     found.value = SPI_getbinval(table_->vals[row], table_->tupdesc, column, &found.isnull);
     return found;
 }
 
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count) {
-    // Generic plans only: the values do not change how rows are found, and a plan that the server
-    // logs shows none of them.
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Finds finds) {
     SPIPlanPtr plan = SPI_prepare_cursor(sql, static_cast<int>(count), const_cast<Oid*>(types),
-                                         CURSOR_OPT_GENERIC_PLAN);
+                                         plan_options(finds));
     if (plan == nullptr) {
         elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
     }
+    return plan;
+}
+
+SPIPlanPtr keep(SPIPlanPtr plan) {
     if (SPI_keepplan(plan) != 0) {
         elog(ERROR, "could not keep a prepared statement");
     }
     return plan;
 }
 
-Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,
-               long limit) {
+Result execute(const OwnerScope& /*scope*/, SPIPlanPtr plan, const Value* values, std::size_t count,
+               Effect effect) {
     std::array<Datum, 40> datums{};
     std::array<char, 40> nulls{};
-    Assert(count <= datums.size());
+    SESSION_SERVICE_ASSERT(count <= datums.size());
     for (std::size_t i = 0; i < count; ++i) {
         datums[i] = values[i].value;
         nulls[i] = values[i].isnull ? 'n' : ' ';
     }
-    const bool read_only = access == Access::read;
-    allow(reads, true);
     const int code = SPI_execute_snapshot(plan, datums.data(), nulls.data(), fresh_snapshot(),
-                                          InvalidSnapshot, read_only, true, limit);
+                                          InvalidSnapshot, effect == Effect::reads, true, 0);
     if (code < 0) {
         elog(ERROR, "could not run a statement: %s", SPI_result_code_string(code));
     }
-    allow(reads, false);
     return {SPI_processed, SPI_tuptable};
 }
 

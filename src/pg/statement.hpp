@@ -1,10 +1,13 @@
-// SQL statements of our own: prepared once per backend and kept, run with a fresh snapshot.
+// SQL statements of our own: prepared once per backend and kept, run with the owner's rights and a
+// fresh snapshot.
 #pragma once
 
 #include "pg/prelude.hpp"
+#include "pg/sql_text.hpp"
 #include "pg/value.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/snapmgr.h"
 }
@@ -15,19 +18,40 @@ namespace session_service::pg {
 /// taken: there the active one must do.
 Snapshot fresh_snapshot();
 
-/// The owner's rights and a pinned search_path, with a connection to SPI.
-struct OwnerScope {
-    Oid caller = InvalidOid;
-    int security_context = 0;
-    int settings_level = 0;
+/// The owner's rights, a pinned search_path and a connection to SPI: what a statement of ours needs
+/// around it. Nobody but within_owner_scope() makes one, so who has one to show is inside.
+class OwnerScope {
+  public:
+    /// Enters and leaves. An error in between needs no leaving: the (sub)transaction's abort undoes
+    /// it all.
+    static OwnerScope enter(Oid owner);
+    void leave() const;
+
+  private:
+    OwnerScope() = default;
+
+    Oid caller_ = InvalidOid;
+    int security_context_ = 0;
+    int settings_level_ = 0;
 };
 
-/// Enter and leave. An error in between needs no leaving: the (sub)transaction's abort undoes it
-/// all.
-OwnerScope enter_owner(Oid owner);
-void leave_owner(const OwnerScope& scope);
+/// Runs `body` in the scope, which it is given. What it returns must not refer to memory of that
+/// scope.
+template <typename Body>
+auto within_owner_scope(Oid owner, Body&& body) {
+    const OwnerScope scope = OwnerScope::enter(owner);
+    if constexpr (std::is_void_v<std::invoke_result_t<Body, const OwnerScope&>>) {
+        std::forward<Body>(body)(scope);
+        scope.leave();
+    } else {
+        auto result = std::forward<Body>(body)(scope);
+        scope.leave();
+        return result;
+    }
+}
 
-/// The rows of a statement, valid until the owner's scope is left.
+/// The rows of a statement, valid until the owner's scope is left. Rows and columns count as SPI's
+/// do: rows from 0, columns from 1.
 class Result {
   public:
     Result(std::uint64_t count, SPITupleTable* table) : count_(count), table_(table) {}
@@ -35,9 +59,22 @@ class Result {
     std::uint64_t count() const { return count_; }
     bool empty() const { return count_ == 0; }
 
-    /// Column numbers count from 1, as SPI's do.
-    Value get(std::uint64_t row, int column) const;
-    Datum operator()(std::uint64_t row, int column) const { return get(row, column).value; }
+    /// A column of the type that is expected; 42804 where it has another, since somebody altered
+    /// the table behind it.
+    Value get(std::uint64_t row, int column, Oid type) const;
+
+    core::Uuid uuid(std::uint64_t row, int column) const {
+        return to_uuid(get(row, column, UUIDOID).value);
+    }
+    std::int64_t bigint(std::uint64_t row, int column) const {
+        return DatumGetInt64(get(row, column, INT8OID).value);
+    }
+    bool boolean(std::uint64_t row, int column) const {
+        return DatumGetBool(get(row, column, BOOLOID).value);
+    }
+    Micros time(std::uint64_t row, int column) const {
+        return DatumGetTimestampTz(get(row, column, TIMESTAMPTZOID).value);
+    }
 
     HeapTuple tuple(std::uint64_t row) const { return table_->vals[row]; }
     TupleDesc descriptor() const { return table_->tupdesc; }
@@ -47,44 +84,60 @@ class Result {
     SPITupleTable* table_;
 };
 
-enum class Access : std::uint8_t { read, write };
+enum class Effect : std::uint8_t { reads, writes };
 
 /// Whether a statement finds each of its rows by an index, joins two lists that it found by one, or
 /// means to read a whole table.
-enum class Reads : std::uint8_t { by_index, two_lists, whole_table };
+enum class Finds : std::uint8_t { by_index, two_lists, whole_table };
+
+/// The parts of Statement that need no template.
+SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Finds finds);
+/// For the life of the backend; a plan that is not kept ends with the owner's scope.
+SPIPlanPtr keep(SPIPlanPtr plan);
+Result execute(const OwnerScope& scope, SPIPlanPtr plan, const Value* values, std::size_t count,
+               Effect effect);
 
 /// A statement with parameters of built-in types. Declare it static, so that its plan is kept; the
 /// server plans it again by itself when what it depends on changes, DROP and CREATE EXTENSION
-/// included. The text must be fully qualified.
-template <std::size_t ParameterCount>
+/// included. Tables, types and our own operators are named with their schema; what is built in
+/// needs none, since nothing else is in the search_path.
+template <std::size_t ParameterCount, std::size_t Size>
 class Statement {
   public:
-    constexpr Statement(const char* sql, std::array<Oid, ParameterCount> types,
-                        Reads reads = Reads::by_index) noexcept
-        : sql_(sql), types_(types), reads_(reads) {}
+    constexpr Statement(const SqlText<Size>& sql, std::array<Oid, ParameterCount> types,
+                        Finds finds = Finds::by_index) noexcept
+        : sql_(sql), types_(types), finds_(finds) {}
+    constexpr Statement(const char (&sql)[Size], std::array<Oid, ParameterCount> types, // NOLINT
+                        Finds finds = Finds::by_index) noexcept
+        : Statement(SqlText<Size>{sql}, types, finds) {}
 
-    /// Runs it within an owner's scope; `limit` 0 means all rows.
-    Result run(Access access, const std::array<Value, ParameterCount>& values, long limit = 0);
+    using Values = std::array<Value, ParameterCount>;
+
+    Result read(const OwnerScope& scope, const Values& values) {
+        return run(scope, values, Effect::reads);
+    }
+    Result write(const OwnerScope& scope, const Values& values) {
+        return run(scope, values, Effect::writes);
+    }
 
   private:
-    const char* sql_;
+    Result run(const OwnerScope& scope, const Values& values, Effect effect) {
+        if (plan_ == nullptr) {
+            plan_ = keep(prepare(sql_.text, types_.data(), ParameterCount, finds_));
+        }
+        return execute(scope, plan_, values.data(), ParameterCount, effect);
+    }
+
+    SqlText<Size> sql_;
     std::array<Oid, ParameterCount> types_;
-    Reads reads_;
+    Finds finds_;
     SPIPlanPtr plan_ = nullptr;
 };
 
-/// The parts of Statement that need no template.
-SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count);
-Result execute(SPIPlanPtr plan, const Value* values, std::size_t count, Access access, Reads reads,
-               long limit);
-
-template <std::size_t ParameterCount>
-Result Statement<ParameterCount>::run(Access access,
-                                      const std::array<Value, ParameterCount>& values, long limit) {
-    if (plan_ == nullptr) {
-        plan_ = prepare(sql_, types_.data(), ParameterCount);
-    }
-    return execute(plan_, values.data(), ParameterCount, access, reads_, limit);
+/// The types of a statement's parameters, in their order.
+template <typename... Types>
+constexpr std::array<Oid, sizeof...(Types)> parameters(Types... types) noexcept {
+    return {static_cast<Oid>(types)...};
 }
 
 } // namespace session_service::pg

@@ -94,8 +94,8 @@ inline core::Digest to_digest(Datum datum) {
 
 /// A view of a text or bytea datum, detoasted in the current memory context.
 inline std::string_view to_view(Datum datum) {
-    auto* varlena = reinterpret_cast<struct varlena*>(PG_DETOAST_DATUM_PACKED(datum));
-    return {VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena)};
+    const auto* packed = PG_DETOAST_DATUM_PACKED(datum);
+    return {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed)};
 }
 
 } // namespace session_service::pg

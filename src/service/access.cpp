@@ -2,9 +2,7 @@
 
 #include "pg/commit.hpp"
 #include "pg/privileges.hpp"
-#include "store/catalog.hpp"
-
-#include <algorithm>
+#include "table/table.hpp"
 
 namespace session_service::service {
 
@@ -107,9 +105,9 @@ void require_role(Oid role) {
 void grant_access(Oid role, AccessLevel level) {
     pg::require_writable("grant_access()");
     require_role(role);
-    store::as_owner([&] {
-        store::forget_dropped_roles();
-        store::add_access_level(role, level);
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        store::forget_dropped_roles(owner);
+        store::add_access_level(owner, role, level);
         // This level alone: the role may have lost others by hand since they were noted.
         AccessLevels granted{};
         granted[index_of(level)] = true;
@@ -118,17 +116,16 @@ void grant_access(Oid role, AccessLevel level) {
         pg::grant_execute(role, true, [&](const char* function) {
             return granted[index_of(level_of(function))];
         });
-        return true;
     });
 }
 
 void revoke_access(Oid role, AccessLevel level) {
     pg::require_writable("revoke_access()");
     require_role(role);
-    store::as_owner([&] {
-        store::forget_dropped_roles();
-        store::remove_access_level(role, level);
-        const AccessLevels kept = with_contained(store::access_levels_of(role));
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        store::forget_dropped_roles(owner);
+        store::remove_access_level(owner, role, level);
+        const AccessLevels kept = with_contained(store::access_levels_of(owner, role));
         AccessLevels taken{};
         taken[index_of(level)] = true;
         taken = with_contained(taken);
@@ -139,7 +136,6 @@ void revoke_access(Oid role, AccessLevel level) {
         if (std::ranges::none_of(kept, [](bool is_kept) { return is_kept; })) {
             pg::grant_usage(role, false);
         }
-        return true;
     });
 }
 

@@ -3,7 +3,6 @@
 #include "pg/commit.hpp"
 #include "service/validation.hpp"
 #include "store/activity.hpp"
-#include "store/catalog.hpp"
 #include "store/events.hpp"
 #include "store/sessions.hpp"
 
@@ -12,19 +11,16 @@ namespace session_service::service {
 namespace {
 
 bool record_mfa(const core::Uuid& session_id, pg::Value method) {
-    return store::as_owner([&] {
-        const core::Micros now = pg::now();
-        const auto owner = store::set_mfa(session_id, now, true, method);
-        if (!owner) {
-            return false;
-        }
-        store::record(store::UserKey::of(owner->user_id), now,
-                      {.kind = store::EventKind::session_mfa_verified,
-                       .session_id = session_id,
-                       .device_id = owner->device_id,
-                       .mfa_method = method});
-        return true;
-    });
+    const auto changed = store::set_mfa(session_id, true, method);
+    if (!changed) {
+        return false;
+    }
+    store::record(store::UserKey::of(changed->user_id), changed->at,
+                  {.kind = store::EventKind::session_mfa_verified,
+                   .session_id = session_id,
+                   .device_id = changed->device_id,
+                   .mfa_method = method});
+    return true;
 }
 
 } // namespace
@@ -50,21 +46,20 @@ bool mark_mfa_verified_by_token(const Presented& presented, pg::Value method) {
 
 bool clear_mfa_verified(const core::Uuid& session_id) {
     pg::require_writable("clear_mfa_verified()");
-    return store::as_owner(
-        [&] { return store::set_mfa(session_id, pg::now(), false, pg::null_value).has_value(); });
+    return store::set_mfa(session_id, false, pg::null_value).has_value();
 }
 
-bool set_scopes(const core::Uuid& session_id, pg::Value scopes) {
+bool set_session_scopes(const core::Uuid& session_id, pg::Value scopes) {
     pg::require_writable("set_session_scopes()");
-    return store::as_owner([&] { return store::set_scopes(session_id, pg::now(), scopes); });
+    return store::set_scopes(session_id, scopes);
 }
 
-bool set_metadata(const core::Uuid& session_id, pg::Value metadata) {
+bool set_session_metadata(const core::Uuid& session_id, pg::Value metadata) {
     pg::require_writable("set_session_metadata()");
-    return store::as_owner([&] { return store::set_metadata(session_id, pg::now(), metadata); });
+    return store::set_metadata(session_id, metadata);
 }
 
-std::int32_t touch(std::span<const core::Uuid> session_ids) {
+std::int32_t touch_sessions(std::span<const core::Uuid> session_ids) {
     pg::require_writable("touch_sessions()");
     return store::write_activity(session_ids, pg::now());
 }

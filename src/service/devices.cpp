@@ -3,7 +3,6 @@
 #include "pg/commit.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
-#include "store/catalog.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
 
@@ -17,8 +16,7 @@ std::optional<store::KeyedDevice> find_device(const core::Uuid& user_id, pg::Val
     if (key.isnull) {
         return std::nullopt;
     }
-    return store::as_owner(
-        [&] { return store::find_keyed_device(UserKey::of(user_id), key, pg::now()); });
+    return store::find_keyed_device(UserKey::of(user_id), key, pg::now());
 }
 
 // Runs `change` with the user's row held.
@@ -26,7 +24,8 @@ template <typename Change>
 bool change_device(const core::Uuid& user_id, const char* function, Change&& change) {
     pg::require_writable(function);
     const UserKey user = UserKey::of(user_id);
-    return store::as_owner([&] { return store::lock_user(user) && change(user); });
+    return store::lock_user(user) &&
+           table::as_owner([&](const pg::OwnerScope& owner) { return change(owner, user); });
 }
 
 } // namespace
@@ -42,47 +41,52 @@ bool is_trusted_device(const core::Uuid& user_id, pg::Value key) {
 
 bool trust_device(const core::Uuid& user_id, const core::Uuid& device_id,
                   std::optional<Micros> trust_for) {
-    return change_device(user_id, "trust_device()", [&](const UserKey& user) {
-        const Micros now = pg::now();
-        const Micros until = core::later(now, trust_for.value_or(pg::settings::device_trust()));
-        if (!store::set_trust(user, device_id, until)) {
-            return false;
-        }
-        store::record(
-            user, now,
-            {.kind = store::EventKind::device_trusted, .session_id = {}, .device_id = device_id});
-        return true;
-    });
+    return change_device(
+        user_id, "trust_device()", [&](const pg::OwnerScope& owner, const UserKey& user) {
+            const Micros now = pg::now();
+            const Micros until = core::later(now, trust_for.value_or(pg::settings::device_trust()));
+            if (!store::set_trust(owner, user, device_id, until)) {
+                return false;
+            }
+            store::record(user, now,
+                          {.kind = store::EventKind::device_trusted,
+                           .session_id = {},
+                           .device_id = device_id});
+            return true;
+        });
 }
 
 bool untrust_device(const core::Uuid& user_id, const core::Uuid& device_id) {
-    return change_device(user_id, "untrust_device()", [&](const UserKey& user) {
-        return store::set_trust(user, device_id, std::nullopt);
-    });
+    return change_device(user_id, "untrust_device()",
+                         [&](const pg::OwnerScope& owner, const UserKey& user) {
+                             return store::set_trust(owner, user, device_id, std::nullopt);
+                         });
 }
 
 bool rename_device(const core::Uuid& user_id, const core::Uuid& device_id, pg::Value name) {
-    return change_device(user_id, "rename_device()", [&](const UserKey& user) {
-        return store::rename_device(user, device_id, name);
-    });
+    return change_device(user_id, "rename_device()",
+                         [&](const pg::OwnerScope& owner, const UserKey& user) {
+                             return store::set_device_name(owner, user, device_id, name);
+                         });
 }
 
 bool forget_device(const core::Uuid& user_id, const core::Uuid& device_id) {
     std::int32_t ended = 0;
-    const bool forgotten = change_device(user_id, "forget_device()", [&](const UserKey& user) {
-        if (!store::delete_device(user, device_id)) {
-            return false;
-        }
-        const pg::Value reason = pg::text_value("Device signed out");
-        ended =
-            end_sessions(user, {.except = {}, .device_id = device_id, .inactivity = {}}, reason);
-        store::record(user, pg::now(),
-                      {.kind = store::EventKind::device_forgotten,
-                       .session_id = {},
-                       .device_id = device_id,
-                       .reason = reason});
-        return true;
-    });
+    const bool forgotten = change_device(
+        user_id, "forget_device()", [&](const pg::OwnerScope& owner, const UserKey& user) {
+            if (!store::delete_device(owner, user, device_id)) {
+                return false;
+            }
+            const pg::Value reason = pg::text_value("Device signed out");
+            ended = end_sessions(owner, user,
+                                 {.except = {}, .device_id = device_id, .inactivity = {}}, reason);
+            store::record(user, pg::now(),
+                          {.kind = store::EventKind::device_forgotten,
+                           .session_id = {},
+                           .device_id = device_id,
+                           .reason = reason});
+            return true;
+        });
     if (ended > 0) {
         pg::make_revocation_durable();
     }

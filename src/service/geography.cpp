@@ -4,10 +4,6 @@
 
 #include "pg/settings.hpp"
 
-#include <algorithm>
-
-#include <sys/socket.h>
-
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/inet.h"

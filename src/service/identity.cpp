@@ -5,8 +5,6 @@
 
 #include "core/hex.hpp"
 
-#include <algorithm>
-
 #include "pg/identity_setting.hpp"
 
 extern "C" {
@@ -31,16 +29,16 @@ void append_id(StringInfo text, const core::Uuid& id) {
 } // namespace
 
 void bind_identity(const store::SessionRow& session) {
-    namespace column = store::column;
+    namespace sessions = table::sessions;
     StringInfoData text;
     initStringInfo(&text);
-    append_id(&text, session.uuid(column::id));
-    append_id(&text, session.uuid(column::user_id));
-    appendStringInfoChar(&text, session.is_null(column::mfa_verified_at) ? '0' : '1');
+    append_id(&text, session.uuid(sessions::id));
+    append_id(&text, session.uuid(sessions::user_id));
+    appendStringInfoChar(&text, session.is_null(sessions::mfa_verified_at) ? '0' : '1');
     Datum* scopes = nullptr;
     bool* nulls = nullptr;
     int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(session.get(column::scopes).value), TEXTOID, -1, false,
+    deconstruct_array(DatumGetArrayTypeP(session.get(sessions::scopes).value), TEXTOID, -1, false,
                       TYPALIGN_INT, &scopes, &nulls, &count);
     for (int i = 0; i < count; ++i) {
         const std::string_view scope = pg::to_view(scopes[i]);

@@ -4,7 +4,7 @@
 #include "core/bytes.hpp"
 
 #include "pg/prelude.hpp"
-#include "store/session_lookup.hpp"
+#include "store/session_rules.hpp"
 
 namespace session_service::service {
 

@@ -7,13 +7,10 @@
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
 #include "service/limit.hpp"
-#include "store/catalog.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
 #include "store/imported_tokens.hpp"
 #include "store/sessions.hpp"
-
-#include <algorithm>
 
 namespace session_service::service {
 
@@ -41,13 +38,14 @@ core::Deadlines deadlines_of(const ImportedSession& request, const core::Lifetim
 }
 
 // Reserves the hashes for the session; they are in nobody's hands yet.
-void add_hashes(const ImportedSession& request, const UserKey& user, const core::Uuid& session_id) {
+void add_hashes(const pg::OwnerScope& owner, const ImportedSession& request, const UserKey& user,
+                const core::Uuid& session_id) {
     const auto add_token = [&] {
-        return store::add_imported_token(request.token_hash, user, session_id, false);
+        return store::add_imported_token(owner, request.token_hash, user, session_id, false);
     };
     const auto add_refresh_token = [&] {
         return !request.refresh_hash ||
-               store::add_imported_token(*request.refresh_hash, user, session_id, true);
+               store::add_imported_token(owner, *request.refresh_hash, user, session_id, true);
     };
     // In the order of the hashes, so that two imports of the same hashes meet no deadlock.
     const bool is_refresh_first =
@@ -67,7 +65,7 @@ void add_hashes(const ImportedSession& request, const UserKey& user, const core:
     }
 }
 
-core::Uuid import_as_owner(const ImportedSession& request) {
+core::Uuid import_new(const ImportedSession& request) {
     const UserKey user = UserKey::of(request.user_id);
     const store::User claimed = store::claim_user(user, pg::now());
     const Micros now = pg::now();
@@ -91,7 +89,7 @@ core::Uuid import_as_owner(const ImportedSession& request) {
     }
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());
-    add_hashes(request, user, id);
+    table::as_owner([&](const pg::OwnerScope& owner) { add_hashes(owner, request, user, id); });
     store::insert_session(user, {.id = id,
                                  .device_id = device.id,
                                  .token_hash = request.token_hash,
@@ -120,10 +118,8 @@ core::Uuid import_as_owner(const ImportedSession& request) {
 
 core::Uuid import_session(const ImportedSession& request) {
     pg::require_writable("import_session()");
-    const core::Uuid id = store::as_owner([&] {
-        const auto known = store::find_imported_token(request.token_hash);
-        return known ? known->session_id : import_as_owner(request);
-    });
+    const auto known = store::find_imported_token(request.token_hash);
+    const core::Uuid id = known ? known->session_id : import_new(request);
     pg::make_durable();
     return id;
 }

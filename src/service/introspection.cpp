@@ -2,9 +2,7 @@
 
 #include "core/lifetime.hpp"
 
-#include "store/session_lookup.hpp"
-
-#include <algorithm>
+#include "store/sessions.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -19,18 +17,15 @@ namespace session_service::service {
 namespace {
 
 using store::SessionRow;
-namespace column = store::column;
+namespace sessions = table::sessions;
 
 // Whether the session stands behind the token at this moment.
 bool is_active(const SessionRow& session, const Presented& presented) {
     const core::Micros now = pg::now();
-    const core::Deadlines deadlines = session.deadlines();
-    if (presented.kind == core::TokenKind::session) {
-        return session.matches(column::token_hash, presented.hash) && !session.is_closed() &&
-               core::status_of(session.is_revoked(), deadlines, now) == core::Status::active;
-    }
-    return session.matches(column::refresh_hash, presented.hash) && !session.is_revoked() &&
-           !session.is_closed() && core::is_usable(deadlines, now) && now < deadlines.refresh;
+    return presented.kind == core::TokenKind::session
+               ? session.matches(sessions::token_hash, presented.hash) && session.is_active(now)
+               : session.matches(sessions::refresh_hash, presented.hash) &&
+                     session.is_refreshable(now);
 }
 
 // Seconds of the Unix epoch, downwards.
@@ -63,14 +58,15 @@ void append_scopes(StringInfo json, Datum scopes) {
 
 void append_details(StringInfo json, const SessionRow& session, core::TokenKind kind) {
     const bool is_session_token = kind == core::TokenKind::session;
-    append_uuid(json, "sub", session.uuid(column::user_id));
-    append_scopes(json, session.get(column::scopes).value);
+    append_uuid(json, "sub", session.uuid(sessions::user_id));
+    append_scopes(json, session.get(sessions::scopes).value);
     const core::Micros expires =
-        session.time(is_session_token ? column::expires_at : column::refresh_expires_at);
-    const core::Micros issued = session.time(column::rotated_at, session.time(column::created_at));
+        session.time(is_session_token ? sessions::expires_at : sessions::refresh_expires_at);
+    const core::Micros issued =
+        session.time(sessions::rotated_at, session.time(sessions::created_at));
     appendStringInfo(json, ", \"exp\": %lld, \"iat\": %lld", unix_seconds(expires),
                      unix_seconds(issued));
-    append_uuid(json, "jti", session.uuid(column::id));
+    append_uuid(json, "jti", session.uuid(sessions::id));
     appendStringInfo(json, ", \"token_type\": \"%s\"",
                      is_session_token ? "Bearer" : "refresh_token");
 }
@@ -83,7 +79,7 @@ Datum introspect(const std::optional<Presented>& presented) {
     appendStringInfoString(&json, "{\"active\": ");
     bool active = false;
     if (presented) {
-        store::SessionLookup lookup = store::SessionLookup::open(column::refresh_hash);
+        store::SessionLookup lookup = store::SessionLookup::open(sessions::refresh_hash);
         const auto session = lookup.find(presented->session_id);
         if (session && is_active(*session, *presented)) {
             active = true;

@@ -4,11 +4,8 @@
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
-#include "store/catalog.hpp"
 #include "store/events.hpp"
 #include "store/sessions.hpp"
-
-#include <algorithm>
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -47,9 +44,8 @@ usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, 
         return !session.is_usable(now);
     };
     if (std::ranges::any_of(sessions, is_over)) {
-        store::as_owner([&] {
-            store::close_sessions_that_are_over(user, now);
-            return true;
+        table::as_owner([&](const pg::OwnerScope& owner) {
+            store::close_sessions_that_are_over(owner, user, now);
         });
         sessions = store::counted_sessions(user, eviction_order());
     }
@@ -57,19 +53,20 @@ usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, 
     return sessions.first(static_cast<std::size_t>(usable_end - sessions.begin()));
 }
 
-// Ends these sessions; their ids, where that was not done already. Within as_owner.
-std::span<Datum> evict(const UserKey& user, std::span<store::CountedSession> sessions, Micros now,
+// Ends these sessions; their ids, where that was not done already.
+std::span<Datum> evict(const pg::OwnerScope& owner, const UserKey& user,
+                       std::span<store::CountedSession> sessions, Micros now,
                        std::span<Datum> ids) {
     const pg::Value reason = pg::text_value("Session limit exceeded");
     std::size_t count = 0;
     std::int64_t epoch = 0;
     for (store::CountedSession& session : sessions) {
-        const auto revoked = store::revoke_one(user, session.id, now, reason);
+        const auto revoked = store::revoke_one(session.id, now, reason);
         if (!revoked) {
             continue;
         }
         if (count == 0) {
-            epoch = store::raise_epoch(user, now);
+            epoch = store::raise_epoch(owner, user, now);
         }
         tell_of_revocation(user, *revoked, now, store::EventKind::session_evicted, reason, epoch);
         ids[count++] = PointerGetDatum(session.id.data());
@@ -107,8 +104,9 @@ Datum make_room(const UserKey& user, const store::User& claimed,
         raise_limit_reached();
     }
     const std::span ids{static_cast<Datum*>(palloc(excess * sizeof(Datum))), excess};
-    return uuid_array(
-        store::as_owner([&] { return evict(user, sessions.first(excess), now, ids); }));
+    return uuid_array(table::as_owner([&](const pg::OwnerScope& owner) {
+        return evict(owner, user, sessions.first(excess), now, ids);
+    }));
 }
 
 } // namespace session_service::service

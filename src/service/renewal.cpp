@@ -10,10 +10,8 @@
 #include "service/revocation.hpp"
 #include "service/validation.hpp"
 #include "store/activity.hpp"
-#include "store/catalog.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
-#include "store/session_lookup.hpp"
 #include "store/sessions.hpp"
 
 extern "C" {
@@ -27,7 +25,7 @@ namespace {
 using store::SessionLookup;
 using store::SessionRow;
 using store::UserKey;
-namespace column = store::column;
+namespace sessions = table::sessions;
 
 // What a presented refresh token is to its session.
 enum class Standing : std::uint8_t {
@@ -52,42 +50,40 @@ struct FoundSession {
 // Whether the session once issued the token. Of an imported one its presence in the table says so.
 bool was_issued_by(const SessionRow& session, const Presented& presented) {
     return presented.is_imported ||
-           session.matches(column::family_hash, core::sha256(presented.token.family_key));
+           session.matches(sessions::family_hash, core::sha256(presented.token.family_key));
 }
 
 Standing standing_of(const Presented& presented, const SessionRow& session, Micros began) {
     const Micros now = pg::now();
-    const core::Deadlines deadlines = session.deadlines();
-    if (session.is_revoked() || session.is_closed() || !core::is_usable(deadlines, now)) {
+    if (!session.is_usable(now)) {
         return Standing::none;
     }
-    if (session.matches(column::refresh_hash, presented.hash)) {
-        return now < deadlines.refresh ? Standing::current : Standing::none;
+    if (session.matches(sessions::refresh_hash, presented.hash)) {
+        return session.is_refreshable(now) ? Standing::current : Standing::none;
     }
-    if (session.matches(column::previous_refresh_hash, presented.hash) &&
-        core::is_within_grace(session.time(column::rotated_at), began,
+    if (session.matches(sessions::previous_refresh_hash, presented.hash) &&
+        core::is_within_grace(session.time(sessions::rotated_at), began,
                               pg::settings::refresh_grace())) {
-        return now < deadlines.refresh ? Standing::repeated : Standing::none;
+        return session.is_refreshable(now) ? Standing::repeated : Standing::none;
     }
     return was_issued_by(session, presented) ? Standing::reused : Standing::none;
 }
 
 FoundSession read_standing(const Presented& presented, Micros began) {
-    SessionLookup lookup = SessionLookup::open(column::rotation_salt);
+    SessionLookup lookup = SessionLookup::open(sessions::rotation_salt);
     const std::optional<SessionRow> session = lookup.find(presented.session_id);
     FoundSession found;
     if (session) {
         found.standing = standing_of(presented, *session, began);
     }
     if (found.standing != Standing::none) {
-        found.user_id = session->uuid(column::user_id);
-        found.device_id = session->uuid(column::device_id);
+        found.user_id = session->uuid(sessions::user_id);
+        found.device_id = session->uuid(sessions::device_id);
         found.deadlines = session->deadlines();
         found.salt = session->rotation_salt();
-        found.token_hash = pg::to_digest(session->get(column::token_hash).value);
-        found.refresh_hash = pg::to_digest(session->get(column::refresh_hash).value);
-        found.secret_length =
-            static_cast<std::size_t>(DatumGetInt16(session->get(column::secret_length).value));
+        found.token_hash = session->digest(sessions::token_hash);
+        found.refresh_hash = session->digest(sessions::refresh_hash);
+        found.secret_length = session->smallint(sessions::secret_length);
     }
     lookup.close();
     return found;
@@ -143,42 +139,39 @@ std::optional<Refreshed> repeat(const Presented& presented, const FoundSession& 
     return refreshed(presented, session, pair, session.deadlines, true);
 }
 
-// Replaces the pair; nothing where another transaction changed the session meanwhile.
-std::optional<Refreshed> rotate_pair(const Presented& presented, const FoundSession& session,
-                                     pg::Value ip_address, pg::Value user_agent) {
+// Replaces the pair; `outcome` tells what came of it.
+std::optional<Refreshed> replace_pair(const Presented& presented, const FoundSession& session,
+                                      pg::Value ip_address, pg::Value user_agent,
+                                      table::Outcome& outcome) {
     pg::require_writable("refresh_session()");
     const auto salt = pg::random_bytes<core::RotationSalt>();
     const std::size_t secret_length = pg::settings::token_length();
     const IssuedPair pair = derive_pair(presented, salt, secret_length);
-    const UserKey user = UserKey::of(session.user_id);
-    const auto renewed = store::as_owner([&] {
-        const core::Uuid& id = presented.session_id;
-        const auto made = store::rotate_pair(id, {.presented = presented.hash,
-                                                  .token_hash = pair.session.hash,
-                                                  .refresh_hash = pair.refresh.hash,
-                                                  .family_hash = pair.family_hash,
-                                                  .salt = salt,
-                                                  .secret_length = secret_length,
-                                                  .ip_address = ip_address});
-        if (!made) {
-            return made;
-        }
-        if (!user_agent.isnull) {
-            store::update_user_agent(user, session.device_id, user_agent);
-        }
-        store::record(user, made->at,
-                      {.kind = store::EventKind::session_refreshed,
-                       .session_id = id,
-                       .device_id = session.device_id,
-                       .ip_address = ip_address});
-        return made;
-    });
-    if (!renewed) {
+    store::Renewed renewed;
+    outcome = store::replace_pair(presented.session_id,
+                                  {.presented = presented.hash,
+                                   .token_hash = pair.session.hash,
+                                   .refresh_hash = pair.refresh.hash,
+                                   .family_hash = pair.family_hash,
+                                   .salt = salt,
+                                   .secret_length = secret_length,
+                                   .ip_address = ip_address},
+                                  renewed);
+    if (outcome != table::Outcome::done) {
         return std::nullopt;
     }
+    const UserKey user = UserKey::of(session.user_id);
+    if (!user_agent.isnull) {
+        store::update_user_agent(user, session.device_id, user_agent);
+    }
+    store::record(user, renewed.at,
+                  {.kind = store::EventKind::session_refreshed,
+                   .session_id = presented.session_id,
+                   .device_id = session.device_id,
+                   .ip_address = ip_address});
     pg::make_durable();
     pg::count(pg::Counter::refreshes);
-    return refreshed(presented, session, pair, renewed->deadlines, false);
+    return refreshed(presented, session, pair, renewed.deadlines, false);
 }
 
 } // namespace
@@ -201,7 +194,9 @@ std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_addres
         case Standing::current:
             break;
         }
-        if (const auto pair = rotate_pair(presented, session, ip_address, user_agent)) {
+        table::Outcome outcome = table::Outcome::changed;
+        const auto pair = replace_pair(presented, session, ip_address, user_agent, outcome);
+        if (outcome != table::Outcome::changed) {
             return pair;
         }
     }
@@ -214,8 +209,8 @@ std::optional<Rotated> rotate(const Presented& presented) {
     core::Uuid user_id{};
     core::Uuid device_id{};
     if (session) {
-        user_id = session->uuid(column::user_id);
-        device_id = session->uuid(column::device_id);
+        user_id = session->uuid(sessions::user_id);
+        device_id = session->uuid(sessions::device_id);
     }
     lookup.close();
     if (!session) {
@@ -224,45 +219,27 @@ std::optional<Rotated> rotate(const Presented& presented) {
     pg::require_writable("rotate_session_token()");
     const core::Uuid& id = presented.session_id;
     const Issued token = issue_session_token(id, new_secret());
-    const std::optional<Micros> expires = store::as_owner([&] {
-        store::lock_session(id);
-        const Micros now = pg::now();
-        const auto kept = store::replace_session_token(id, now, presented.hash, token.hash);
-        if (kept) {
-            store::record(UserKey::of(user_id), now,
-                          {.kind = store::EventKind::session_rotated,
-                           .session_id = id,
-                           .device_id = device_id});
-        }
-        return kept;
-    });
-    if (!expires) {
+    const auto kept = store::replace_session_token(id, presented.hash, token.hash);
+    if (!kept) {
         return std::nullopt;
     }
+    store::record(
+        UserKey::of(user_id), kept->at,
+        {.kind = store::EventKind::session_rotated, .session_id = id, .device_id = device_id});
     pg::make_durable();
-    return Rotated{.session_id = id, .token = token.text, .expires = *expires};
+    return Rotated{.session_id = id, .token = token.text, .expires = kept->deadlines.expires};
 }
 
 std::optional<Micros> extend(const core::Uuid& session_id, std::optional<Micros> by) {
-    SessionLookup lookup = SessionLookup::open(column::metadata);
+    SessionLookup lookup = SessionLookup::open(last_validated_column);
     const std::optional<SessionRow> session = lookup.find(session_id);
-    const bool is_active = session && core::status_of(session->is_revoked(), session->deadlines(),
-                                                      pg::now()) == core::Status::active;
-    Micros duration = 0;
-    if (is_active) {
-        duration =
-            by.value_or(core::shorter(session->own_lifetimes(), pg::settings::lifetimes()).session);
-    }
+    const bool is_active = session && session->is_active(pg::now());
     lookup.close();
     if (!is_active) {
         return std::nullopt;
     }
     pg::require_writable("extend_session()");
-    return store::as_owner([&] {
-        store::lock_session(session_id);
-        const Micros now = pg::now();
-        return store::extend_session(session_id, now, core::later(now, duration));
-    });
+    return store::extend_session(session_id, by);
 }
 
 } // namespace session_service::service

@@ -3,9 +3,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
-#include "store/catalog.hpp"
 #include "store/listing.hpp"
-#include "store/session_lookup.hpp"
 
 namespace session_service::service {
 
@@ -16,24 +14,20 @@ using store::SessionLookup;
 using store::SessionRow;
 using store::UserKey;
 
-bool is_revocable(const SessionRow& session) {
-    return !session.is_revoked() && !core::is_expired_for_good(session.deadlines(), pg::now());
-}
-
 // Ends one session, found revocable a moment ago.
 bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventKind kind,
                  pg::Value reason, pg::Value ip_address) {
     const UserKey user = UserKey::of(user_id);
-    const bool ended = store::as_owner([&] {
-        if (!store::lock_user(user)) {
-            return false;
-        }
+    if (!store::lock_user(user)) {
+        return false;
+    }
+    const bool ended = table::as_owner([&](const pg::OwnerScope& owner) {
         const Micros now = pg::now();
-        const auto revoked = store::revoke_one(user, session_id, now, reason);
+        const auto revoked = store::revoke_one(session_id, now, reason);
         if (!revoked) {
             return false;
         }
-        const std::int64_t epoch = store::raise_epoch(user, now);
+        const std::int64_t epoch = store::raise_epoch(owner, user, now);
         tell_of_revocation(user, *revoked, now, kind, reason, epoch, ip_address);
         return true;
     });
@@ -48,11 +42,11 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
 // The user of a session that `accept` takes, if it can be ended.
 template <typename Accept>
 std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept&& accept) {
-    SessionLookup lookup = SessionLookup::open(store::column::refresh_hash);
+    SessionLookup lookup = SessionLookup::open(table::sessions::refresh_hash);
     const std::optional<SessionRow> session = lookup.find(session_id);
     std::optional<core::Uuid> user_id;
-    if (session && accept(*session) && is_revocable(*session)) {
-        user_id = session->uuid(store::column::user_id);
+    if (session && accept(*session) && session->is_revocable(pg::now())) {
+        user_id = session->uuid(table::sessions::user_id);
     }
     lookup.close();
     return user_id;
@@ -69,20 +63,20 @@ void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micr
                    .device_id = session.device_id,
                    .ip_address = ip_address,
                    .reason = reason});
-    store::announce(user, kind, session.id, epoch);
+    store::send_hint(user, kind, session.id, epoch);
 }
 
-std::int32_t end_sessions(const UserKey& user, const store::RevocationFilter& filter,
-                          pg::Value reason) {
+std::int32_t end_sessions(const pg::OwnerScope& owner, const UserKey& user,
+                          const store::RevocationFilter& filter, pg::Value reason) {
     if (!store::lock_user(user)) {
         return 0;
     }
     const Micros now = pg::now();
-    const std::span<store::Revoked> ended = store::revoke_many(user, filter, now, reason);
+    const std::span<store::Revoked> ended = store::revoke_many(owner, user, filter, now, reason);
     if (ended.empty()) {
         return 0;
     }
-    const std::int64_t epoch = store::raise_epoch(user, now);
+    const std::int64_t epoch = store::raise_epoch(owner, user, now);
     for (const store::Revoked& session : ended) {
         tell_of_revocation(user, session, now, EventKind::session_revoked, reason, epoch);
     }
@@ -92,27 +86,27 @@ std::int32_t end_sessions(const UserKey& user, const store::RevocationFilter& fi
 
 bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_id,
             pg::Value reason, const char* function) {
-    const auto owner = user_of_revocable(session_id, [&](const SessionRow& session) {
-        return !user_id || session.uuid(store::column::user_id) == *user_id;
+    const auto found = user_of_revocable(session_id, [&](const SessionRow& session) {
+        return !user_id || session.uuid(table::sessions::user_id) == *user_id;
     });
-    if (!owner) {
+    if (!found) {
         return false;
     }
     pg::require_writable(function);
-    return end_session(*owner, session_id, EventKind::session_revoked, reason, pg::null_value);
+    return end_session(*found, session_id, EventKind::session_revoked, reason, pg::null_value);
 }
 
 bool revoke_by_token(const Presented& presented, pg::Value reason) {
-    const auto stored = presented.kind == core::TokenKind::session ? store::column::token_hash
-                                                                   : store::column::refresh_hash;
-    const auto owner = user_of_revocable(presented.session_id, [&](const SessionRow& session) {
+    const auto stored = presented.kind == core::TokenKind::session ? table::sessions::token_hash
+                                                                   : table::sessions::refresh_hash;
+    const auto found = user_of_revocable(presented.session_id, [&](const SessionRow& session) {
         return session.matches(stored, presented.hash);
     });
-    if (!owner) {
+    if (!found) {
         return false;
     }
     pg::require_writable("revoke_session_by_token()");
-    return end_session(*owner, presented.session_id, EventKind::session_revoked, reason,
+    return end_session(*found, presented.session_id, EventKind::session_revoked, reason,
                        pg::null_value);
 }
 
@@ -127,7 +121,8 @@ std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFi
                             pg::Value reason, const char* function) {
     pg::require_writable(function);
     const UserKey user = UserKey::of(user_id);
-    const std::int32_t ended = store::as_owner([&] { return end_sessions(user, filter, reason); });
+    const std::int32_t ended = table::as_owner(
+        [&](const pg::OwnerScope& owner) { return end_sessions(owner, user, filter, reason); });
     if (ended > 0) {
         pg::make_revocation_durable();
     }
@@ -145,15 +140,15 @@ store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
 
 std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason) {
     pg::require_writable("revoke_inactive_sessions()");
-    const std::int32_t ended = store::as_owner([&] {
+    const std::int32_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
         const Micros now = pg::now();
         const store::RevocationFilter filter{
             .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now)};
         std::int32_t count = 0;
         // In the order of their ids, so that two such calls take the users' rows in one order.
         for (const core::Uuid& user_id :
-             store::users_of_inactive_sessions(*filter.inactivity, now)) {
-            count += end_sessions(UserKey::of(user_id), filter, reason);
+             store::users_of_inactive_sessions(owner, *filter.inactivity, now)) {
+            count += end_sessions(owner, UserKey::of(user_id), filter, reason);
         }
         return count;
     });

@@ -12,7 +12,7 @@ namespace session_service::service {
 
 using core::Micros;
 
-/// Records and announces the end of a session, within as_owner, after the user's epoch was raised.
+/// Records the end of a session and sends the hint of it, after the user's epoch was raised.
 void tell_of_revocation(const store::UserKey& user, const store::Revoked& session, Micros now,
                         store::EventKind kind, pg::Value reason, std::int64_t epoch,
                         pg::Value ip_address = pg::null_value);
@@ -29,9 +29,9 @@ bool revoke_by_token(const Presented& presented, pg::Value reason);
 void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
                       pg::Value ip_address);
 
-/// Ends those of a user's sessions that the filter leaves, within as_owner; how many there were.
-std::int32_t end_sessions(const store::UserKey& user, const store::RevocationFilter& filter,
-                          pg::Value reason);
+/// Ends those of a user's sessions that the filter leaves; how many there were.
+std::int32_t end_sessions(const pg::OwnerScope& owner, const store::UserKey& user,
+                          const store::RevocationFilter& filter, pg::Value reason);
 
 /// The same as one call; how many this call ended.
 std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,

@@ -5,10 +5,7 @@
 #include "pg/arguments.hpp"
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
-#include "store/catalog.hpp"
 #include "store/imported_tokens.hpp"
-
-#include <algorithm>
 
 namespace session_service::service {
 
@@ -39,7 +36,7 @@ bool may_be_imported(std::string_view text) {
 
 std::optional<Presented> find_imported(std::string_view text) {
     const core::Digest hash = core::sha256(core::bytes_of(text));
-    const auto imported = store::as_owner([&] { return store::find_imported_token(hash); });
+    const auto imported = store::find_imported_token(hash);
     if (!imported) {
         return std::nullopt;
     }

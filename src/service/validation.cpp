@@ -11,9 +11,8 @@ namespace {
 std::optional<store::SessionRow> find_active(store::SessionLookup& lookup, const SessionKey& key,
                                              core::Micros now) {
     const std::optional<store::SessionRow> session = lookup.find(key.session_id);
-    const bool is_active =
-        session && session->matches(store::column::token_hash, key.hash) && !session->is_closed() &&
-        core::status_of(session->is_revoked(), session->deadlines(), now) == core::Status::active;
+    const bool is_active = session && session->matches(table::sessions::token_hash, key.hash) &&
+                           session->is_active(now);
     return is_active ? session : std::nullopt;
 }
 
@@ -37,7 +36,7 @@ std::optional<store::SessionRow> validate(store::SessionLookup& lookup, const Se
         return std::nullopt;
     }
     pg::count(pg::Counter::validations);
-    store::note_activity(*session, now, ip_address);
+    store::note_activity(lookup, *session, now, ip_address);
     return session;
 }
 

@@ -2,7 +2,7 @@
 // levels holds the same functions as one with the larger of them.
 #pragma once
 
-#include "pg/prelude.hpp"
+#include "pg/statement.hpp"
 
 namespace session_service::store {
 
@@ -14,13 +14,11 @@ std::optional<AccessLevel> access_level_named(std::string_view name);
 
 using AccessLevels = std::array<bool, access_level_count>;
 
-// These run within as_owner.
-
-void add_access_level(Oid role, AccessLevel level);
-void remove_access_level(Oid role, AccessLevel level);
-AccessLevels access_levels_of(Oid role);
+void add_access_level(const pg::OwnerScope& owner, Oid role, AccessLevel level);
+void remove_access_level(const pg::OwnerScope& owner, Oid role, AccessLevel level);
+AccessLevels access_levels_of(const pg::OwnerScope& owner, Oid role);
 
 /// Forgets roles that no longer exist.
-void forget_dropped_roles();
+void forget_dropped_roles(const pg::OwnerScope& owner);
 
 } // namespace session_service::store

@@ -6,17 +6,24 @@
 // CREATE INDEX. At commit the row is taken only if it is free, for a moment, and left alone
 // otherwise: the next validation notes it again.
 //
+// What runs at commit is our code and the server's alone: deferred triggers have fired by then, and
+// extensions that take part in the commit have had their turn. So it is done only where the gate
+// says that nothing else would run (table/access.hpp). For any other table the call itself writes,
+// if nothing is in the way, in READ COMMITTED.
+//
 // Notes live in the transaction's memory and are dropped at its end, at PREPARE TRANSACTION and
 // with a savepoint that is rolled back. None is taken where nothing may be written: on a standby,
 // in a read-only transaction, in SERIALIZABLE.
 #pragma once
 
-#include "store/session_lookup.hpp"
+#include "store/sessions.hpp"
 
 namespace session_service::store {
 
-/// Notes that the session was active at `now`, if that is due. `ip_address` may be NULL.
-void note_activity(const SessionRow& session, Micros now, pg::Value ip_address);
+/// Notes that the session that `lookup` is at was active at `now`, if that is due; writes it at
+/// once where the table asks for that. `ip_address` may be NULL.
+void note_activity(SessionLookup& lookup, const SessionRow& session, Micros now,
+                   pg::Value ip_address);
 
 /// Writes activity at once, due or not; the number of active sessions that were free to write.
 int write_activity(std::span<const core::Uuid> session_ids, Micros now);

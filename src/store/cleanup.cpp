@@ -2,15 +2,11 @@
 
 #include "core/uuid.hpp"
 
-#include "pg/statement.hpp"
-#include "store/purge_scan.hpp"
-#include "store/sql.hpp"
-
-#include <algorithm>
+#include "store/session_rules.hpp"
+#include "table/table.hpp"
 
 extern "C" {
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 }
@@ -19,121 +15,68 @@ namespace session_service::store {
 
 namespace {
 
-using pg::Access;
 using pg::Statement;
+using table::For;
+using table::Is;
+using table::Outcome;
+using table::Table;
+using table::TableName;
+namespace sessions = table::sessions;
+namespace devices = table::devices;
 
-// Laid out by hand: clang-format breaks SQL at its macros.
-// clang-format off
+using DeviceRow = table::Row<devices::Column>;
 
-// From when on a session `s` is over.
-#define SQL_END \
-    "COALESCE(s.revoked_at, " \
-        "LEAST(s.idle_expires_at, GREATEST(s.expires_at, s.refresh_expires_at)))"
+// purge_after is never later than the true end, so that it finds a superset of what is over.
+constexpr auto is_over = rules::end + " <= $1";
+constinit auto dead_sessions =
+    table::Search{TableName::sessions, 2, {{sessions::purge_after, Is::not_later}}}.to_purge(
+        is_over.text);
 
-// Each batch is a CTE, which is read once: a subquery may become the inner side of a join, and read
-// again for each outer row it would pass over what is deleted by then, and give more than its limit.
+constinit auto due_devices =
+    table::Search{TableName::devices, 2, {{devices::purge_after, Is::not_later}}}.to_purge(nullptr);
 
-// For a table that is not a plain local one, or where a DBA's trigger has a say. purge_after is
-// never later than the true end, so the index finds a superset of what is over.
-constinit Statement delete_sessions_batch{
-    "WITH batch AS ("
-        "SELECT s.id, s.bucket, LEAST(s.last_activity_at, " SQL_END ") AS last_use "
-        "FROM session_service.sessions s "
-        "WHERE s.purge_after" SQL_LE "$1 AND " SQL_END SQL_LE "$1 "
-        "ORDER BY s.purge_after LIMIT $2 FOR UPDATE SKIP LOCKED), "
-    "dead AS ("
-        "DELETE FROM session_service.sessions d USING batch "
-        "WHERE d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket "
-        "RETURNING d.id, d.bucket, d.device_id, batch.last_use) "
-    "SELECT pg_catalog.count(*), pg_catalog.max(dead.last_use), pg_catalog.array_agg(dead.id), "
-        "pg_catalog.array_agg(dead.bucket), pg_catalog.array_agg(dead.device_id), "
-        "pg_catalog.array_agg(dead.last_use) "
-    "FROM dead",
-    std::array<Oid, 2>{TIMESTAMPTZOID, INT4OID}};
+constinit table::Search sessions_of_device{TableName::sessions,
+                                           1,
+                                           {{sessions::user_id, Is::equal},
+                                            {sessions::device_id, Is::equal},
+                                            {sessions::bucket, Is::equal}}};
+
+// A batch is a CTE, which is read once: a subquery may become the inner side of a join, and read
+// again for each outer row it would pass over what is deleted by then, and give more than its
+// limit.
+constinit Statement delete_events_batch{
+    R"(WITH batch AS (
+           SELECT f.id, f.bucket FROM session_service.events f WHERE f.id < $1
+           ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED)
+       DELETE FROM session_service.events e USING batch
+       WHERE e.id = batch.id AND e.bucket = batch.bucket)",
+    pg::parameters(UUIDOID, INT4OID)};
+
+constinit Statement delete_events_of_user{
+    "DELETE FROM session_service.events e WHERE e.user_id = $1 AND e.bucket = $2",
+    pg::parameters(UUIDOID, INT2OID)};
 
 constinit Statement select_any_imported{
     "SELECT 1 FROM session_service.imported_tokens i ORDER BY i.token_hash LIMIT 1",
-    std::array<Oid, 0>{}};
+    pg::parameters()};
 
 constinit Statement delete_imported{
-    "DELETE FROM session_service.imported_tokens i "
-    "USING ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS dead (id, bucket) "
-    "WHERE i.session_id" SQL_EQ "dead.id AND i.bucket" SQL_EQ "dead.bucket",
-    std::array<Oid, 2>{UUIDARRAYOID, INT2ARRAYOID}};
+    R"(DELETE FROM session_service.imported_tokens i
+       USING ROWS FROM (unnest($1), unnest($2)) AS dead (id, bucket)
+       WHERE i.session_id = dead.id AND i.bucket = dead.bucket)",
+    pg::parameters(UUIDARRAYOID, INT2ARRAYOID)};
 
 constinit Statement update_last_seen{
-    "UPDATE session_service.devices d SET last_seen_at = free.last_use FROM ("
-        "SELECT f.id, f.bucket, dead.last_use FROM ("
-            "SELECT u.device_id, u.bucket, pg_catalog.max(u.last_use) AS last_use "
-            "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) "
-                "AS u (device_id, bucket, last_use) "
-            "WHERE u.last_use" SQL_GT "$4 GROUP BY u.device_id, u.bucket) AS dead "
-        "JOIN session_service.devices f "
-            "ON f.id" SQL_EQ "dead.device_id AND f.bucket" SQL_EQ "dead.bucket "
-        "WHERE f.last_seen_at" SQL_LT "dead.last_use FOR NO KEY UPDATE OF f SKIP LOCKED) AS free "
-    "WHERE d.id" SQL_EQ "free.id AND d.bucket" SQL_EQ "free.bucket",
-    std::array<Oid, 4>{UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID}};
-
-constinit Statement delete_events_batch{
-    "WITH batch AS ("
-        "SELECT f.id, f.bucket FROM session_service.events f WHERE f.id" SQL_LT "$1 "
-        "ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED) "
-    "DELETE FROM session_service.events e USING batch "
-    "WHERE e.id" SQL_EQ "batch.id AND e.bucket" SQL_EQ "batch.bucket",
-    std::array<Oid, 2>{UUIDOID, INT4OID}};
-
-// The devices whose turn it is. Locked first and judged then: a sign-in holds its device until it
-// commits, so that a snapshot taken under the lock sees the sessions of all that came before.
-constinit Statement lock_due_devices{
-    "SELECT pg_catalog.count(*), pg_catalog.array_agg(due.id), pg_catalog.array_agg(due.bucket), "
-        "pg_catalog.array_agg(due.user_id), pg_catalog.array_agg(due.last_seen_at), "
-        "pg_catalog.array_agg(due.trusted_until) FROM ("
-        "SELECT f.id, f.bucket, f.user_id, f.last_seen_at, f.trusted_until "
-        "FROM session_service.devices f WHERE f.purge_after" SQL_LE "$1 "
-        "ORDER BY f.purge_after LIMIT $2 FOR UPDATE SKIP LOCKED) AS due",
-    std::array<Oid, 2>{TIMESTAMPTZOID, INT4OID}};
-
-// A session `s` of the device `due`. Whether there is one is asked with LIMIT 1 instead of EXISTS,
-// which may be planned as a hash of all sessions: since PostgreSQL 18 no setting prevents that.
-#define SQL_OF_DUE_DEVICE \
-    "s.user_id" SQL_EQ "due.user_id AND s.device_id" SQL_EQ "due.id " \
-    "AND s.bucket" SQL_EQ "due.bucket"
-
-// Deletes those that are unused and puts the others off: were they to stay, each call would look at
-// all of them again. So purge_after is never later than the moment from which the retention of a
-// device is counted, and nobody who ends or deletes a session need look at its device: that moment
-// is not before its last use, the end of its trust less the retention, the end of its sessions, and
-// now while one of them goes on. $3 keeps those whose sessions wait for cleanup themselves from
-// being looked at by each call.
-constinit Statement delete_unused_of_due{
-    "WITH batch AS ("
-        "SELECT due.id, due.bucket, "
-        "due.last_seen_at" SQL_LE "$1 "
-            "AND (due.trusted_until IS NULL OR due.trusted_until" SQL_LE "$2) "
-            "AND (SELECT true FROM session_service.sessions s WHERE " SQL_OF_DUE_DEVICE
-                " LIMIT 1) IS NULL AS is_unused, "
-        "GREATEST(due.last_seen_at, due.trusted_until" SQL_MINUS "($2" SQL_MINUS "$1), "
-            "(SELECT pg_catalog.max(GREATEST($3, LEAST($2, s.purge_after))) "
-                "FROM session_service.sessions s WHERE " SQL_OF_DUE_DEVICE ")) AS next "
-        "FROM ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6), "
-            "pg_catalog.unnest($7), pg_catalog.unnest($8)) "
-            "AS due (id, bucket, user_id, last_seen_at, trusted_until)), "
-    "gone AS ("
-        "DELETE FROM session_service.devices d USING batch "
-        "WHERE batch.is_unused AND d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket "
-        "RETURNING d.id), "
-    "kept AS ("
-        "UPDATE session_service.devices d SET purge_after = batch.next FROM batch "
-        "WHERE NOT batch.is_unused AND d.id" SQL_EQ "batch.id AND d.bucket" SQL_EQ "batch.bucket) "
-    "SELECT pg_catalog.count(*) FROM gone",
-    std::array<Oid, 8>{TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDARRAYOID, INT2ARRAYOID,
-                       UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}};
-
-constinit Statement delete_events_of_user{
-    "DELETE FROM session_service.events e WHERE e.user_id" SQL_EQ "$1 AND e.bucket" SQL_EQ "$2",
-    std::array<Oid, 2>{UUIDOID, INT2OID}};
-
-// clang-format on
+    R"(UPDATE session_service.devices d SET last_seen_at = free.last_use FROM (
+           SELECT f.id, f.bucket, dead.last_use FROM (
+               SELECT u.device_id, u.bucket, max(u.last_use) AS last_use
+               FROM ROWS FROM (unnest($1), unnest($2), unnest($3))
+                   AS u (device_id, bucket, last_use)
+               WHERE u.last_use > $4 GROUP BY u.device_id, u.bucket) AS dead
+           JOIN session_service.devices f ON f.id = dead.device_id AND f.bucket = dead.bucket
+           WHERE f.last_seen_at < dead.last_use FOR NO KEY UPDATE OF f SKIP LOCKED) AS free
+       WHERE d.id = free.id AND d.bucket = free.bucket)",
+    pg::parameters(UUIDARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID)};
 
 // Deleted sessions, as arrays of one length.
 struct DeadSessions {
@@ -147,13 +90,13 @@ struct DeadSessions {
 // What is left of them elsewhere. By far the most calls find nothing to do here: there are no
 // imported tokens, and where the retention is the setting's all sessions were over before
 // `device_cutoff`, so that no device need remember them.
-void clean_up_after(const DeadSessions& dead, Micros device_cutoff) {
-    if (!select_any_imported.run(Access::read, {}).empty()) {
-        (void)delete_imported.run(Access::write, {dead.ids, dead.buckets});
+void clean_up_after(const pg::OwnerScope& owner, const DeadSessions& dead, Micros device_cutoff) {
+    if (!select_any_imported.read(owner, {}).empty()) {
+        (void)delete_imported.write(owner, {dead.ids, dead.buckets});
     }
     if (dead.last_use > device_cutoff) {
-        (void)update_last_seen.run(Access::write, {dead.device_ids, dead.buckets, dead.last_uses,
-                                                   pg::time_value(device_cutoff)});
+        (void)update_last_seen.write(
+            owner, {dead.device_ids, dead.buckets, dead.last_uses, pg::time_value(device_cutoff)});
     }
 }
 
@@ -165,9 +108,9 @@ class Chunk {
           buckets_(allocate<Datum>()), last_uses_(allocate<Datum>()) {}
 
     void add(const SessionRow& session, Micros last_use) {
-        ids_[count_] = session.uuid(column::id);
-        device_ids_[count_] = session.uuid(column::device_id);
-        buckets_[count_] = session.get(column::bucket).value;
+        ids_[count_] = session.uuid(sessions::id);
+        device_ids_[count_] = session.uuid(sessions::device_id);
+        buckets_[count_] = session.get(sessions::bucket).value;
         last_uses_[count_] = TimestampTzGetDatum(last_use);
         last_use_ = std::max(last_use_, last_use);
         ++count_;
@@ -216,147 +159,127 @@ class Chunk {
     int count_ = 0;
 };
 
-// Deletes until the chunk is full or has `limit`.
-void delete_into(Chunk& chunk, SessionPurge& purge, Micros cutoff, std::int64_t limit) {
-    while (chunk.count() < std::min<std::int64_t>(limit, Chunk::capacity)) {
-        CHECK_FOR_INTERRUPTS();
-        const std::optional<SessionRow> session = purge.next();
-        if (!session) {
-            break;
-        }
-        // purge_after is never later than the true end: what it finds is a superset.
-        const Micros end = session->time(column::revoked_at, core::end_of(session->deadlines()));
-        if (end <= cutoff && purge.delete_if_free()) {
-            chunk.add(*session, std::min(end, session->time(column::last_activity_at)));
-        }
-    }
+// How many rows are locked at a time, where it is done by statement.
+pg::Value at_a_time(std::int32_t limit) {
+    return pg::integer_value(std::min(limit, Chunk::capacity));
 }
 
-std::int64_t delete_directly(SessionPurge& purge, Micros cutoff, Micros device_cutoff,
-                             std::int32_t limit) {
+// Until when a device whose sessions wait for cleanup themselves is put off at least.
+Micros earliest_next(Micros cutoff) {
+    return cutoff + 3600 * core::micros_per_second;
+}
+
+// The latest purge_after of a device's sessions; nothing where it has none.
+std::optional<Micros> end_of_sessions(Table& sessions_table, const DeviceRow& device) {
+    std::optional<Micros> end;
+    auto found = sessions_table.find(
+        sessions_of_device,
+        {device.get(devices::user_id), device.get(devices::id), device.get(devices::bucket)});
+    for (; found; found = sessions_table.next()) {
+        const Micros purge_after = SessionRow{*found}.time(sessions::purge_after);
+        end = std::max(purge_after, end.value_or(purge_after));
+    }
+    return end;
+}
+
+// From when on the device's retention counts: not before its last use, the end of its trust less
+// the retention, the end of its sessions, and now while one of them goes on.
+Micros next_look(const DeviceRow& device, std::optional<Micros> sessions_end, Micros cutoff,
+                 Micros now) {
+    const Micros trusted_until = device.time(devices::trusted_until, core::no_refresh);
+    Micros next = device.time(devices::last_seen_at);
+    if (trusted_until > now) {
+        next = std::max(next, core::later(trusted_until, cutoff - now));
+    }
+    if (sessions_end) {
+        next = std::max({next, earliest_next(cutoff), std::min(now, *sessions_end)});
+    }
+    return next;
+}
+
+} // namespace
+
+std::int64_t delete_dead_sessions(const pg::OwnerScope& owner, core::Micros cutoff,
+                                  core::Micros device_cutoff, std::int32_t limit) {
     // The scan allocates as it goes on, so that it must find its own memory current.
     const MemoryContext scans = CurrentMemoryContext;
     const MemoryContext arrays =
         AllocSetContextCreate(scans, "session_service cleanup", ALLOCSET_DEFAULT_SIZES);
     Chunk chunk;
     std::int64_t deleted = 0;
-    bool is_last = false;
-    while (!is_last) {
-        delete_into(chunk, purge, cutoff, limit - deleted);
-        deleted += chunk.count();
-        is_last = chunk.count() < Chunk::capacity || deleted == limit;
-        if (chunk.count() > 0) {
-            CommandCounterIncrement(); // so that what follows sees that they are gone
-            MemoryContextSwitchTo(arrays);
-            clean_up_after(chunk.as_arrays(), device_cutoff);
-            MemoryContextSwitchTo(scans);
-            MemoryContextReset(arrays);
-            chunk.clear();
+    const auto finish_chunk = [&] {
+        CommandCounterIncrement(); // so that what follows sees that they are gone
+        MemoryContextSwitchTo(arrays);
+        clean_up_after(owner, chunk.as_arrays(), device_cutoff);
+        MemoryContextSwitchTo(scans);
+        MemoryContextReset(arrays);
+        chunk.clear();
+    };
+    Table table = Table::open(TableName::sessions, For::writing, sessions::revoked_at);
+    auto found = table.find(dead_sessions, {pg::time_value(cutoff), at_a_time(limit)});
+    // Not one row more is looked at than are deleted: by statement it would be locked.
+    for (; found; found = deleted < limit ? table.next() : std::nullopt) {
+        CHECK_FOR_INTERRUPTS();
+        const SessionRow session{*found};
+        const Micros end = session.end();
+        const Micros last_use = std::min(end, session.time(sessions::last_activity_at));
+        if (end > cutoff || table.remove() != Outcome::done) {
+            continue;
+        }
+        chunk.add(session, last_use);
+        ++deleted;
+        if (chunk.count() == Chunk::capacity) {
+            finish_chunk();
         }
     }
+    if (chunk.count() > 0) {
+        finish_chunk();
+    }
+    table.close();
     MemoryContextDelete(arrays);
     return deleted;
 }
 
-std::int64_t delete_by_statement(Micros cutoff, Micros device_cutoff, std::int32_t limit) {
-    const pg::Result dead = delete_sessions_batch.run(
-        Access::write, {pg::time_value(cutoff), pg::integer_value(limit)});
-    const std::int64_t count = DatumGetInt64(dead(0, 1));
-    if (count > 0) {
-        clean_up_after({.ids = dead.get(0, 3),
-                        .buckets = dead.get(0, 4),
-                        .device_ids = dead.get(0, 5),
-                        .last_uses = dead.get(0, 6),
-                        .last_use = DatumGetTimestampTz(dead(0, 2))},
-                       device_cutoff);
-    }
-    return count;
-}
-
-// $3 of the statement: until when at least a device with sessions is put off.
-Micros earliest_next(Micros cutoff) {
-    return cutoff + 3600 * core::micros_per_second;
-}
-
-// What the statements for devices do.
-CleanedDevices delete_devices_directly(DevicePurge& purge, Micros cutoff, Micros now,
-                                       std::int32_t limit) {
-    CleanedDevices cleaned;
-    while (cleaned.looked_at < limit) {
-        CHECK_FOR_INTERRUPTS();
-        const auto device = purge.next();
-        if (!device) {
-            break;
-        }
-        // What is locked does not count, as it does not to SKIP LOCKED: others have their turn.
-        const bool is_trusted = device->trusted_until > now;
-        if (device->last_seen <= cutoff && !is_trusted && !device->sessions_end) {
-            const int deleted = purge.delete_if_free() ? 1 : 0;
-            cleaned.deleted += deleted;
-            cleaned.looked_at += deleted;
-            continue;
-        }
-        Micros next = device->last_seen;
-        if (is_trusted) {
-            next = std::max(next, device->trusted_until - (now - cutoff));
-        }
-        if (device->sessions_end) {
-            next = std::max({next, earliest_next(cutoff), std::min(now, *device->sessions_end)});
-        }
-        cleaned.looked_at += purge.put_off_if_free(next) ? 1 : 0;
-    }
-    return cleaned;
-}
-
-CleanedDevices delete_devices_by_statement(Micros cutoff, Micros now, std::int32_t limit) {
-    const pg::Result due =
-        lock_due_devices.run(Access::write, {pg::time_value(cutoff), pg::integer_value(limit)});
-    const std::int64_t count = DatumGetInt64(due(0, 1));
-    if (count == 0) {
-        return {};
-    }
-    const pg::Result deleted = delete_unused_of_due.run(
-        Access::write,
-        {pg::time_value(cutoff), pg::time_value(now), pg::time_value(earliest_next(cutoff)),
-         due.get(0, 2), due.get(0, 3), due.get(0, 4), due.get(0, 5), due.get(0, 6)});
-    return {.deleted = DatumGetInt64(deleted(0, 1)), .looked_at = count};
-}
-
-} // namespace
-
-std::int64_t delete_dead_sessions(core::Micros cutoff, core::Micros device_cutoff,
-                                  std::int32_t limit) {
-    std::optional<SessionPurge> purge = SessionPurge::open(cutoff);
-    if (!purge) {
-        return delete_by_statement(cutoff, device_cutoff, limit);
-    }
-    const std::int64_t deleted = delete_directly(*purge, cutoff, device_cutoff, limit);
-    purge->close();
-    return deleted;
-}
-
-std::int64_t delete_old_events(core::Micros cutoff, std::int32_t limit) {
+std::int64_t delete_old_events(const pg::OwnerScope& owner, core::Micros cutoff,
+                               std::int32_t limit) {
     const core::Uuid first_kept = core::make_ordered_uuid7(pg::to_unix(cutoff), 0, {});
     return static_cast<std::int64_t>(
-        delete_events_batch
-            .run(Access::write, {pg::uuid_value(first_kept), pg::integer_value(limit)})
+        delete_events_batch.write(owner, {pg::uuid_value(first_kept), pg::integer_value(limit)})
             .count());
 }
 
 CleanedDevices delete_unused_devices(core::Micros cutoff, core::Micros now, std::int32_t limit) {
-    std::optional<DevicePurge> purge = DevicePurge::open(cutoff);
-    if (!purge) {
-        return delete_devices_by_statement(cutoff, now, limit);
+    CleanedDevices cleaned;
+    Table table = Table::open(TableName::devices, For::writing, devices::trusted_until);
+    auto found = table.find(due_devices, {pg::time_value(cutoff), at_a_time(limit)});
+    // Opened second: where devices are locked as they are found, their sessions are looked up
+    // later.
+    Table sessions_table = Table::open(TableName::sessions, For::reading, sessions::purge_after);
+    for (; found; found = cleaned.looked_at < limit ? table.next() : std::nullopt) {
+        CHECK_FOR_INTERRUPTS();
+        const DeviceRow device{*found};
+        const auto sessions_end = end_of_sessions(sessions_table, device);
+        const bool is_unused = device.time(devices::last_seen_at) <= cutoff &&
+                               device.time(devices::trusted_until, core::no_refresh) <= now &&
+                               !sessions_end;
+        const Outcome outcome =
+            is_unused
+                ? table.remove()
+                : table.update(table::Values{}.set(
+                                   devices::purge_after,
+                                   pg::time_value(next_look(device, sessions_end, cutoff, now))),
+                               table::IfHeld::leave);
+        // What is locked does not count: others have their turn.
+        cleaned.looked_at += outcome == Outcome::done ? 1 : 0;
+        cleaned.deleted += is_unused && outcome == Outcome::done ? 1 : 0;
     }
-    const CleanedDevices cleaned = delete_devices_directly(*purge, cutoff, now, limit);
-    purge->close();
-    CommandCounterIncrement();
+    sessions_table.close();
+    table.close();
     return cleaned;
 }
 
-void delete_events(const UserKey& user) {
-    (void)delete_events_of_user.run(Access::write,
-                                    {pg::uuid_value(user.id), pg::smallint_value(user.bucket)});
+void delete_events(const pg::OwnerScope& owner, const UserKey& user) {
+    (void)delete_events_of_user.write(owner, {user.id_value(), user.bucket_value()});
 }
 
 } // namespace session_service::store

@@ -22,11 +22,9 @@ struct Device {
     bool is_new;
 };
 
-// All of these but the first run within as_owner.
-
 /// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
-/// and name. Of two sign-ins that race from the same new device exactly one finds it new. The
-/// user's row is held. `now` is when it is in use.
+/// and name. Of two sign-ins that race from the same new device exactly one finds it new. REQUIRES:
+/// the user's row is held. `now` is when it is in use.
 ///
 /// `sessions` are sessions of the user's that are neither revoked nor closed. A known device that
 /// has one of these, good for another day, is not written where only the time of the last sign-in
@@ -38,7 +36,7 @@ Device find_or_create_device(const UserKey& user, const DeviceDescription& descr
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent);
 
 /// The columns of each row are those of list_user_devices. Latest seen first.
-pg::Result devices_of_user(const UserKey& user, core::Micros now,
+pg::Result devices_of_user(const pg::OwnerScope& owner, const UserKey& user, core::Micros now,
                            const std::optional<core::Uuid>& current_device_id);
 
 /// What is known of a device that a client's key names.
@@ -48,13 +46,15 @@ struct KeyedDevice {
 };
 std::optional<KeyedDevice> find_keyed_device(const UserKey& user, pg::Value key, core::Micros now);
 
-/// Change one of the user's devices, whose row is held; false where there is none with this id.
-bool set_trust(const UserKey& user, const core::Uuid& device_id,
+/// Change one of the user's devices; false where there is none with this id. REQUIRES: the user's
+/// row is held.
+bool set_trust(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,
                std::optional<core::Micros> trusted_until);
-bool rename_device(const UserKey& user, const core::Uuid& device_id, pg::Value name);
-bool delete_device(const UserKey& user, const core::Uuid& device_id);
+bool set_device_name(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,
+                     pg::Value name);
+bool delete_device(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id);
 
 /// Deletes the user's devices.
-void delete_devices(const UserKey& user);
+void delete_devices(const pg::OwnerScope& owner, const UserKey& user);
 
 } // namespace session_service::store

@@ -4,15 +4,13 @@
 
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
-#include "pg/statement.hpp"
-#include "store/catalog.hpp"
-#include "store/plain_table.hpp"
-#include "store/sql.hpp"
+#include "table/table.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/fmgrprotos.h"
 }
 
@@ -20,13 +18,7 @@ namespace session_service::store {
 
 namespace {
 
-constinit pg::Statement insert_event{
-    "INSERT INTO session_service.events "
-    "(id, bucket, at, kind, user_id, session_id, device_id, ip_address, reason, detail) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
-    "CASE WHEN $10 IS NOT NULL THEN pg_catalog.jsonb_build_object('method', $10) END)",
-    std::array<Oid, 10>{UUIDOID, INT2OID, TIMESTAMPTZOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID,
-                        INETOID, TEXTOID, TEXTOID}};
+namespace events = table::events;
 
 // Orders the events that one backend records within the same microsecond.
 std::uint16_t sequence = 0;
@@ -75,43 +67,14 @@ pg::Value optional_uuid_value(const std::optional<core::Uuid>& id) {
     return id ? pg::uuid_value(*id) : pg::null_value;
 }
 
-// False where the statement has to do it: the detail is put together there.
-bool insert_directly(const UserKey& user, const core::Uuid& id, core::Micros now,
-                     const Event& event) {
-    std::optional<PlainTable> table;
-    if (event.mfa_method.isnull) {
-        table = PlainTable::open(TableName::events);
+// {"method": …}, by the server's own function, from an array of names and values.
+pg::Value detail_of(pg::Value mfa_method) {
+    if (mfa_method.isnull) {
+        return pg::null_value;
     }
-    if (!table) {
-        return false;
-    }
-    std::array<pg::Value, events_column::count> row{};
-    const auto set = [&row](events_column::Number column, pg::Value value) {
-        row[static_cast<std::size_t>(column - 1)] = value;
-    };
-    set(events_column::id, pg::uuid_value(id));
-    set(events_column::at, pg::time_value(now));
-    set(events_column::user_id, pg::uuid_value(user.id));
-    set(events_column::session_id, optional_uuid_value(event.session_id));
-    set(events_column::device_id, optional_uuid_value(event.device_id));
-    set(events_column::bucket, pg::smallint_value(user.bucket));
-    set(events_column::kind, pg::text_value(name_of(event.kind)));
-    set(events_column::ip_address, event.ip_address);
-    set(events_column::reason, event.reason);
-    set(events_column::detail, pg::null_value);
-    const bool is_inserted = table->insert(row);
-    table->close();
-    return is_inserted;
-}
-
-void insert_by_statement(const UserKey& user, const core::Uuid& id, core::Micros now,
-                         const Event& event) {
-    (void)insert_event.run(pg::Access::write,
-                           {pg::uuid_value(id), pg::smallint_value(user.bucket),
-                            pg::time_value(now), pg::text_value(name_of(event.kind)),
-                            pg::uuid_value(user.id), optional_uuid_value(event.session_id),
-                            optional_uuid_value(event.device_id), event.ip_address, event.reason,
-                            event.mfa_method});
+    std::array<Datum, 2> pair{pg::text_value("method").value, mfa_method.value};
+    ArrayType* array = construct_array(pair.data(), 2, TEXTOID, -1, false, TYPALIGN_INT);
+    return pg::value(DirectFunctionCall1(jsonb_object, PointerGetDatum(array)));
 }
 
 const char* uuid_text(const core::Uuid& id) {
@@ -126,16 +89,24 @@ void record(const UserKey& user, core::Micros now, const Event& event) {
     }
     const core::Uuid id = core::make_ordered_uuid7(pg::to_unix(now), sequence++,
                                                    pg::random_bytes<std::array<std::uint8_t, 8>>());
-    if (!insert_directly(user, id, now, event)) {
-        as_owner([&] {
-            insert_by_statement(user, id, now, event);
-            return true;
-        });
-    }
+    table::Values values;
+    values.set(events::id, pg::uuid_value(id))
+        .set(events::at, pg::time_value(now))
+        .set(events::user_id, user.id_value())
+        .set(events::session_id, optional_uuid_value(event.session_id))
+        .set(events::device_id, optional_uuid_value(event.device_id))
+        .set(events::bucket, user.bucket_value())
+        .set(events::kind, pg::text_value(name_of(event.kind)))
+        .set(events::ip_address, event.ip_address)
+        .set(events::reason, event.reason)
+        .set(events::detail, detail_of(event.mfa_method));
+    table::Table table = table::Table::open(table::TableName::events, table::For::writing);
+    table.insert(values);
+    table.close();
 }
 
-void announce(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
-              std::int64_t epoch) {
+void send_hint(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
+               std::int64_t epoch) {
     if (!pg::settings::notify()) {
         return;
     }

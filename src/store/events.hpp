@@ -33,7 +33,7 @@ void record(const UserKey& user, core::Micros now, const Event& event);
 
 /// Sends the hint of a revocation, if the settings ask for it, as the transaction commits. `epoch`
 /// is the one that the revocation raised.
-void announce(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
-              std::int64_t epoch);
+void send_hint(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
+               std::int64_t epoch);
 
 } // namespace session_service::store

@@ -1,43 +1,44 @@
 #include "store/imported_tokens.hpp"
 
-#include "store/sql.hpp"
-
-extern "C" {
-#include "catalog/pg_type.h"
-}
+#include "pg/token_hash.hpp"
+#include "table/table.hpp"
 
 namespace session_service::store {
 
 namespace {
 
-using pg::Access;
+using table::TableName;
+namespace imported_tokens = table::imported_tokens;
 
-constinit pg::Statement select_by_hash{
-    "SELECT i.session_id, i.is_refresh FROM session_service.imported_tokens i "
-    "WHERE i.token_hash" SQL_HASH_EQ SQL_HASH("$1"),
-    std::array<Oid, 1>{BYTEAOID}};
+constinit table::Search by_hash{
+    TableName::imported_tokens, 0, {{imported_tokens::token_hash, table::Is::equal}}};
 
 constinit pg::Statement insert_token{
-    "INSERT INTO session_service.imported_tokens (token_hash, session_id, bucket, is_refresh) "
-    "VALUES (" SQL_HASH("$1") ", $2, $3, $4) ON CONFLICT (token_hash) DO NOTHING",
-    std::array<Oid, 4>{BYTEAOID, UUIDOID, INT2OID, BOOLOID}};
+    R"(INSERT INTO session_service.imported_tokens (token_hash, session_id, bucket, is_refresh)
+       VALUES ($1::session_service.token_hash, $2, $3, $4) ON CONFLICT (token_hash) DO NOTHING)",
+    pg::parameters(BYTEAOID, UUIDOID, INT2OID, BOOLOID)};
 
 } // namespace
 
 std::optional<ImportedToken> find_imported_token(const core::Digest& hash) {
-    const pg::Result row = select_by_hash.run(Access::read, {pg::bytea_value(hash)});
-    if (row.empty()) {
-        return std::nullopt;
-    }
-    return ImportedToken{.session_id = pg::to_uuid(row(0, 1)),
-                         .is_refresh = DatumGetBool(row(0, 2))};
+    return table::with_table(
+        TableName::imported_tokens, table::For::reading,
+        [&](table::Table& table) -> std::optional<ImportedToken> {
+            const auto found = table.find(by_hash, {pg::value(pg::token_hash_datum(hash))});
+            if (!found) {
+                return std::nullopt;
+            }
+            const table::Row<imported_tokens::Column> row{*found};
+            return ImportedToken{.session_id = row.uuid(imported_tokens::session_id),
+                                 .is_refresh = row.boolean(imported_tokens::is_refresh)};
+        });
 }
 
-bool add_imported_token(const core::Digest& hash, const UserKey& user, const core::Uuid& session_id,
-                        bool is_refresh) {
+bool add_imported_token(const pg::OwnerScope& owner, const core::Digest& hash, const UserKey& user,
+                        const core::Uuid& session_id, bool is_refresh) {
     return insert_token
-               .run(Access::write, {pg::bytea_value(hash), pg::uuid_value(session_id),
-                                    pg::smallint_value(user.bucket), pg::boolean_value(is_refresh)})
+               .write(owner, {pg::bytea_value(hash), pg::uuid_value(session_id),
+                              user.bucket_value(), pg::boolean_value(is_refresh)})
                .count() > 0;
 }
 

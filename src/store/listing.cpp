@@ -2,112 +2,93 @@
 
 #include "core/uuid.hpp"
 
-#include "store/sql.hpp"
-
-extern "C" {
-#include "catalog/pg_type.h"
-}
-
 namespace session_service::store {
 
 namespace {
 
-using pg::Access;
 using pg::Result;
 using pg::Statement;
 using pg::Value;
 
-// Laid out by hand: clang-format breaks SQL at its macros.
-// clang-format off
+// In each of these $1 is now and $2 the current session. Columns are cast to the types of
+// session_info, which costs nothing where they have them. A device without a name is shown as
+// "Browser on OS".
+constexpr auto session_info = R"(
+    SELECT s.id::uuid, s.user_id::uuid, s.device_id::uuid,
+        COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
+                              ELSE d.browser || ' on ' || d.os END)::text,
+        d.user_agent::text, s.ip_address::inet, NULL::text, NULL::text, s.scopes::text[],
+        s.metadata::jsonb, s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method::text,
+        s.created_at, s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at,
+        s.absolute_expires_at, s.revoked_at, s.revoke_reason::text,
+        CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked'::session_service.session_status
+             WHEN s.expires_at <= $1 THEN 'expired'
+             WHEN s.is_closed OR s.idle_expires_at <= $1 THEN 'idle'
+             ELSE 'active' END,
+        )" + rules::active + R"(, COALESCE(s.id = $2, false)
+    FROM session_service.sessions s
+    LEFT JOIN session_service.devices d ON d.id = s.device_id AND d.bucket = s.bucket
+    )";
 
-// In each of these $1 is the time and $2 the current session. The status is a literal of its type:
-// the cast of a text would be that of whoever made one.
-#define SQL_SESSION_INFO \
-    "SELECT s.id, s.user_id, s.device_id, " SQL_DEVICE_NAME ", d.user_agent, s.ip_address, " \
-    "NULL::pg_catalog.text, NULL::pg_catalog.text, s.scopes, s.metadata, " \
-    "s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method, s.created_at, " \
-    "s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at, " \
-    "s.absolute_expires_at, s.revoked_at, s.revoke_reason, " \
-    "CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked'::session_service.session_status " \
-        "WHEN s.expires_at" SQL_LE "$1 THEN 'expired' " \
-        "WHEN s.is_closed OR s.idle_expires_at" SQL_LE "$1 THEN 'idle' " \
-        "ELSE 'active' END, " \
-    SQL_ACTIVE("$1") ", COALESCE(s.id" SQL_EQ "$2, false) " \
-    "FROM session_service.sessions s LEFT JOIN session_service.devices d " \
-    "ON d.id" SQL_EQ "s.device_id AND d.bucket" SQL_EQ "s.bucket "
+constexpr pg::SqlText of_user{"WHERE s.user_id = $3 AND s.bucket = $4 "};
+constexpr pg::SqlText latest_first{" ORDER BY s.last_activity_at DESC, s.id DESC"};
+constexpr auto user_list_types = pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID);
 
-#define SQL_LATEST_FIRST " ORDER BY s.last_activity_at DESC, s.id DESC"
-
-constinit Statement select_by_id{
-    SQL_SESSION_INFO
-    "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4",
-    std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID}};
+constinit Statement select_by_id{session_info + "WHERE s.id = $3 AND s.bucket = $4",
+                                 user_list_types};
 
 constinit Statement select_of_user_by_id{
-    SQL_SESSION_INFO
-    "WHERE s.id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4 AND s.user_id" SQL_EQ "$5",
-    std::array<Oid, 5>{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID, UUIDOID}};
+    session_info + "WHERE s.id = $3 AND s.bucket = $4 AND s.user_id = $5",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID, UUIDOID)};
 
-#define SQL_OF_USER "WHERE s.user_id" SQL_EQ "$3 AND s.bucket" SQL_EQ "$4 "
-constexpr std::array<Oid, 4> user_list_types{TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID};
-
-constinit Statement select_all_of_user{
-    SQL_SESSION_INFO SQL_OF_USER SQL_LATEST_FIRST,
-    user_list_types};
+constinit Statement select_all_of_user{session_info + of_user + latest_first, user_list_types};
 
 constinit Statement select_active_of_user{
-    SQL_SESSION_INFO SQL_OF_USER "AND " SQL_ACTIVE("$1") SQL_LATEST_FIRST,
-    user_list_types};
+    session_info + of_user + "AND " + rules::active + latest_first, user_list_types};
 
-constinit Statement select_mfa_verified{
-    SQL_SESSION_INFO SQL_OF_USER
-    "AND s.mfa_verified_at IS NOT NULL AND " SQL_ACTIVE("$1") SQL_LATEST_FIRST,
-    user_list_types};
+constinit Statement select_mfa_verified{session_info + of_user +
+                                            "AND s.mfa_verified_at IS NOT NULL AND " +
+                                            rules::active + latest_first,
+                                        user_list_types};
 
-#define SQL_INACTIVE(now, cutoff, by_own) \
-    SQL_REVOCABLE(now) " AND (s.last_activity_at" SQL_LE cutoff \
-    " OR (" by_own " AND s.idle_expires_at" SQL_LE now "))"
+// $3 is the time of the last activity that counts as inactive, $4 whether the own timeout counts.
+constexpr auto inactive =
+    rules::revocable + R"( AND (s.last_activity_at <= $3 OR ($4 AND s.idle_expires_at <= $1)))";
 
 constinit Statement select_inactive{
-    SQL_SESSION_INFO
-    "WHERE " SQL_INACTIVE("$1", "$3", "$4") SQL_LATEST_FIRST,
-    std::array<Oid, 4>{TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID},
-    pg::Reads::whole_table};
+    session_info + "WHERE " + inactive + latest_first,
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID), pg::Finds::whole_table};
 
 constinit Statement select_users_of_inactive{
-    "SELECT DISTINCT s.user_id FROM session_service.sessions s "
-    "WHERE " SQL_INACTIVE("$1", "$2", "$3") " ORDER BY s.user_id",
-    std::array<Oid, 3>{TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID},
-    pg::Reads::whole_table};
+    "SELECT DISTINCT s.user_id FROM session_service.sessions s WHERE " + inactive +
+        " ORDER BY s.user_id",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID), pg::Finds::whole_table};
 
 constinit Statement count_active_of_user{
-    "SELECT pg_catalog.count(*) FROM session_service.sessions s "
-    "WHERE s.user_id" SQL_EQ "$2 AND s.bucket" SQL_EQ "$3 AND " SQL_ACTIVE("$1"),
-    std::array<Oid, 3>{TIMESTAMPTZOID, UUIDOID, INT2OID}};
+    R"(SELECT count(*) FROM session_service.sessions s
+       WHERE s.user_id = $2 AND s.bucket = $3 AND )" +
+        rules::active,
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID)};
 
-constinit Statement count_active_of_all{
-    "SELECT pg_catalog.count(*) FROM session_service.sessions s WHERE " SQL_ACTIVE("$1"),
-    std::array<Oid, 1>{TIMESTAMPTZOID},
-    pg::Reads::whole_table};
+constinit Statement count_active_of_all{"SELECT count(*) FROM session_service.sessions s WHERE " +
+                                            rules::active,
+                                        pg::parameters(TIMESTAMPTZOID), pg::Finds::whole_table};
 
-#define SQL_EVENT \
-    "SELECT e.id, e.at, e.kind, e.user_id, e.session_id, e.device_id, e.ip_address, e.reason, " \
-    "e.detail FROM session_service.events e "
+constexpr pg::SqlText event{
+    R"(SELECT e.id::uuid, e.at, e.kind::text, e.user_id::uuid, e.session_id::uuid,
+           e.device_id::uuid, e.ip_address::inet, e.reason::text, e.detail::jsonb
+       FROM session_service.events e )"};
 
 // The id sorts by time, so the key serves both the bound ($2, the first id of that time) and the
 // order.
 constinit Statement select_events_of_user{
-    SQL_EVENT
-    "WHERE e.user_id" SQL_EQ "$4 AND e.bucket" SQL_EQ "$5 "
-    "AND e.id" SQL_GE "$2 AND e.at" SQL_GE "$1 ORDER BY e.id DESC LIMIT $3",
-    std::array<Oid, 5>{TIMESTAMPTZOID, UUIDOID, INT4OID, UUIDOID, INT2OID}};
+    event + R"(WHERE e.user_id = $4 AND e.bucket = $5 AND e.id >= $2 AND e.at >= $1
+               ORDER BY e.id DESC LIMIT $3)",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT4OID, UUIDOID, INT2OID)};
 
 constinit Statement select_all_events{
-    SQL_EVENT
-    "WHERE e.id" SQL_GE "$2 AND e.at" SQL_GE "$1 ORDER BY e.id DESC LIMIT $3",
-    std::array<Oid, 3>{TIMESTAMPTZOID, UUIDOID, INT4OID}};
-
-// clang-format on
+    event + "WHERE e.id >= $2 AND e.at >= $1 ORDER BY e.id DESC LIMIT $3",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT4OID)};
 
 Value current_value(const CurrentSession& current) {
     return current ? pg::uuid_value(*current) : pg::null_value;
@@ -124,71 +105,72 @@ core::Uuid first_event_id(Micros at) {
 
 } // namespace
 
-Result session_by_id(const core::Uuid& id, Micros now, CurrentSession current) {
-    return select_by_id.run(Access::read,
-                            {pg::time_value(now), current_value(current), pg::uuid_value(id),
-                             pg::smallint_value(core::bucket_of(id))});
+Result session_by_id(const pg::OwnerScope& owner, const core::Uuid& id, Micros now,
+                     CurrentSession current) {
+    return select_by_id.read(owner, {pg::time_value(now), current_value(current),
+                                     pg::uuid_value(id), pg::smallint_value(core::bucket_of(id))});
 }
 
-Result session_of_user(const UserKey& user, const core::Uuid& id, Micros now,
-                       CurrentSession current) {
-    return select_of_user_by_id.run(
-        Access::read, {pg::time_value(now), current_value(current), pg::uuid_value(id),
-                       pg::smallint_value(user.bucket), pg::uuid_value(user.id)});
+Result session_of_user(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& id,
+                       Micros now, CurrentSession current) {
+    return select_of_user_by_id.read(owner,
+                                     {pg::time_value(now), current_value(current),
+                                      pg::uuid_value(id), user.bucket_value(), user.id_value()});
 }
 
-Result sessions_of_user(const UserKey& user, Micros now, CurrentSession current,
-                        bool include_inactive) {
-    auto& statement = include_inactive ? select_all_of_user : select_active_of_user;
-    return statement.run(Access::read, {pg::time_value(now), current_value(current),
-                                        pg::uuid_value(user.id), pg::smallint_value(user.bucket)});
+Result sessions_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros now,
+                        CurrentSession current, bool include_inactive) {
+    const std::array values{pg::time_value(now), current_value(current), user.id_value(),
+                            user.bucket_value()};
+    return include_inactive ? select_all_of_user.read(owner, values)
+                            : select_active_of_user.read(owner, values);
 }
 
-Result mfa_verified_sessions(const UserKey& user, Micros now) {
-    return select_mfa_verified.run(Access::read,
-                                   {pg::time_value(now), pg::null_value, pg::uuid_value(user.id),
-                                    pg::smallint_value(user.bucket)});
+Result mfa_verified_sessions(const pg::OwnerScope& owner, const UserKey& user, Micros now) {
+    return select_mfa_verified.read(
+        owner, {pg::time_value(now), pg::null_value, user.id_value(), user.bucket_value()});
 }
 
-Result inactive_sessions(const Inactivity& inactivity, Micros now) {
-    return select_inactive.run(Access::read,
-                               {pg::time_value(now), pg::null_value, cutoff_value(inactivity),
-                                pg::boolean_value(inactivity.by_own_timeout)});
+Result inactive_sessions(const pg::OwnerScope& owner, const Inactivity& inactivity, Micros now) {
+    return select_inactive.read(owner,
+                                {pg::time_value(now), pg::null_value, cutoff_value(inactivity),
+                                 pg::boolean_value(inactivity.by_own_timeout)});
 }
 
-std::span<core::Uuid> users_of_inactive_sessions(const Inactivity& inactivity, Micros now) {
-    const Result rows =
-        select_users_of_inactive.run(Access::read, {pg::time_value(now), cutoff_value(inactivity),
-                                                    pg::boolean_value(inactivity.by_own_timeout)});
+std::span<core::Uuid> users_of_inactive_sessions(const pg::OwnerScope& owner,
+                                                 const Inactivity& inactivity, Micros now) {
+    const Result rows = select_users_of_inactive.read(
+        owner, {pg::time_value(now), pg::null_value, cutoff_value(inactivity),
+                pg::boolean_value(inactivity.by_own_timeout)});
     auto* users = static_cast<core::Uuid*>(palloc(rows.count() * sizeof(core::Uuid) + 1));
     for (std::uint64_t i = 0; i < rows.count(); ++i) {
-        users[i] = pg::to_uuid(rows(i, 1));
+        users[i] = rows.uuid(i, 1);
     }
     return {users, rows.count()};
 }
 
-std::int64_t count_active(const UserKey& user, Micros now) {
-    return DatumGetInt64(
-        count_active_of_user.run(Access::read, {pg::time_value(now), pg::uuid_value(user.id),
-                                                pg::smallint_value(user.bucket)})(0, 1));
+std::int64_t count_active(const pg::OwnerScope& owner, const UserKey& user, Micros now) {
+    return count_active_of_user
+        .read(owner, {pg::time_value(now), user.id_value(), user.bucket_value()})
+        .bigint(0, 1);
 }
 
-std::int64_t count_all_active(Micros now) {
-    return DatumGetInt64(count_active_of_all.run(Access::read, {pg::time_value(now)})(0, 1));
+std::int64_t count_all_active(const pg::OwnerScope& owner, Micros now) {
+    return count_active_of_all.read(owner, {pg::time_value(now)}).bigint(0, 1);
 }
 
-Result events_of_user(const UserKey& user, Micros since, std::int32_t limit) {
+Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros since,
+                      std::int32_t limit) {
     const core::Uuid first = first_event_id(since);
-    return select_events_of_user.run(Access::read,
-                                     {pg::value(TimestampTzGetDatum(since)), pg::uuid_value(first),
-                                      pg::integer_value(limit), pg::uuid_value(user.id),
-                                      pg::smallint_value(user.bucket)});
+    return select_events_of_user.read(owner, {pg::value(TimestampTzGetDatum(since)),
+                                              pg::uuid_value(first), pg::integer_value(limit),
+                                              user.id_value(), user.bucket_value()});
 }
 
-Result all_events(Micros since, std::int32_t limit) {
+Result all_events(const pg::OwnerScope& owner, Micros since, std::int32_t limit) {
     const core::Uuid first = first_event_id(since);
-    return select_all_events.run(Access::read, {pg::value(TimestampTzGetDatum(since)),
-                                                pg::uuid_value(first), pg::integer_value(limit)});
+    return select_all_events.read(owner, {pg::value(TimestampTzGetDatum(since)),
+                                          pg::uuid_value(first), pg::integer_value(limit)});
 }
 
 } // namespace session_service::store

@@ -1,5 +1,4 @@
-// Reading sessions for people to look at: rows of session_info, and counts. All run within
-// as_owner.
+// Reading sessions for people to look at: rows of session_info, and counts.
 #pragma once
 
 #include "pg/statement.hpp"
@@ -11,26 +10,29 @@ namespace session_service::store {
 using CurrentSession = std::optional<core::Uuid>;
 
 /// The columns of each row are those of session_info.
-pg::Result session_by_id(const core::Uuid& id, Micros now, CurrentSession current);
-pg::Result session_of_user(const UserKey& user, const core::Uuid& id, Micros now,
-                           CurrentSession current);
-pg::Result sessions_of_user(const UserKey& user, Micros now, CurrentSession current,
-                            bool include_inactive);
-pg::Result mfa_verified_sessions(const UserKey& user, Micros now);
+pg::Result session_by_id(const pg::OwnerScope& owner, const core::Uuid& id, Micros now,
+                         CurrentSession current);
+pg::Result session_of_user(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& id,
+                           Micros now, CurrentSession current);
+pg::Result sessions_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros now,
+                            CurrentSession current, bool include_inactive);
+pg::Result mfa_verified_sessions(const pg::OwnerScope& owner, const UserKey& user, Micros now);
 
 /// Not revoked and not past both expiries, but inactive. Reads the whole table.
-pg::Result inactive_sessions(const Inactivity& inactivity, Micros now);
+pg::Result inactive_sessions(const pg::OwnerScope& owner, const Inactivity& inactivity, Micros now);
 
 /// The users of those, each once, in the order of their ids, in the current memory context.
-std::span<core::Uuid> users_of_inactive_sessions(const Inactivity& inactivity, Micros now);
+std::span<core::Uuid> users_of_inactive_sessions(const pg::OwnerScope& owner,
+                                                 const Inactivity& inactivity, Micros now);
 
-std::int64_t count_active(const UserKey& user, Micros now);
+std::int64_t count_active(const pg::OwnerScope& owner, const UserKey& user, Micros now);
 
 /// Reads the whole table.
-std::int64_t count_all_active(Micros now);
+std::int64_t count_all_active(const pg::OwnerScope& owner, Micros now);
 
 /// The columns of each row are those of list_events. Latest first.
-pg::Result events_of_user(const UserKey& user, Micros since, std::int32_t limit);
-pg::Result all_events(Micros since, std::int32_t limit);
+pg::Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros since,
+                          std::int32_t limit);
+pg::Result all_events(const pg::OwnerScope& owner, Micros since, std::int32_t limit);
 
 } // namespace session_service::store

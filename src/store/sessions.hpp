@@ -1,17 +1,43 @@
-// What is written to the sessions table: one statement for each effect, its conditions included, so
-// that two calls at once cannot both have it. All run within as_owner, but those that say
-// otherwise.
+// The sessions table. What changes one session is a condition on its row and a change, written only
+// in the version on which the condition was judged: of two calls at once only one has the effect.
 #pragma once
 
 #include "core/lifetime.hpp"
 #include "core/rotation.hpp"
 
 #include "pg/statement.hpp"
+#include "store/session_rules.hpp"
 #include "store/users.hpp"
+#include "table/table.hpp"
 
 namespace session_service::store {
 
-using core::Micros;
+/// A sessions table opened to look sessions up by their ids, one after the other: what was
+/// committed before it was opened is seen at every isolation level.
+class SessionLookup {
+  public:
+    /// Columns up to `last` are read.
+    static SessionLookup open(table::sessions::Column last);
+
+    /// The same of all columns, to change what is found.
+    static SessionLookup open_for_writing();
+
+    /// To be called some work ahead of find(), which would wait for memory otherwise.
+    static void expect(const core::Uuid& id) { table::Table::expect(id); }
+
+    /// The row, valid until the next find() or close().
+    std::optional<SessionRow> find(const core::Uuid& id);
+
+    void close() { table_.close(); }
+
+    /// The table, at the row that was found.
+    table::Table& table() { return table_; }
+
+  private:
+    explicit SessionLookup(const table::Table& table) : table_(table) {}
+
+    table::Table table_;
+};
 
 struct NewSession {
     core::Uuid id{};
@@ -30,7 +56,10 @@ struct NewSession {
     pg::Value ip_address = pg::null_value;
 };
 
-/// Needs no as_owner.
+/// Has the values of a write erase the rotation salt once no retry is answered any more. Without a
+/// grace also that of a rotation that came while the call waited for the row.
+void erase_overdue_salt(const SessionRow& session, Micros now, table::Values& values);
+
 void insert_session(const UserKey& user, const NewSession& session);
 
 /// A user's session as the limit sees it.
@@ -45,12 +74,12 @@ struct CountedSession {
 enum class EvictionOrder : std::uint8_t { least_recently_active, oldest };
 
 /// The user's sessions that are neither revoked nor closed, in the order in which they would go, in
-/// the current memory context. The user's row is held. Needs no as_owner.
+/// the current memory context. REQUIRES: the user's row is held.
 std::span<CountedSession> counted_sessions(const UserKey& user, EvictionOrder order);
 
 /// Closes what counted_sessions found over: a renewal that began before is waited for, and none
 /// succeeds after, so that a session left out of the count stays out.
-void close_sessions_that_are_over(const UserKey& user, Micros now);
+void close_sessions_that_are_over(const pg::OwnerScope& owner, const UserKey& user, Micros now);
 
 struct Rotation {
     core::Digest presented{}; // hash of the refresh token that is replaced
@@ -62,31 +91,27 @@ struct Rotation {
     pg::Value ip_address = pg::null_value;
 };
 
-/// Locks the session's row until the transaction ends, so that what is then read from the clock
-/// comes after the wait.
-void lock_session(const core::Uuid& id);
-
 /// A session's life after a refresh.
 struct Renewed {
     Micros at = 0;
     core::Deadlines deadlines;
 };
 
-/// Replaces the pair if `presented` is still the current refresh token and the session refreshable.
-/// Nothing also where another transaction changed or held the row, and is waited for: look again.
-/// The row is then not left locked, as a statement would leave it, so that the caller may go on to
-/// take the user's row.
-std::optional<Renewed> rotate_pair(const core::Uuid& id, const Rotation& rotation);
+/// Replaces the pair if `presented` is still the current refresh token and the session refreshable;
+/// tells what came of it. Where another transaction changed or held the row, which is waited for,
+/// the caller has to look again: the row is not left locked, so that it may go on to take the
+/// user's row.
+table::Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Renewed& renewed);
 
 /// Replaces the session token if `presented` is still it and the session active, and ends the retry
-/// of the last refresh. The refresh token stays, and so does the expiry, which is returned.
-std::optional<Micros> replace_session_token(const core::Uuid& id, Micros now,
-                                            const core::Digest& presented,
-                                            const core::Digest& token_hash);
+/// of the last refresh. The refresh token and the deadlines stay.
+std::optional<Renewed> replace_session_token(const core::Uuid& id, const core::Digest& presented,
+                                             const core::Digest& token_hash);
 
-/// Moves the expiry of an active session to `expires`, as far as the absolute end allows and never
-/// back. The expiry then in force, or nothing where there is no active session.
-std::optional<Micros> extend_session(const core::Uuid& id, Micros now, Micros expires);
+/// Moves the expiry of an active session to now + `by`, by default its own lifetime or the
+/// setting's if that is shorter; as far as the absolute end allows and never back. The expiry then
+/// in force, or nothing where there is no active session.
+std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros> by);
 
 /// A session that was just revoked.
 struct Revoked {
@@ -94,9 +119,8 @@ struct Revoked {
     core::Uuid device_id;
 };
 
-/// Ends one session; nothing where it had ended before. The user's row is held.
-std::optional<Revoked> revoke_one(const UserKey& user, const core::Uuid& id, Micros now,
-                                  pg::Value reason);
+/// Ends one session; nothing where it had ended before. REQUIRES: the user's row is held.
+std::optional<Revoked> revoke_one(const core::Uuid& id, Micros now, pg::Value reason);
 
 /// What counts as inactive: the last activity lies at or before `cutoff` or, where asked for, the
 /// session's own timeout has passed.
@@ -112,23 +136,24 @@ struct RevocationFilter {
     std::optional<Inactivity> inactivity;
 };
 
-/// Ends those, and returns them in the current memory context. The user's row is held.
-std::span<Revoked> revoke_many(const UserKey& user, const RevocationFilter& filter, Micros now,
-                               pg::Value reason);
+/// Ends those, and returns them in the current memory context. REQUIRES: the user's row is held.
+std::span<Revoked> revoke_many(const pg::OwnerScope& owner, const UserKey& user,
+                               const RevocationFilter& filter, Micros now, pg::Value reason);
 
-/// Whom a change was made for.
-struct Owner {
+/// Whose session was changed, and when.
+struct Changed {
     core::Uuid user_id;
     core::Uuid device_id;
+    Micros at;
 };
 
 /// Change one active session; nothing where there is none.
-std::optional<Owner> set_mfa(const core::Uuid& id, Micros now, bool verified, pg::Value method);
-bool set_scopes(const core::Uuid& id, Micros now, pg::Value scopes);
-bool set_metadata(const core::Uuid& id, Micros now, pg::Value metadata);
+std::optional<Changed> set_mfa(const core::Uuid& id, bool verified, pg::Value method);
+bool set_scopes(const core::Uuid& id, pg::Value scopes);
+bool set_metadata(const core::Uuid& id, pg::Value metadata);
 
 /// Deletes the user's sessions, whatever their state, and what was imported of them; the number of
 /// sessions.
-std::int64_t delete_sessions(const UserKey& user);
+std::int64_t delete_sessions(const pg::OwnerScope& owner, const UserKey& user);
 
 } // namespace session_service::store

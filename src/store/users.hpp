@@ -5,7 +5,7 @@
 #include "core/bytes.hpp"
 #include "core/lifetime.hpp"
 
-#include "pg/prelude.hpp"
+#include "pg/statement.hpp"
 
 namespace session_service::store {
 
@@ -15,6 +15,9 @@ struct UserKey {
     std::uint16_t bucket;
 
     static UserKey of(const core::Uuid& user_id);
+
+    pg::Value id_value() const { return pg::uuid_value(id); }
+    pg::Value bucket_value() const { return pg::smallint_value(bucket); }
 };
 
 struct User {
@@ -22,10 +25,9 @@ struct User {
     std::optional<int> max_sessions;
 };
 
-// All of these but the first run within as_owner.
-
-/// Makes the user's row, or writes the one there is: at REPEATABLE READ a transaction that began
-/// before another one did the same fails with 40001, and so never counts by an old snapshot.
+/// Locks the user's row until the transaction ends, and makes it where there is none. What is read
+/// next with a fresh snapshot is what others left: a count of sessions holds at every isolation
+/// level.
 User claim_user(const UserKey& user, core::Micros now);
 
 /// Locks the user's row until the transaction ends. False where the user has none and no session or
@@ -33,15 +35,16 @@ User claim_user(const UserKey& user, core::Micros now);
 [[nodiscard]] bool lock_user(const UserKey& user);
 
 /// Raises the epoch: the greater of the last one plus 1 and the microseconds of now. Returns it.
-std::int64_t raise_epoch(const UserKey& user, core::Micros now);
+std::int64_t raise_epoch(const pg::OwnerScope& owner, const UserKey& user, core::Micros now);
 
 /// The epoch, 0 for a user who was never seen.
-std::int64_t read_epoch(const UserKey& user);
+std::int64_t read_epoch(const pg::OwnerScope& owner, const UserKey& user);
 
 /// Gives the user an own limit; nothing means back to the setting.
-void set_session_limit(const UserKey& user, std::optional<int> max_sessions, core::Micros now);
+void set_session_limit(const pg::OwnerScope& owner, const UserKey& user,
+                       std::optional<int> max_sessions, core::Micros now);
 
 /// Deletes the row.
-void delete_user_row(const UserKey& user);
+void delete_user_row(const pg::OwnerScope& owner, const UserKey& user);
 
 } // namespace session_service::store

@@ -5,7 +5,7 @@
 #include "pg/name_list.hpp"
 #include "pg/settings.hpp"
 #include "service/maintenance.hpp"
-#include "store/catalog.hpp"
+#include "table/access.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -42,7 +42,8 @@ bool is_listed() {
 // Keeps it so until the transaction ends.
 bool may_clean() {
     return !XactReadOnly && !RecoveryInProgress() && pg::lock_current_database_if_free() &&
-           store::lock_extension_if_free() && store::lock_sessions_if_free(RowExclusiveLock);
+           table::lock_extension_if_free() &&
+           table::lock_if_free(table::TableName::sessions, RowExclusiveLock);
 }
 
 // One batch, or nothing where it may not be.

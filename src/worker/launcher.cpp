@@ -1,7 +1,5 @@
 #include "worker/launcher.hpp"
 
-#include <chrono>
-
 #include "pg/background_worker.hpp"
 #include "pg/database.hpp"
 #include "pg/entry.hpp"

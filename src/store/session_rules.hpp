@@ -1,0 +1,69 @@
+// When a session is active, usable, over: the rules, for one row in C++ and for sets in SQL, each
+// once. They say the same (test/sql/session_rules.sql compares them on random rows).
+#pragma once
+
+#include "core/lifetime.hpp"
+#include "core/rotation.hpp"
+
+#include "pg/sql_text.hpp"
+#include "table/row.hpp"
+
+namespace session_service::store {
+
+using core::Micros;
+
+/// One session's row.
+class SessionRow : public table::Row<table::sessions::Column> {
+  public:
+    using Row::Row;
+
+    bool is_revoked() const { return !is_null(table::sessions::revoked_at); }
+    /// Found over once by a sign-in of its user: a clock that was set back does not reopen it.
+    bool is_closed() const { return boolean(table::sessions::is_closed); }
+    core::Deadlines deadlines() const;
+
+    /// Good for requests.
+    bool is_active(Micros now) const {
+        return !is_closed() &&
+               core::status_of(is_revoked(), deadlines(), now) == core::Status::active;
+    }
+    /// Active, or can be made so by a refresh: what the user's limit counts.
+    bool is_usable(Micros now) const {
+        return !is_revoked() && !is_closed() && core::is_usable(deadlines(), now);
+    }
+    /// Its refresh token buys a pair.
+    bool is_refreshable(Micros now) const { return is_usable(now) && now < deadlines().refresh; }
+    /// A revocation ends it: the idle too, which are not over by their expiries.
+    bool is_revocable(Micros now) const {
+        return !is_revoked() && !core::is_expired_for_good(deadlines(), now);
+    }
+    /// Since when it is over, or will be unless something renews it.
+    Micros end() const { return time(table::sessions::revoked_at, core::end_of(deadlines())); }
+
+    /// The lifetimes of its own, from its creation.
+    core::Lifetimes own_lifetimes() const;
+
+    /// The salt that derives the current pair, while there is one.
+    std::optional<core::RotationSalt> rotation_salt() const;
+};
+
+/// The same of sessions `s` in statements whose parameter $1 is now. GREATEST and LEAST pass over
+/// NULL: no refresh token, no inactivity timeout.
+namespace rules {
+
+inline constexpr pg::SqlText not_idle{R"((s.idle_expires_at IS NULL OR s.idle_expires_at > $1))"};
+inline constexpr pg::SqlText not_expired_for_good{
+    R"((GREATEST(s.expires_at, s.refresh_expires_at) > $1))"};
+inline constexpr pg::SqlText open{R"((s.revoked_at IS NULL AND NOT s.is_closed))"};
+inline constexpr auto active = "(" + open + " AND s.expires_at > $1 AND " + not_idle + ")";
+inline constexpr auto usable =
+    "(" + open + " AND " + not_expired_for_good + " AND " + not_idle + ")";
+inline constexpr auto revocable = "(s.revoked_at IS NULL AND " + not_expired_for_good + ")";
+
+/// The end of a session `t`.
+inline constexpr pg::SqlText end{R"(COALESCE(t.revoked_at,
+    LEAST(t.idle_expires_at, GREATEST(t.expires_at, t.refresh_expires_at))))"};
+
+} // namespace rules
+
+} // namespace session_service::store
