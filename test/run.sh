@@ -47,6 +47,7 @@ need_stage() {
         ;;
     tap)
         need perl command -v prove
+        need_test_modules
         need libipc-run-perl perl -MIPC::Run -e 1
         need libmaxmind-db-writer-perl perl -MMaxMind::DB::Writer::Tree -e 1
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
@@ -141,6 +142,22 @@ stage_layers() {
 stage_build() {
     check build build_extension
     check install stage_extension
+    check "build in another directory" build_elsewhere
+}
+
+# make in a directory beside the sources.
+make_elsewhere() {
+    make -s -C "$WORKSPACE/elsewhere/build" -f ../source/Makefile VPATH=../source "$@"
+}
+
+# Builds there and installs. What was built in place is taken over, but for two files: it would be the same again.
+build_elsewhere() {
+    mkdir -p "$WORKSPACE/elsewhere/build" && cp -a . "$WORKSPACE/elsewhere/source" &&
+        make -s -C "$WORKSPACE/elsewhere/source" clean &&
+        find src -name '*.[od]' -print0 | tar -cf - --null -T - | tar -C "$WORKSPACE/elsewhere/build" -xf - &&
+        rm "$WORKSPACE/elsewhere/build/src/core/hex.o" "$WORKSPACE/elsewhere/build/src/api/module.o" &&
+        make_elsewhere -j"$(nproc)" && make_elsewhere install DESTDIR="$WORKSPACE/elsewhere/stage" &&
+        diff <(cd "$WORKSPACE/stage" && find . -name 'session_service*' | sort) <(cd "$WORKSPACE/elsewhere/stage" && find . -type f | sort)
 }
 
 stage_unit() {
@@ -151,15 +168,36 @@ stage_fuzz() {
     recorded results_from_fuzzers make -s -k -j"$(nproc)" fuzz
 }
 
+# Twice: as it is, and with statements in place of the direct engine (of which only builds for developers know).
 stage_regress() {
+    local status=0
     start_shared_cluster || return
-    recorded results_from_pg_regress make -s installcheck ISOLATION= || { show_diffs regression.diffs; return 1; }
+    if [ -d "$WORKSPACE/elsewhere" ]; then
+        check "installcheck from another directory" make_elsewhere installcheck REGRESS=user_ids ISOLATION=list_once
+    fi
+    recorded results_from_pg_regress make -s installcheck ISOLATION= || { show_diffs regression.diffs; status=1; }
+    by_statement make -s installcheck ISOLATION= || { show_diffs regression.diffs; status=1; }
+    return "$status"
 }
 
+# Of the pairs of sign-outs each begins with validations, whose activity statements write in another order.
 stage_isolation() {
+    local status=0 specs
     compgen -G 'test/isolation/specs/*.spec' >/dev/null || return 0
     start_shared_cluster || return
-    recorded results_from_pg_regress make -s installcheck REGRESS= || { show_diffs output_iso/regression.diffs; return 1; }
+    recorded results_from_pg_regress make -s installcheck REGRESS= || { show_diffs output_iso/regression.diffs; status=1; }
+    specs=$(basename -s .spec test/isolation/specs/*.spec | grep -vx sign_out_pairs | xargs)
+    by_statement make -s installcheck REGRESS= ISOLATION="$specs" || { show_diffs output_iso/regression.diffs; status=1; }
+    return "$status"
+}
+
+# by_statement COMMAND...: the same tests with the statement engine, under names of their own.
+by_statement() {
+    PGOPTIONS='-c session_service.engine=statement' recorded results_by_statement "$@"
+}
+
+results_by_statement() {
+    results_from_pg_regress | sed 's/^\([a-z]*\) /\1 by statement: /'
 }
 
 stage_tap() {
@@ -186,6 +224,7 @@ run_tap() {
 stage_drivers() {
     [ -e test/drivers/run.sh ] || return 0
     start_shared_cluster || return
+    restart_cluster_with 'max_prepared_transactions = 2' || return
     recorded results_from_tap bash test/drivers/run.sh
 }
 
@@ -211,7 +250,10 @@ stage_sanitize() {
     # A cluster of its own, beside the shared one.
     # shellcheck disable=SC2034
     local WORKSPACE=$directory BINDIR=$directory/programs PATH=$PATH PGHOST PGUSER PGDATABASE
-    start_cluster || return
+    # Unlike the shared one, with transactions that can be prepared, and with the rules of a language for the order
+    # of texts.
+    ! "$PG_CONFIG" --configure | grep -q -e --with-icu || local CLUSTER_LOCALE='--locale-provider=icu --icu-locale=en-US'
+    start_cluster 'max_prepared_transactions = 2' || return
     stage_regress || status=$?
     stage_isolation || status=$?
     if [ "${EXTENT:-quick}" = soak ]; then

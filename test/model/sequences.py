@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 
-from model import SETTINGS, Model, Refused, Session
+from model import SETTINGS, WRITES_AT_ONCE, Model, Refused, Session
 from operations import UNKNOWN, Generator, Operand, Operation, damaged
 from server import Clock, Connection, Goal, comparable, in_order
 
@@ -81,7 +81,7 @@ class Run:
             self.connection.run(f"BEGIN ISOLATION LEVEL {level}")
             self.before = self.model.copy()
             self.issued = []
-            self.model.notes_activity = level != "SERIALIZABLE"
+            self.model.notes_activity = level == "READ COMMITTED" or level == "REPEATABLE READ" and not WRITES_AT_ONCE
 
     def do_commit(self) -> None:
         if self.before:

@@ -18,8 +18,8 @@ PythonTest::need();
 my $rounds = extent(1, 25);
 my ($acknowledged, $refused, $stops, $in_doubt) = (0, 0, 0, 0);
 
-# Activity is a new version of the session's row. Where that needs a new page, the validation fails with it; one that
-# records nothing does not.
+# Activity is a new version of the session's row. Where that needs a new page, and there is no room for one, it is left
+# out: a validation never fails for it.
 sub validate_on_full_disk
 {
 	my ($node, $disk, $kind) = @_;
@@ -37,7 +37,7 @@ sub validate_on_full_disk
 	$disk->fill('data');
 	my %got;
 	$got{ $validate->('', '') }++ for 1 .. 60;
-	is_deeply([ sort keys %got ], [ 'no room', 'valid: 1' ], "$kind: validations whose activity finds no room fail with 53100");
+	is_deeply([ sort keys %got ], ['valid: 1'], "$kind: validations whose activity finds no room leave it out");
 	is($validate->('BEGIN READ ONLY;', 'COMMIT'), 'valid: 1', "$kind: not in a read-only transaction");
 	is($validate->("SET session_service.touch_interval = '1h';", 'RESET session_service.touch_interval'), 'valid: 1', "$kind: nor before the touch interval is over");
 	$reader->ask('COMMIT');

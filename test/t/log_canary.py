@@ -284,11 +284,11 @@ def waits():
         thread.join()
     outcomes.append(("rotations, crosswise", "40P01", " ".join(states)))
 
-    # The second sign-in waits for the first, and cannot go on in its snapshot.
-    user, key = uuid.uuid4(), f"canary-key-{uuid.uuid4().hex}"
+    # The second sign-in of a new user waits for the first, and cannot go on in its snapshot.
+    key = f"canary-key-{uuid.uuid4().hex}"
     secrets.append(key)
-    create(user_id=user)
     for level in ("REPEATABLE READ", "SERIALIZABLE"):
+        user = uuid.uuid4()
         other.execute("BEGIN")
         keep(call("create_session", user, on=other))
         main.execute(f"BEGIN ISOLATION LEVEL {level}")

@@ -51,9 +51,10 @@ log_min_messages = fatal
 	return $driver;
 }
 
-my @drivers = (
-	start_driver('sequences', extent(3_000, 100_000), extent(300, 100_000)),
-	start_driver('histories', extent(1_000, 20_000), extent(100, 20_000)));
+my @drivers = start_driver('sequences', extent(3_000, 100_000), extent(300, 100_000));
+# Of calls at the same time the model knows only activity that is written as they commit.
+push @drivers, start_driver('histories', extent(1_000, 20_000), extent(100, 20_000))
+  if ($ENV{SESSION_SERVICE_ENGINE} // 'auto') eq 'auto';
 for my $driver (@drivers)
 {
 	my $succeeded = $driver->{process}->finish;

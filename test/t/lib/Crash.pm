@@ -101,7 +101,7 @@ my %indexes = (
 	events => { events_pkey => 'id', events_user => 'user_id' },
 	imported_tokens => { imported_tokens_pkey => 'token_hash', imported_tokens_session => 'session_id' });
 
-# Each index has the rows that its table has, and amcheck, which comes with the server, finds nothing.
+# Each index has the rows that its table has, and amcheck, which comes with most servers, finds nothing.
 sub tables_are_consistent
 {
 	my ($node, $name) = @_;
@@ -130,15 +130,19 @@ sub tables_are_consistent
 		}
 		else { $plan .= $line }
 	}
-	$node->safe_psql('postgres', 'CREATE EXTENSION IF NOT EXISTS amcheck');
-	my ($stdout, $stderr) = ('', '');
-	IPC::Run::run(
-		[
-			'pg_amcheck', '--heapallindexed', '--schema', 'session_service',
-			'-h', $node->host, '-p', $node->port, 'postgres'
-		],
-		'>', \$stdout, '2>', \$stderr)
-	  or push @wrong, $stdout . $stderr;
+	if ($node->safe_psql('postgres', "SELECT name FROM pg_available_extensions WHERE name = 'amcheck'") ne '')
+	{
+		$node->safe_psql('postgres', 'CREATE EXTENSION IF NOT EXISTS amcheck');
+		my ($stdout, $stderr) = ('', '');
+		IPC::Run::run(
+			[
+				'pg_amcheck', '--heapallindexed', '--schema', 'session_service',
+				'-h', $node->host, '-p', $node->port, 'postgres'
+			],
+			'>', \$stdout, '2>', \$stderr)
+		  or push @wrong, $stdout . $stderr;
+	}
+	else { note('without amcheck, which this server does not have') }
 	return is_deeply(\@wrong, [], $name);
 }
 

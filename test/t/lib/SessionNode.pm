@@ -6,6 +6,8 @@
 #   $node->start;
 #   $node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 #
+# With SESSION_SERVICE_ENGINE=statement in the environment it leaves the direct engine out.
+#
 # A copy of a node (init_from_backup) has its configuration, and needs nothing more.
 package SessionNode;
 
@@ -24,6 +26,8 @@ sub init
 	$self->SUPER::init(@options);
 	$self->append_conf('postgresql.conf', PostgreSQL::Test::Utils::slurp_file($ENV{EXTENSION_CONF}))
 	  if $ENV{EXTENSION_CONF};
+	$self->append_conf('postgresql.conf', "session_service.engine = $ENV{SESSION_SERVICE_ENGINE}")
+	  if $ENV{SESSION_SERVICE_ENGINE};
 	return;
 }
 

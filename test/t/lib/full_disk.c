@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -104,4 +105,13 @@ int posix_fallocate(int file, off_t offset, off_t length)
 int posix_fallocate64(int file, off64_t offset, off64_t length)
 {
     return is_refused(file, offset + length, 0) ? ENOSPC : REAL(posix_fallocate64)(file, offset, length);
+}
+
+/* Nor is there any room to be seen. */
+int statvfs(const char *path, struct statvfs *file_system)
+{
+    int result = REAL(statvfs)(path, file_system);
+    if (result == 0 && full != NULL && *full != '-' && *full != 'w' && strstr(path, "base/") != NULL)
+        file_system->f_bavail = 0;
+    return result;
 }
