@@ -12,11 +12,11 @@ namespace {
 
 enum Choice : int { automatic, statement, statement_writes };
 
-constexpr config_enum_entry entry(const char* name, Choice value) {
+constexpr config_enum_entry entry(const char* name, Choice value) noexcept {
     return {.name = name, .val = value, .hidden = false};
 }
 
-const std::array<config_enum_entry, 4> choices{
+constexpr std::array<config_enum_entry, 4> choices{
     {entry("auto", automatic), entry("statement", statement),
      entry("statement_writes", statement_writes), entry(nullptr, automatic)}};
 
