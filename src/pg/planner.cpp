@@ -2,6 +2,7 @@
 
 #include "pg/compat.hpp"
 #include "pg/schema.hpp"
+#include "pg/scoped_setting.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -66,20 +67,15 @@ bool is_planning_by_index = false;
 
 planner_hook_type previous_planner = nullptr;
 
-void set_while_planning(const char* name, const char* setting) {
-    (void)set_config_option(name, setting, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-}
-
 void pin_settings(int options) {
     for (const Pinned& pinned : always_pinned) {
-        set_while_planning(pinned.name, pinned.setting);
+        set_for_level(pinned.name, pinned.setting);
     }
     if ((options & (marks_two_lists | marks_whole_table)) != 0) {
-        set_while_planning("enable_hashjoin", "on");
+        set_for_level("enable_hashjoin", "on");
     }
     if ((options & marks_whole_table) != 0) {
-        set_while_planning("enable_seqscan", "on");
+        set_for_level("enable_seqscan", "on");
     }
 }
 

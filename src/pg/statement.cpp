@@ -2,6 +2,7 @@
 #include "pg/assert.hpp"
 
 #include "pg/planner.hpp"
+#include "pg/scoped_setting.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -17,15 +18,9 @@ namespace session_service::pg {
 
 namespace {
 
-// Sets a variable for the innermost settings level, which leaving the scope or an abort ends.
-void set_for_scope(const char* name, const char* setting) {
-    (void)set_config_option(name, setting, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-}
-
 void pin(bool is_right, const char* name, const char* setting) {
     if (!is_right) {
-        set_for_scope(name, setting);
+        set_for_level(name, setting);
     }
 }
 
@@ -61,7 +56,7 @@ OwnerScope OwnerScope::enter(Oid owner) {
     GetUserIdAndSecContext(&scope.caller_, &scope.security_context_);
     SetUserIdAndSecContext(owner, scope.security_context_ | SECURITY_LOCAL_USERID_CHANGE);
     scope.settings_level_ = NewGUCNestLevel();
-    set_for_scope("search_path", "pg_catalog, pg_temp");
+    set_for_level("search_path", "pg_catalog, pg_temp");
     pin_what_changes_values();
     if (SPI_connect() != SPI_OK_CONNECT) {
         elog(ERROR, "SPI_connect failed");
@@ -102,8 +97,8 @@ SPIPlanPtr keep(SPIPlanPtr plan) {
 
 Result execute(const OwnerScope& /*scope*/, SPIPlanPtr plan, const Value* values, std::size_t count,
                Effect effect) {
-    std::array<Datum, 40> datums{};
-    std::array<char, 40> nulls{};
+    std::array<Datum, most_parameters> datums{};
+    std::array<char, most_parameters> nulls{};
     SESSION_SERVICE_ASSERT(count <= datums.size());
     for (std::size_t i = 0; i < count; ++i) {
         datums[i] = values[i].value;

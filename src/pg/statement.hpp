@@ -90,6 +90,9 @@ enum class Effect : std::uint8_t { reads, writes };
 /// means to read a whole table.
 enum class Finds : std::uint8_t { by_index, two_lists, whole_table };
 
+/// No statement of ours has more parameters.
+inline constexpr std::size_t most_parameters = 40;
+
 /// The parts of Statement that need no template.
 SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Finds finds);
 /// For the life of the backend; a plan that is not kept ends with the owner's scope.
@@ -121,6 +124,8 @@ class Statement {
     }
 
   private:
+    static_assert(ParameterCount <= most_parameters);
+
     Result run(const OwnerScope& scope, const Values& values, Effect effect) {
         if (plan_ == nullptr) {
             plan_ = keep(prepare(sql_.text, types_.data(), ParameterCount, finds_));

@@ -42,6 +42,10 @@ inline Value uuid_value(const core::Uuid& id) {
     return value(PointerGetDatum(id.data()));
 }
 
+inline Value optional_uuid_value(const std::optional<core::Uuid>& id) {
+    return id ? uuid_value(*id) : null_value;
+}
+
 inline Value bigint_value(std::int64_t number) {
     return value(Int64GetDatum(number));
 }

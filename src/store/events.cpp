@@ -63,10 +63,6 @@ bool is_recorded(EventKind kind) {
            kind != EventKind::session_rotated;
 }
 
-pg::Value optional_uuid_value(const std::optional<core::Uuid>& id) {
-    return id ? pg::uuid_value(*id) : pg::null_value;
-}
-
 // {"method": …}, by the server's own function, from an array of names and values.
 pg::Value detail_of(pg::Value mfa_method) {
     if (mfa_method.isnull) {
@@ -93,8 +89,8 @@ void record(const UserKey& user, core::Micros now, const Event& event) {
     values.set(events::id, pg::uuid_value(id))
         .set(events::at, pg::time_value(now))
         .set(events::user_id, user.id_value())
-        .set(events::session_id, optional_uuid_value(event.session_id))
-        .set(events::device_id, optional_uuid_value(event.device_id))
+        .set(events::session_id, pg::optional_uuid_value(event.session_id))
+        .set(events::device_id, pg::optional_uuid_value(event.device_id))
         .set(events::bucket, user.bucket_value())
         .set(events::kind, pg::text_value(name_of(event.kind)))
         .set(events::ip_address, event.ip_address)

@@ -3,6 +3,7 @@
 #include "pg/assert.hpp"
 #include "pg/compat.hpp"
 #include "pg/deferred_work.hpp"
+#include "pg/scoped_setting.hpp"
 #include "pg/subtransaction.hpp"
 #include "table/access.hpp"
 
@@ -46,9 +47,12 @@ void append_condition(StringInfo text, const Layout& layout, const Condition& co
     append_parameter(text, parameter, column.type);
 }
 
+// All columns, and the key and version of a row.
+static_assert(most_columns + most_index_columns + 1 <= pg::most_parameters);
+
 // Types of parameters, as they are added.
 struct Parameters {
-    std::array<Oid, 40> types{};
+    std::array<Oid, pg::most_parameters> types{};
     int count = 0;
 
     int add(Oid type) {
@@ -211,7 +215,7 @@ pg::Value travelling(pg::Value value, Type type) {
 }
 
 struct Given {
-    std::array<pg::Value, 40> values{};
+    std::array<pg::Value, pg::most_parameters> values{};
     std::size_t count = 0;
 
     void add(pg::Value value) { values[count++] = value; }
@@ -257,8 +261,7 @@ bool is_still_there(const pg::OwnerScope& scope, const Layout& layout, const Giv
 
 // Nothing optional waits for a lock, a trigger's included; a millisecond is the least there is.
 void wait_for_no_lock() {
-    (void)set_config_option("lock_timeout", "1", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-                            0, false);
+    pg::set_for_level("lock_timeout", "1");
 }
 
 } // namespace
