@@ -1,6 +1,10 @@
 #include "pg/arguments.hpp"
 
+#include "core/address.hpp"
+#include "core/display_name.hpp"
 #include "core/scope.hpp"
+
+#include "pg/settings.hpp"
 
 extern "C" {
 #include "access/detoast.h"
@@ -9,6 +13,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inet.h"
 #include "utils/jsonb.h"
 }
 
@@ -35,6 +40,34 @@ void require_length(Datum text, const char* name, int limit) {
     if (pg_mbstrlen_with_len(view.data(), static_cast<int>(view.size())) > limit) {
         raise_too_long(name, limit, "characters");
     }
+}
+
+bool is_ascii(std::string_view text) {
+    return std::ranges::none_of(text, [](char character) { return (character & '\x80') != 0; });
+}
+
+// Unicode normalization form C, so that two spellings of one name are one.
+Value normalized(std::string_view text) {
+    if (GetDatabaseEncoding() != PG_UTF8 || is_ascii(text)) {
+        return text_value(text);
+    }
+    return value(DirectFunctionCall2(unicode_normalize_func, text_value(text).value,
+                                     text_value("NFC").value));
+}
+
+core::Address to_address(const inet* given) {
+    core::Address address{.is_v6 = ip_family(given) == PGSQL_AF_INET6, .prefix = ip_bits(given)};
+    std::memcpy(address.bytes.data(), ip_addr(given), static_cast<std::size_t>(ip_addrsize(given)));
+    return address;
+}
+
+Value inet_value(const core::Address& address) {
+    auto* made = static_cast<inet*>(palloc0(sizeof(inet)));
+    ip_family(made) = address.is_v6 ? PGSQL_AF_INET6 : PGSQL_AF_INET;
+    ip_bits(made) = address.prefix;
+    std::memcpy(ip_addr(made), address.bytes.data(), static_cast<std::size_t>(ip_addrsize(made)));
+    SET_INET_VARSIZE(made);
+    return value(InetPGetDatum(made));
 }
 
 [[noreturn]] void raise_interval_overflow(const char* name) {
@@ -96,6 +129,35 @@ Value Arguments::text(int number, const char* name, int limit) const {
 Value Arguments::nonempty_text(int number, const char* name, int limit) const {
     const Value given = text(number, name, limit);
     return given.isnull || to_view(given.value).empty() ? null_value : given;
+}
+
+Value Arguments::display_name(int number, const char* name) const {
+    const Value given = text(number, name, max_name_length);
+    if (given.isnull) {
+        return null_value;
+    }
+    const std::string_view trimmed =
+        core::trimmed(to_view(given.value), GetDatabaseEncoding() == PG_UTF8);
+    if (trimmed.empty()) {
+        return null_value;
+    }
+    const Value normal = normalized(trimmed);
+    require_length(normal.value, name, max_name_length); // form C is longer, but seldom
+    return normal;
+}
+
+Value Arguments::address(int number) const {
+    using settings::StoreAddresses;
+    const StoreAddresses storing = settings::store_addresses();
+    if (is_null(number) || storing == StoreAddresses::none) {
+        return null_value;
+    }
+    const inet* given = DatumGetInetPP(datum(number));
+    if (storing == StoreAddresses::full && ip_family(given) == PGSQL_AF_INET) {
+        return optional(number);
+    }
+    const core::Address address = core::unmapped(to_address(given));
+    return inet_value(storing == StoreAddresses::network ? core::network_of(address) : address);
 }
 
 Value Arguments::text_or(int number, const char* name, int limit,

@@ -31,6 +31,10 @@ class Arguments {
     bool is_null(int number) const { return fcinfo_->args[number].isnull; }
     Datum datum(int number) const { return fcinfo_->args[number].value; }
 
+    bool boolean_or(int number, bool otherwise) const {
+        return is_null(number) ? otherwise : DatumGetBool(datum(number));
+    }
+
     /// The argument as it came, NULL or not.
     Value optional(int number) const { return fcinfo_->args[number]; }
 
@@ -54,6 +58,14 @@ class Arguments {
 
     /// The same as text(), with a default in place of NULL.
     Value text_or(int number, const char* name, int limit, std::string_view otherwise) const;
+
+    /// What a person calls a device: a text without the white space around it, in Unicode
+    /// normalization form C where the database is in UTF-8; NULL where nothing is left.
+    Value display_name(int number, const char* name) const;
+
+    /// A client's address as it may be stored: IPv4 even where it came mapped into IPv6, and as
+    /// much of it as session_service.store_addresses allows.
+    Value address(int number) const;
 
     /// Required scopes (22004 where NULL), or none where `otherwise_empty`: at most 100 of at most
     /// 255 characters each (22001), each a scope-token (22023), none NULL (22004).

@@ -29,6 +29,8 @@ int limit_policy_choice = static_cast<int>(LimitPolicy::evict_lru);
 int token_length_bytes = 32;
 int touch_interval_seconds = minute;
 int device_trust_seconds = 30 * day;
+int max_devices = 100;
+int store_addresses_choice = static_cast<int>(StoreAddresses::full);
 int retention_seconds = 30 * day;
 int cleanup_batch_rows = 10'000;
 int event_log_choice = static_cast<int>(EventLog::security);
@@ -53,6 +55,12 @@ const config_enum_entry event_log_choices[] = {
 const config_enum_entry revocation_commit_choices[] = {
     {"on", static_cast<int>(RevocationCommit::on), false},
     {"remote_apply", static_cast<int>(RevocationCommit::remote_apply), false},
+    {nullptr, 0, false}};
+
+const config_enum_entry store_addresses_choices[] = {
+    {"full", static_cast<int>(StoreAddresses::full), false},
+    {"network", static_cast<int>(StoreAddresses::network), false},
+    {"none", static_cast<int>(StoreAddresses::none), false},
     {nullptr, 0, false}};
 
 void define_seconds(const char* name, const char* description, int* variable, int least, int most,
@@ -126,6 +134,12 @@ void define() {
                    &touch_interval_seconds, 0, day);
     define_seconds("session_service.device_trust", "How long trust_device trusts a device.",
                    &device_trust_seconds, 1, INT_MAX);
+    define_count("session_service.max_devices_per_user",
+                 "Devices a user may have before those not in use make room; 0 means any.",
+                 &max_devices, 0, INT_MAX);
+    define_choice("session_service.store_addresses",
+                  "How much of clients' addresses is stored: all, their network, or nothing.",
+                  &store_addresses_choice, store_addresses_choices);
     define_seconds("session_service.retention",
                    "How long sessions that are over, events and unused devices are kept.",
                    &retention_seconds, 0, INT_MAX);
@@ -186,6 +200,14 @@ std::size_t token_length() {
 
 Micros device_trust() {
     return from_seconds(device_trust_seconds);
+}
+
+int max_devices_per_user() {
+    return max_devices;
+}
+
+StoreAddresses store_addresses() {
+    return static_cast<StoreAddresses>(store_addresses_choice);
 }
 
 Micros retention() {

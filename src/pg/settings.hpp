@@ -14,6 +14,7 @@ using core::Micros;
 enum class LimitPolicy : int { evict_lru, evict_oldest, reject };
 enum class EventLog : int { none, security, all };
 enum class RevocationCommit : int { on, remote_apply };
+enum class StoreAddresses : int { full, network, none };
 
 /// Defines every setting; called once, as the library is loaded.
 void define();
@@ -28,6 +29,8 @@ int max_per_user();
 LimitPolicy limit_policy();
 std::size_t token_length();
 Micros device_trust();
+int max_devices_per_user();
+StoreAddresses store_addresses();
 Micros retention();
 int cleanup_batch_size();
 EventLog event_log();
