@@ -24,9 +24,9 @@ namespace {
 // the old value, and a COMMIT must not fail for want of that. The variable has the caller's value
 // again before the server ends the transaction's settings, so these find what they expect.
 //
-// Activity, which is written in a callback of the same kind, lowers the setting where the
-// transaction has no id yet. What a call made durable has given it one, so activity then leaves the
-// setting alone, whichever of the two callbacks comes first.
+// Activity, which is written in a callback of the same kind, lowers the setting in the same way
+// where the transaction has no id yet. What a call made durable has given it one, so activity then
+// leaves the setting alone, whichever of the two callbacks comes first.
 
 // The least value of synchronous_commit that the transaction needs. What a savepoint asked for
 // stays when it is rolled back: to wait for more than is needed does no harm.
@@ -45,11 +45,19 @@ void set_synchronous_commit(int level) {
     assign_synchronous_commit(level, nullptr);
 }
 
+void replace(int level) {
+    replaced = replaced.value_or(synchronous_commit);
+    set_synchronous_commit(level);
+}
+
+bool has_written() {
+    return TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 void raise_to_needed() {
     // Without an id nothing was written, so there is nothing to wait for.
-    if (synchronous_commit < needed && TransactionIdIsValid(GetTopTransactionIdIfAny())) {
-        replaced = synchronous_commit;
-        set_synchronous_commit(needed);
+    if (synchronous_commit < needed && has_written()) {
+        replace(needed);
     }
 }
 
@@ -88,6 +96,12 @@ void make_durable() {
 void make_revocation_durable() {
     const bool is_shown = settings::revocation_commit() == settings::RevocationCommit::remote_apply;
     need(is_shown ? SYNCHRONOUS_COMMIT_REMOTE_APPLY : SYNCHRONOUS_COMMIT_ON);
+}
+
+void spare_the_wait_for_disk() {
+    if (!has_written()) {
+        replace(SYNCHRONOUS_COMMIT_OFF);
+    }
 }
 
 void require_writable(const char* function) {

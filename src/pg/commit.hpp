@@ -12,6 +12,10 @@ void make_durable();
 /// standbys show it.
 void make_revocation_durable();
 
+/// To be called as the transaction commits, by who wrote what nobody waits for: where nothing else
+/// was written, COMMIT does not wait for the disk.
+void spare_the_wait_for_disk();
+
 /// Refuses a call that writes on a standby or in a read-only transaction, with 25006, and in a
 /// parallel query, where a caller's function that is declared safe by mistake leads it, with 25000.
 void require_writable(const char* function);

@@ -2,6 +2,7 @@
 
 #include "core/uuid.hpp"
 
+#include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/settings.hpp"
@@ -12,7 +13,6 @@ extern "C" {
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 }
 
@@ -36,9 +36,16 @@ Micros inactivity_in_force(const SessionRow& session) {
     return idle == core::never ? 0 : idle - session.time(sessions::last_activity_at);
 }
 
+// Whether the last activity that is stored lies in the future: the clock was set back since. It is
+// compared with the present alone, since of two calls the later one may write first.
+bool is_in_future(const SessionRow& session, Micros now) {
+    return session.time(sessions::last_activity_at) > now;
+}
+
 // When activity of an active session is worth a write.
-bool is_due(const SessionRow& session, Micros at) {
-    return core::is_touch_due(session.time(sessions::last_activity_at), at,
+bool is_due(const SessionRow& session, Micros at, Micros now) {
+    return is_in_future(session, now) ||
+           core::is_touch_due(session.time(sessions::last_activity_at), at,
                               pg::settings::touch_interval(), inactivity_in_force(session));
 }
 
@@ -48,7 +55,7 @@ std::optional<Values> touched(const SessionRow& session, Micros at, Micros now,
                               pg::Value ip_address) {
     core::Deadlines deadlines = session.deadlines();
     const Micros last_activity = session.time(sessions::last_activity_at);
-    if (!session.is_active(now) || at <= last_activity) {
+    if (!session.is_active(now) || (at <= last_activity && !is_in_future(session, now))) {
         return std::nullopt;
     }
     if (deadlines.idle != core::never) {
@@ -81,22 +88,15 @@ void count_write(Outcome outcome) {
                                        : pg::Counter::activities_left_out);
 }
 
-// A transaction that has written nothing else need not wait for the disk because of activity.
-void spare_the_wait_for_disk() {
-    if (!TransactionIdIsValid(GetTopTransactionIdIfAny())) {
-        (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-                                GUC_ACTION_LOCAL, true, 0, false);
-    }
-}
-
 // REQUIRES: the table and its indexes are locked.
 void write_note(SessionLookup& lookup, const Note& note) {
     const std::optional<SessionRow> session = lookup.find(note.session_id);
+    const Micros now = pg::now();
     // Another transaction may have written its own since the note was taken.
-    if (!session || !is_due(*session, note.at)) {
+    if (!session || !is_due(*session, note.at, now)) {
         return;
     }
-    const auto values = touched(*session, note.at, pg::now(), note.ip_value());
+    const auto values = touched(*session, note.at, now, note.ip_value());
     count_write(values && lookup.table().has_room_for(*values)
                     ? lookup.table().update(*values, IfHeld::leave)
                     : Outcome::held);
@@ -111,7 +111,7 @@ void write_notes() {
     SessionLookup lookup = SessionLookup::open_for_writing();
     // Somebody may have added something since the notes were taken: then they are left out.
     if (lookup.table().is_written_directly()) {
-        spare_the_wait_for_disk();
+        pg::spare_the_wait_for_disk();
         for (const Note& note : notes->all()) {
             write_note(lookup, note);
         }
@@ -153,8 +153,9 @@ void write_now(const core::Uuid& session_id, Micros now, pg::Value ip_address) {
     }
     SessionLookup lookup = SessionLookup::open(sessions::revoke_reason);
     const std::optional<SessionRow> session = lookup.find(session_id);
-    const auto values =
-        session && is_due(*session, now) ? touched(*session, now, now, ip_address) : std::nullopt;
+    const auto values = session && is_due(*session, now, now)
+                            ? touched(*session, now, now, ip_address)
+                            : std::nullopt;
     count_write(values ? lookup.table().update_if_nothing_is_in_the_way(*values) : Outcome::held);
     lookup.close();
 }
@@ -163,7 +164,7 @@ void write_now(const core::Uuid& session_id, Micros now, pg::Value ip_address) {
 
 void note_activity(SessionLookup& lookup, const SessionRow& session, Micros now,
                    pg::Value ip_address) {
-    if (!is_due(session, now) || !is_writable() || IsolationIsSerializable()) {
+    if (!is_due(session, now, now) || !is_writable() || IsolationIsSerializable()) {
         return;
     }
     if (!lookup.table().is_written_directly()) {
