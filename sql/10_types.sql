@@ -214,7 +214,8 @@ CREATE TYPE session_service.created_session AS (
     refresh_expires_at  timestamptz,
     device_id           uuid,
     is_new_device       boolean,
-    evicted_session_ids uuid[]
+    evicted_session_ids uuid[],
+    is_first_device     boolean
 );
 COMMENT ON TYPE session_service.created_session IS 'answer of create_session: the only time that the tokens are seen';
 

@@ -9,8 +9,7 @@ CREATE TABLE session_service.users (
     bucket       smallint NOT NULL,
     epoch        bigint   NOT NULL,
     max_sessions integer,
-    CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket),
-    CONSTRAINT users_max_sessions_check CHECK (max_sessions OPERATOR(pg_catalog.>=) 0)
+    CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
 COMMENT ON TABLE session_service.users IS 'One row per user seen. Whatever touches several sessions of a user updates or locks this row first.';
@@ -83,8 +82,9 @@ CREATE TABLE session_service.sessions (
     CONSTRAINT sessions_pkey PRIMARY KEY (id, bucket)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- The limit and "sign out all" read a user's sessions that are not revoked: one narrow range.
-CREATE INDEX sessions_user ON session_service.sessions (user_id, revoked_at, device_id);
+-- The limit and what lists devices read a user's sessions that are neither revoked nor closed, "sign out all"
+-- those that are not revoked: each one narrow range, however many dead ones wait for cleanup.
+CREATE INDEX sessions_user ON session_service.sessions (user_id, revoked_at, is_closed, device_id);
 -- Never an index on last_activity_at or on an exact deadline: each activity would write to it.
 CREATE INDEX sessions_purge ON session_service.sessions (purge_after);
 

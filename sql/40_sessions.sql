@@ -10,17 +10,26 @@ CREATE FUNCTION session_service.create_session(
     metadata jsonb DEFAULT '{}',
     session_expiry interval DEFAULT NULL,
     inactivity_timeout interval DEFAULT NULL,
-    issue_refresh boolean DEFAULT true)
+    issue_refresh boolean DEFAULT true,
+    refresh_expiry interval DEFAULT NULL,
+    absolute_timeout interval DEFAULT NULL,
+    replace_device_sessions boolean DEFAULT false)
 RETURNS SETOF session_service.created_session
 AS 'MODULE_PATHNAME', 'session_service_create_session'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION session_service.create_session(uuid, text, text, inet, text[], text, jsonb, interval, interval, boolean) IS 'signs a user in: a new session, its tokens shown this once, within the user''s limit';
+COMMENT ON FUNCTION session_service.create_session(uuid, text, text, inet, text[], text, jsonb, interval, interval, boolean, interval, interval, boolean) IS 'signs a user in: a new session, its tokens shown this once, within the user''s limit';
 
 CREATE FUNCTION session_service.validate_session(token text, ip_address inet DEFAULT NULL)
 RETURNS SETOF session_service.valid_session
 AS 'MODULE_PATHNAME', 'session_service_validate_session'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION session_service.validate_session(text, inet) IS 'session that a session token opens, or no row; records activity as the transaction commits';
+
+CREATE FUNCTION session_service.validate_user(token text, ip_address inet DEFAULT NULL)
+RETURNS uuid
+AS 'MODULE_PATHNAME', 'session_service_validate_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.validate_user(text, inet) IS 'user of the session that a session token opens, or NULL: validate_session in all it does, as one value; to be called without FROM';
 
 CREATE FUNCTION session_service.validate_session_hash(
     session_id uuid,

@@ -33,6 +33,12 @@ AS 'MODULE_PATHNAME', 'session_service_untrust_device'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.untrust_device(uuid, uuid) IS 'ends the trust in a device; whether the user has it';
 
+CREATE FUNCTION session_service.untrust_all_devices(user_id uuid)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_untrust_all_devices'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.untrust_all_devices(uuid) IS 'ends the trust in all of a user''s devices, as after a change of password; how many were trusted';
+
 CREATE FUNCTION session_service.rename_device(user_id uuid, device_id uuid, name text)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'session_service_rename_device'

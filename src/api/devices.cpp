@@ -69,6 +69,10 @@ SQL_FUNCTION(session_service_untrust_device) {
     PG_RETURN_BOOL(service::untrust_device(user_id, arguments.uuid(1, "device_id")));
 }
 
+SQL_FUNCTION(session_service_untrust_all_devices) {
+    PG_RETURN_INT32(service::untrust_all_devices(Arguments{fcinfo}.uuid(0, "user_id")));
+}
+
 SQL_FUNCTION(session_service_rename_device) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
@@ -76,8 +80,7 @@ SQL_FUNCTION(session_service_rename_device) {
     if (arguments.is_null(2)) {
         pg::raise_null_argument("name");
     }
-    PG_RETURN_BOOL(service::rename_device(user_id, device_id,
-                                          arguments.nonempty_text(2, "name", pg::max_name_length)));
+    PG_RETURN_BOOL(service::rename_device(user_id, device_id, arguments.display_name(2, "name")));
 }
 
 SQL_FUNCTION(session_service_forget_device) {

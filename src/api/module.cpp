@@ -8,6 +8,7 @@
 #include "pg/planner.hpp"
 #include "pg/settings.hpp"
 #include "store/activity.hpp"
+#include "store/open_sessions.hpp"
 #include "table/access.hpp"
 #include "table/engine.hpp"
 #include "worker/launcher.hpp"
@@ -29,6 +30,7 @@ extern "C" void _PG_init(void) {
         session_service::pg::watch_commits();
         session_service::table::watch_tables();
         session_service::store::watch_transactions();
+        session_service::store::watch_open_sessions();
         session_service::worker::register_launcher();
         return 0;
     });

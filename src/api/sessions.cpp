@@ -37,6 +37,23 @@ void add_valid_session(api::RowCollector& rows, store::SessionLookup& lookup,
     }
 }
 
+// The ids of these lists, one after the other.
+pg::Value uuid_array(std::initializer_list<std::span<core::Uuid>> lists) {
+    std::size_t count = 0;
+    for (const auto& list : lists) {
+        count += list.size();
+    }
+    auto* ids = static_cast<Datum*>(palloc(count * sizeof(Datum) + 1));
+    Datum* next = ids;
+    for (const auto& list : lists) {
+        for (const core::Uuid& id : list) {
+            *next++ = PointerGetDatum(id.data());
+        }
+    }
+    return pg::value(PointerGetDatum(
+        construct_array(ids, static_cast<int>(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR)));
+}
+
 } // namespace
 
 // The device key is a secret as well.
@@ -44,30 +61,51 @@ SQL_TOKEN_FUNCTION(session_service_create_session) {
     const Arguments arguments{fcinfo};
     const service::SignIn request{
         .user_id = arguments.uuid(0, "user_id"),
-        .device_name = arguments.nonempty_text(1, "device_name", pg::max_name_length),
+        .device_name = arguments.display_name(1, "device_name"),
         .user_agent = arguments.nonempty_text(2, "user_agent", pg::max_user_agent_length),
-        .ip_address = arguments.optional(3),
+        .ip_address = arguments.address(3),
         .device_key = arguments.nonempty_text(5, "device_key", pg::max_device_key_length),
         .scopes = arguments.scopes(4, true),
         .metadata = arguments.metadata(6, true),
         .session_expiry = arguments.duration(7, "session_expiry"),
         .inactivity_timeout = arguments.duration(8, "inactivity_timeout"),
-        .issue_refresh = arguments.is_null(9) || DatumGetBool(arguments.datum(9))};
+        .issue_refresh = arguments.boolean_or(9, true),
+        .refresh_expiry = arguments.duration(10, "refresh_expiry"),
+        .absolute_timeout = arguments.duration(11, "absolute_timeout"),
+        .replace_device_sessions = arguments.boolean_or(12, false)};
     const service::SignedIn made = service::sign_in(request);
     return api::one_row(
         fcinfo,
-        std::array<pg::Value, 8>{
+        std::array<pg::Value, 9>{
             pg::uuid_value(made.session_id), pg::text_value(made.token.view()),
             made.refresh_token ? pg::text_value(made.refresh_token->view()) : pg::null_value,
             pg::time_value(made.expires), pg::time_value(made.refresh_expires),
             pg::uuid_value(made.device_id), pg::boolean_value(made.is_new_device),
-            pg::value(made.evicted_session_ids)});
+            uuid_array({made.replaced_session_ids, made.evicted_session_ids}),
+            pg::boolean_value(made.is_first_device)});
 }
 
 SQL_TOKEN_FUNCTION(session_service_validate_session) {
     const Arguments arguments{fcinfo};
     return api::valid_session(fcinfo, service::read_session_token(arguments.token(0)),
-                              arguments.optional(1));
+                              arguments.address(1));
+}
+
+SQL_TOKEN_FUNCTION(session_service_validate_user) {
+    const Arguments arguments{fcinfo};
+    const auto key = service::read_session_token(arguments.token(0));
+    if (!key) {
+        PG_RETURN_NULL();
+    }
+    std::optional<core::Uuid> user_id;
+    api::with_valid_session(*key, arguments.address(1),
+                            [&user_id](const store::SessionRow& session) {
+                                user_id = session.uuid(session_service::table::sessions::user_id);
+                            });
+    if (!user_id) {
+        PG_RETURN_NULL();
+    }
+    return pg::new_uuid(*user_id);
 }
 
 SQL_TOKEN_FUNCTION(session_service_validate_session_hash) {
@@ -78,7 +116,7 @@ SQL_TOKEN_FUNCTION(session_service_validate_session_hash) {
         key = service::SessionKey{.session_id = session_id,
                                   .hash = pg::to_digest(arguments.datum(1))};
     }
-    return api::valid_session(fcinfo, key, arguments.optional(2));
+    return api::valid_session(fcinfo, key, arguments.address(2));
 }
 
 SQL_TOKEN_FUNCTION(session_service_validate_sessions) {
@@ -118,7 +156,7 @@ SQL_TOKEN_FUNCTION(session_service_refresh_session) {
     const pg::Value user_agent =
         arguments.nonempty_text(2, "user_agent", pg::max_user_agent_length);
     const auto pair =
-        presented ? service::refresh(*presented, arguments.optional(1), user_agent) : std::nullopt;
+        presented ? service::refresh(*presented, arguments.address(1), user_agent) : std::nullopt;
     if (!pair) {
         return api::no_row(fcinfo);
     }
@@ -170,10 +208,10 @@ SQL_TOKEN_FUNCTION(session_service_import_session) {
         .refresh_expires = arguments.optional_time(12, "refresh_expires_at"),
         .created = arguments.optional_time(8, "created_at"),
         .last_activity = arguments.optional_time(9, "last_activity_at"),
-        .is_mfa_verified = !arguments.is_null(10) && DatumGetBool(arguments.datum(10)),
-        .device_name = arguments.nonempty_text(4, "device_name", pg::max_name_length),
+        .is_mfa_verified = arguments.boolean_or(10, false),
+        .device_name = arguments.display_name(4, "device_name"),
         .user_agent = arguments.nonempty_text(5, "user_agent", pg::max_user_agent_length),
-        .ip_address = arguments.optional(6),
+        .ip_address = arguments.address(6),
         .device_key = arguments.nonempty_text(13, "device_key", pg::max_device_key_length),
         .scopes = arguments.scopes(7, true),
         .metadata = arguments.metadata(11, true)};

@@ -20,21 +20,28 @@ inline std::array<pg::Value, 9> valid_session_values(const store::SessionRow& se
             session.get(sessions::expires_at)};
 }
 
-/// Validates, and returns the session's row or none; `use` sees the session while it is at hand.
+/// Validates; `use` sees the session, if there is one, while it is at hand.
+template <typename Use>
+void with_valid_session(const service::SessionKey& key, pg::Value ip_address, Use&& use) {
+    store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
+    if (const auto session = service::validate(lookup, key, ip_address)) {
+        use(*session);
+    }
+    lookup.close();
+}
+
+/// Validates, and returns the session's row or none; `use` sees the session as well.
 template <typename Use>
 Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::SessionKey>& key,
                     pg::Value ip_address, Use&& use) {
-    if (!key) {
-        return no_row(fcinfo);
+    std::optional<Datum> row;
+    if (key) {
+        with_valid_session(*key, ip_address, [&](const store::SessionRow& session) {
+            use(session);
+            row = one_row(fcinfo, valid_session_values(session));
+        });
     }
-    store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
-    const auto session = service::validate(lookup, *key, ip_address);
-    if (session) {
-        use(*session);
-    }
-    const Datum result = session ? one_row(fcinfo, valid_session_values(*session)) : no_row(fcinfo);
-    lookup.close();
-    return result;
+    return row ? *row : no_row(fcinfo);
 }
 
 inline Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::SessionKey>& key,

@@ -13,14 +13,13 @@ using store::AccessLevels;
 
 // The functions of each level, without those of the levels that it contains. What is named in none
 // of these is admin's alone.
-constexpr std::array validate_functions{"validate_session",   "validate_session_hash",
-                                        "validate_sessions",  "authenticate",
-                                        "introspect_token",   "hash_token",
-                                        "session_bucket",     "user_bucket",
-                                        "token_bucket",       "token_session_id",
-                                        "current_session_id", "current_user_id",
-                                        "current_scopes",     "has_scope",
-                                        "is_mfa_verified"};
+constexpr std::array validate_functions{
+    "validate_session",  "validate_user",    "validate_session_hash",
+    "validate_sessions", "authenticate",     "introspect_token",
+    "hash_token",        "session_bucket",   "user_bucket",
+    "token_bucket",      "token_session_id", "current_session_id",
+    "current_user_id",   "current_scopes",   "has_scope",
+    "is_mfa_verified"};
 
 constexpr std::array application_functions{"create_session",
                                            "refresh_session",
@@ -49,6 +48,7 @@ constexpr std::array application_functions{"create_session",
                                            "is_trusted_device",
                                            "trust_device",
                                            "untrust_device",
+                                           "untrust_all_devices",
                                            "rename_device",
                                            "forget_device",
                                            "generate_token",

@@ -63,6 +63,17 @@ bool untrust_device(const core::Uuid& user_id, const core::Uuid& device_id) {
                          });
 }
 
+std::int32_t untrust_all_devices(const core::Uuid& user_id) {
+    pg::require_writable("untrust_all_devices()");
+    const UserKey user = UserKey::of(user_id);
+    if (!store::lock_user(user)) {
+        return 0;
+    }
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        return store::end_trust_of_all(owner, user, pg::now());
+    });
+}
+
 bool rename_device(const core::Uuid& user_id, const core::Uuid& device_id, pg::Value name) {
     return change_device(user_id, "rename_device()",
                          [&](const pg::OwnerScope& owner, const UserKey& user) {
@@ -71,15 +82,17 @@ bool rename_device(const core::Uuid& user_id, const core::Uuid& device_id, pg::V
 }
 
 bool forget_device(const core::Uuid& user_id, const core::Uuid& device_id) {
-    std::int32_t ended = 0;
+    std::size_t ended = 0;
     const bool forgotten = change_device(
         user_id, "forget_device()", [&](const pg::OwnerScope& owner, const UserKey& user) {
             if (!store::delete_device(owner, user, device_id)) {
                 return false;
             }
             const pg::Value reason = pg::text_value("Device signed out");
-            ended = end_sessions(owner, user,
-                                 {.except = {}, .device_id = device_id, .inactivity = {}}, reason);
+            ended =
+                end_sessions(owner, user, {.except = {}, .device_id = device_id, .inactivity = {}},
+                             reason, store::EventKind::session_revoked)
+                    .size();
             store::record(user, pg::now(),
                           {.kind = store::EventKind::device_forgotten,
                            .session_id = {},

@@ -18,6 +18,9 @@ bool trust_device(const core::Uuid& user_id, const core::Uuid& device_id,
 bool untrust_device(const core::Uuid& user_id, const core::Uuid& device_id);
 bool rename_device(const core::Uuid& user_id, const core::Uuid& device_id, pg::Value name);
 
+/// Ends the trust in all of the user's devices; how many were trusted.
+std::int32_t untrust_all_devices(const core::Uuid& user_id);
+
 /// Ends the device's sessions and deletes it.
 bool forget_device(const core::Uuid& user_id, const core::Uuid& device_id);
 

@@ -78,14 +78,15 @@ core::Uuid import_new(const ImportedSession& request) {
     const Micros created = std::min(request.created.value_or(now), now);
     const Micros last_activity = std::clamp(request.last_activity.value_or(now), created, now);
     const core::Deadlines deadlines = deadlines_of(request, own, created, last_activity);
+    const Counted counted = sessions_to_count(user, claimed);
     const store::Device device = store::find_or_create_device(user,
                                                               {.key = request.device_key,
                                                                .name = request.device_name,
                                                                .user_agent = request.user_agent,
                                                                .ip_address = request.ip_address},
-                                                              {}, last_activity);
+                                                              counted, last_activity);
     if (core::is_usable(deadlines, now)) {
-        (void)make_room(user, claimed, sessions_to_count(user, claimed), now);
+        (void)make_room(user, claimed, counted, device.id, now);
     }
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());

@@ -4,13 +4,9 @@
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
+#include "store/devices.hpp"
 #include "store/events.hpp"
 #include "store/sessions.hpp"
-
-extern "C" {
-#include "catalog/pg_type.h"
-#include "utils/array.h"
-}
 
 namespace session_service::service {
 
@@ -29,10 +25,21 @@ int limit_of(const store::User& user) {
     pg_unreachable();
 }
 
-store::EvictionOrder eviction_order() {
-    return pg::settings::limit_policy() == pg::settings::LimitPolicy::evict_oldest
-               ? store::EvictionOrder::oldest
-               : store::EvictionOrder::least_recently_active;
+// By when they would go, and at one time by their ids.
+void order_for_eviction(std::span<store::CountedSession> sessions) {
+    const bool is_by_age = pg::settings::limit_policy() == pg::settings::LimitPolicy::evict_oldest;
+    const auto rank = [is_by_age](const store::CountedSession& session) {
+        return is_by_age ? session.created : session.last_activity;
+    };
+    std::ranges::sort(sessions, [&](const auto& left, const auto& right) {
+        return std::pair{rank(left), left.id} < std::pair{rank(right), right.id};
+    });
+}
+
+std::span<store::CountedSession> ordered_open_sessions(const UserKey& user) {
+    const auto sessions = store::open_sessions(user);
+    order_for_eviction(sessions);
+    return sessions;
 }
 
 // Those of the counted sessions that are usable, in the same order. Those that are over are closed
@@ -45,68 +52,87 @@ usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, 
     };
     if (std::ranges::any_of(sessions, is_over)) {
         table::as_owner([&](const pg::OwnerScope& owner) {
-            store::close_sessions_that_are_over(owner, user, now);
+            store::note_last_uses(user, store::close_sessions_that_are_over(owner, user, now));
         });
-        sessions = store::counted_sessions(user, eviction_order());
+        sessions = ordered_open_sessions(user);
     }
     const auto usable_end = std::remove_if(sessions.begin(), sessions.end(), is_over);
     return sessions.first(static_cast<std::size_t>(usable_end - sessions.begin()));
 }
 
-// Ends these sessions; their ids, where that was not done already.
-std::span<Datum> evict(const pg::OwnerScope& owner, const UserKey& user,
-                       std::span<store::CountedSession> sessions, Micros now,
-                       std::span<Datum> ids) {
+// Whether the sessions that stay tell of the device what this one would.
+bool is_told_by(std::span<const store::CountedSession> staying,
+                const store::EndedSession& session) {
+    return std::ranges::any_of(staying, [&](const store::CountedSession& other) {
+        return other.device_id == session.device_id && other.last_activity >= session.last_activity;
+    });
+}
+
+// Ends the first `count` of these sessions; the ids of those that had not ended before.
+std::span<core::Uuid> evict(const UserKey& user, std::span<store::CountedSession> sessions,
+                            std::size_t count, const core::Uuid& device_id, Micros now) {
+    const std::span ids{static_cast<core::Uuid*>(palloc(count * sizeof(core::Uuid))), count};
     const pg::Value reason = pg::text_value("Session limit exceeded");
-    std::size_t count = 0;
+    std::size_t ended = 0;
     std::int64_t epoch = 0;
-    for (store::CountedSession& session : sessions) {
-        const auto revoked = store::revoke_one(session.id, now, reason);
+    for (const store::CountedSession& session : sessions.first(count)) {
+        auto revoked = store::revoke_one(session.id, now, reason);
         if (!revoked) {
             continue;
         }
-        if (count == 0) {
-            epoch = store::raise_epoch(owner, user, now);
+        if (ended == 0) {
+            epoch = store::raise_epoch(user, now);
         }
         tell_of_revocation(user, *revoked, now, store::EventKind::session_evicted, reason, epoch);
-        ids[count++] = PointerGetDatum(session.id.data());
+        if (revoked->device_id != device_id && !is_told_by(sessions.subspan(count), *revoked)) {
+            store::note_last_uses(user, {&*revoked, 1});
+        }
+        ids[ended++] = session.id;
     }
-    if (count > 0) {
+    if (ended > 0) {
         pg::make_revocation_durable();
     }
-    pg::count(pg::Counter::sessions_evicted, count);
-    return ids.first(count);
-}
-
-Datum uuid_array(std::span<Datum> ids) {
-    return PointerGetDatum(construct_array(ids.data(), static_cast<int>(ids.size()), UUIDOID,
-                                           UUID_LEN, false, TYPALIGN_CHAR));
+    pg::count(pg::Counter::sessions_evicted, ended);
+    return ids.first(ended);
 }
 
 } // namespace
 
-std::span<store::CountedSession> sessions_to_count(const UserKey& user,
-                                                   const store::User& claimed) {
-    return limit_of(claimed) == 0 ? std::span<store::CountedSession>{}
-                                  : store::counted_sessions(user, eviction_order());
+Counted sessions_to_count(const UserKey& user, const store::User& claimed) {
+    return limit_of(claimed) == 0 ? Counted{} : ordered_open_sessions(user);
 }
 
-Datum make_room(const UserKey& user, const store::User& claimed,
-                std::span<store::CountedSession> counted, Micros now) {
+std::span<core::Uuid> make_room(const UserKey& user, const store::User& claimed,
+                                const Counted& counted, const core::Uuid& device_id, Micros now) {
+    if (!counted) {
+        return {};
+    }
     const auto limit = static_cast<std::size_t>(limit_of(claimed));
-    const auto sessions = usable_sessions(user, counted, now);
-    const std::size_t excess =
-        limit == 0 || sessions.size() < limit ? 0 : sessions.size() - limit + 1;
-    if (excess == 0) {
-        return uuid_array({});
+    const auto sessions = usable_sessions(user, *counted, now);
+    if (sessions.size() < limit) {
+        return {};
     }
     if (pg::settings::limit_policy() == pg::settings::LimitPolicy::reject) {
         raise_limit_reached();
     }
-    const std::span ids{static_cast<Datum*>(palloc(excess * sizeof(Datum))), excess};
-    return uuid_array(table::as_owner([&](const pg::OwnerScope& owner) {
-        return evict(owner, user, sessions.first(excess), now, ids);
-    }));
+    return evict(user, sessions, sessions.size() - limit + 1, device_id, now);
+}
+
+std::span<core::Uuid> replace_sessions_of_device(const UserKey& user, const core::Uuid& device_id) {
+    const MemoryContext caller = CurrentMemoryContext;
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        const auto ended = end_sessions(
+            owner, user, {.except = {}, .device_id = device_id, .inactivity = {}},
+            pg::text_value("Replaced by a new sign-in"), store::EventKind::session_evicted);
+        const std::span ids{static_cast<core::Uuid*>(
+                                MemoryContextAlloc(caller, ended.size() * sizeof(core::Uuid) + 1)),
+                            ended.size()};
+        std::ranges::transform(ended, ids.begin(), &store::EndedSession::id);
+        if (!ids.empty()) {
+            pg::make_revocation_durable();
+        }
+        return ids;
+    });
 }
 
 } // namespace session_service::service

@@ -1,20 +1,24 @@
 // The limit of sessions per user, which holds at every moment.
 #pragma once
 
-#include "core/lifetime.hpp"
-
-#include "store/sessions.hpp"
+#include "store/open_sessions.hpp"
 
 namespace session_service::service {
 
-/// The sessions of a user whose row was claimed that are neither revoked nor closed, in the order
-/// in which they would go; none where the user has no limit.
-std::span<store::CountedSession> sessions_to_count(const store::UserKey& user,
-                                                   const store::User& claimed);
+using Counted = std::optional<std::span<store::CountedSession>>;
 
-/// Makes room among these for one more; 53400 where the policy rejects. The ids of the evicted as
-/// uuid[].
-Datum make_room(const store::UserKey& user, const store::User& claimed,
-                std::span<store::CountedSession> counted, core::Micros now);
+/// The open sessions of a user whose row was claimed, in the order in which they would go; nothing
+/// where the user has no limit.
+Counted sessions_to_count(const store::UserKey& user, const store::User& claimed);
+
+/// Makes room among these for one more, on this device; 53400 where the policy rejects. The ids of
+/// the evicted, in the current memory context.
+std::span<core::Uuid> make_room(const store::UserKey& user, const store::User& claimed,
+                                const Counted& counted, const core::Uuid& device_id,
+                                core::Micros now);
+
+/// Ends the sessions of a device that signs in anew. Their ids, in the current memory context.
+std::span<core::Uuid> replace_sessions_of_device(const store::UserKey& user,
+                                                 const core::Uuid& device_id);
 
 } // namespace session_service::service

@@ -43,8 +43,8 @@ std::int64_t delete_user(const core::Uuid& user_id) {
         const pg::Value reason = pg::text_value("User deleted");
         const auto ended = store::revoke_many(owner, user, {}, now, reason);
         if (!ended.empty()) {
-            const std::int64_t epoch = store::raise_epoch(owner, user, now);
-            for (const store::Revoked& session : ended) {
+            const std::int64_t epoch = store::raise_epoch(user, now);
+            for (const store::EndedSession& session : ended) {
                 // No event: it would be deleted with the rest.
                 store::send_hint(user, store::EventKind::session_revoked, session.id, epoch);
             }

@@ -3,6 +3,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
+#include "store/devices.hpp"
 #include "store/listing.hpp"
 
 namespace session_service::service {
@@ -21,22 +22,18 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
     if (!store::lock_user(user)) {
         return false;
     }
-    const bool ended = table::as_owner([&](const pg::OwnerScope& owner) {
-        const Micros now = pg::now();
-        const auto revoked = store::revoke_one(session_id, now, reason);
-        if (!revoked) {
-            return false;
-        }
-        const std::int64_t epoch = store::raise_epoch(owner, user, now);
-        tell_of_revocation(user, *revoked, now, kind, reason, epoch, ip_address);
-        return true;
-    });
-    if (ended) {
-        pg::count(kind == EventKind::session_reuse_detected ? pg::Counter::refreshes_reused
-                                                            : pg::Counter::sessions_revoked);
-        pg::make_revocation_durable();
+    const Micros now = pg::now();
+    auto ended = store::revoke_one(session_id, now, reason);
+    if (!ended) {
+        return false;
     }
-    return ended;
+    const std::int64_t epoch = store::raise_epoch(user, now);
+    tell_of_revocation(user, *ended, now, kind, reason, epoch, ip_address);
+    store::note_last_uses(user, {&*ended, 1});
+    pg::count(kind == EventKind::session_reuse_detected ? pg::Counter::refreshes_reused
+                                                        : pg::Counter::sessions_revoked);
+    pg::make_revocation_durable();
+    return true;
 }
 
 // The user of a session that `accept` takes, if it can be ended.
@@ -54,7 +51,7 @@ std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept
 
 } // namespace
 
-void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micros now,
+void tell_of_revocation(const UserKey& user, const store::EndedSession& session, Micros now,
                         EventKind kind, pg::Value reason, std::int64_t epoch,
                         pg::Value ip_address) {
     store::record(user, now,
@@ -66,22 +63,26 @@ void tell_of_revocation(const UserKey& user, const store::Revoked& session, Micr
     store::send_hint(user, kind, session.id, epoch);
 }
 
-std::int32_t end_sessions(const pg::OwnerScope& owner, const UserKey& user,
-                          const store::RevocationFilter& filter, pg::Value reason) {
+std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const UserKey& user,
+                                            const store::RevocationFilter& filter, pg::Value reason,
+                                            EventKind kind) {
     if (!store::lock_user(user)) {
-        return 0;
+        return {};
     }
     const Micros now = pg::now();
-    const std::span<store::Revoked> ended = store::revoke_many(owner, user, filter, now, reason);
+    const auto ended = store::revoke_many(owner, user, filter, now, reason);
     if (ended.empty()) {
-        return 0;
+        return {};
     }
-    const std::int64_t epoch = store::raise_epoch(owner, user, now);
-    for (const store::Revoked& session : ended) {
-        tell_of_revocation(user, session, now, EventKind::session_revoked, reason, epoch);
+    const std::int64_t epoch = store::raise_epoch(user, now);
+    for (const store::EndedSession& session : ended) {
+        tell_of_revocation(user, session, now, kind, reason, epoch);
     }
-    pg::count(pg::Counter::sessions_revoked, ended.size());
-    return static_cast<std::int32_t>(ended.size());
+    store::note_last_uses(user, ended);
+    pg::count(kind == EventKind::session_evicted ? pg::Counter::sessions_evicted
+                                                 : pg::Counter::sessions_revoked,
+              ended.size());
+    return ended;
 }
 
 bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_id,
@@ -121,12 +122,13 @@ std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFi
                             pg::Value reason, const char* function) {
     pg::require_writable(function);
     const UserKey user = UserKey::of(user_id);
-    const std::int32_t ended = table::as_owner(
-        [&](const pg::OwnerScope& owner) { return end_sessions(owner, user, filter, reason); });
+    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
+        return end_sessions(owner, user, filter, reason, EventKind::session_revoked).size();
+    });
     if (ended > 0) {
         pg::make_revocation_durable();
     }
-    return ended;
+    return static_cast<std::int32_t>(ended);
 }
 
 store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
@@ -140,22 +142,24 @@ store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
 
 std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason) {
     pg::require_writable("revoke_inactive_sessions()");
-    const std::int32_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
+    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
         const Micros now = pg::now();
         const store::RevocationFilter filter{
             .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now)};
-        std::int32_t count = 0;
+        std::size_t count = 0;
         // In the order of their ids, so that two such calls take the users' rows in one order.
         for (const core::Uuid& user_id :
              store::users_of_inactive_sessions(owner, *filter.inactivity, now)) {
-            count += end_sessions(owner, UserKey::of(user_id), filter, reason);
+            count += end_sessions(owner, UserKey::of(user_id), filter, reason,
+                                  EventKind::session_revoked)
+                         .size();
         }
         return count;
     });
     if (ended > 0) {
         pg::make_revocation_durable();
     }
-    return ended;
+    return static_cast<std::int32_t>(ended);
 }
 
 } // namespace session_service::service

@@ -13,7 +13,7 @@ namespace session_service::service {
 using core::Micros;
 
 /// Records the end of a session and sends the hint of it, after the user's epoch was raised.
-void tell_of_revocation(const store::UserKey& user, const store::Revoked& session, Micros now,
+void tell_of_revocation(const store::UserKey& user, const store::EndedSession& session, Micros now,
                         store::EventKind kind, pg::Value reason, std::int64_t epoch,
                         pg::Value ip_address = pg::null_value);
 
@@ -29,9 +29,11 @@ bool revoke_by_token(const Presented& presented, pg::Value reason);
 void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
                       pg::Value ip_address);
 
-/// Ends those of a user's sessions that the filter leaves; how many there were.
-std::int32_t end_sessions(const pg::OwnerScope& owner, const store::UserKey& user,
-                          const store::RevocationFilter& filter, pg::Value reason);
+/// Ends those of a user's sessions that the filter leaves; they are returned in the memory of the
+/// scope, in no order.
+std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const store::UserKey& user,
+                                            const store::RevocationFilter& filter, pg::Value reason,
+                                            store::EventKind kind);
 
 /// The same as one call; how many this call ended.
 std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,

@@ -24,10 +24,15 @@ using store::UserKey;
 core::Lifetimes own_lifetimes(const SignIn& request) {
     const core::Lifetimes settings = pg::settings::lifetimes();
     return core::shorter({.session = request.session_expiry.value_or(settings.session),
-                          .refresh = settings.refresh,
+                          .refresh = request.refresh_expiry.value_or(settings.refresh),
                           .inactivity = request.inactivity_timeout.value_or(0),
-                          .absolute = 0},
+                          .absolute = request.absolute_timeout.value_or(0)},
                          settings);
+}
+
+core::Deadlines first_deadlines(const SignIn& request, const core::Lifetimes& own, Micros now) {
+    const Micros absolute = own.absolute == 0 ? core::never : core::later(now, own.absolute);
+    return core::renewed(now, own, absolute, request.issue_refresh);
 }
 
 // Drawn at once: a call of the generator costs more than the bytes that it gives.
@@ -56,23 +61,26 @@ SignedIn create_session(const SignIn& request) {
     const Micros now = pg::now(); // after the wait for the user's row
 
     const core::Lifetimes own = own_lifetimes(request);
-    const Micros absolute = pg::settings::lifetimes().absolute;
-    const core::Deadlines deadlines = core::renewed(
-        now, own, absolute == 0 ? core::never : core::later(now, absolute), request.issue_refresh);
-    const auto sessions = sessions_to_count(user, claimed);
+    const core::Deadlines deadlines = first_deadlines(request, own, now);
+    Counted counted = sessions_to_count(user, claimed);
     const store::Device device = store::find_or_create_device(user,
                                                               {.key = request.device_key,
                                                                .name = request.device_name,
                                                                .user_agent = request.user_agent,
                                                                .ip_address = request.ip_address},
-                                                              sessions, now);
+                                                              counted, now);
 
     SignedIn made{};
-    made.evicted_session_ids = make_room(user, claimed, sessions, now);
+    if (request.replace_device_sessions && !device.is_new) {
+        made.replaced_session_ids = replace_sessions_of_device(user, device.id);
+        counted = sessions_to_count(user, claimed);
+    }
+    made.evicted_session_ids = make_room(user, claimed, counted, device.id, now);
     const Drawn drawn = draw();
     made.session_id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket, drawn.session_id);
     made.device_id = device.id;
     made.is_new_device = device.is_new;
+    made.is_first_device = device.is_first;
     made.expires = deadlines.expires;
     made.refresh_expires = deadlines.refresh;
 

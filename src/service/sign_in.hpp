@@ -21,6 +21,9 @@ struct SignIn {
     std::optional<Micros> session_expiry;
     std::optional<Micros> inactivity_timeout;
     bool issue_refresh = true;
+    std::optional<Micros> refresh_expiry;
+    std::optional<Micros> absolute_timeout;
+    bool replace_device_sessions = false;
 };
 
 struct SignedIn {
@@ -31,7 +34,9 @@ struct SignedIn {
     Micros refresh_expires = 0;
     core::Uuid device_id{};
     bool is_new_device = false;
-    Datum evicted_session_ids = 0; // uuid[]
+    bool is_first_device = false;
+    std::span<core::Uuid> replaced_session_ids;
+    std::span<core::Uuid> evicted_session_ids;
 };
 
 /// Creates a session. At the user's limit the policy decides who goes; 53400 where it rejects.

@@ -4,6 +4,7 @@
 #include "core/uuid.hpp"
 
 #include "pg/random.hpp"
+#include "pg/settings.hpp"
 #include "pg/token_hash.hpp"
 #include "table/table.hpp"
 
@@ -31,6 +32,9 @@ constinit table::Search by_key{
     1,
     {{devices::user_id, Is::equal}, {devices::key_hash, Is::equal}, {devices::bucket, Is::equal}}};
 
+constinit table::Search of_user{
+    TableName::devices, 1, {{devices::user_id, Is::equal}, {devices::bucket, Is::equal}}};
+
 // The name that a sign-in gives does not replace the one that the user gave. purge_after is cut to
 // the day, so that the sign-ins of one day leave its index alone.
 constinit pg::Statement upsert_device{
@@ -54,13 +58,15 @@ constinit pg::Statement upsert_device{
     pg::parameters(UUIDOID, INT2OID, UUIDOID, BYTEAOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
                    INETOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID)};
 
-// What a device's sessions tell of it more recently than its own row does. $1 is now.
+// What a device's open sessions tell of it more recently than its own row does; those that ended
+// left it there. $1 is now.
 constinit pg::Statement select_of_user{
     R"(SELECT d.id::uuid, d.user_id::uuid,
            COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
                                  ELSE d.browser || ' on ' || d.os END)::text,
            d.user_agent::text, d.browser::text, d.os::text, d.device_type::text,
-           COALESCE(last.ip_address, d.ip_address)::inet, NULL::text, NULL::text,
+           CASE WHEN last.at >= d.last_seen_at THEN COALESCE(last.ip_address, d.ip_address)
+                ELSE COALESCE(d.ip_address, last.ip_address) END::inet, NULL::text, NULL::text,
            d.first_seen_at, GREATEST(d.last_seen_at, last.at), d.trusted_until,
            COALESCE(d.trusted_until > $1, false), COALESCE(last.active, 0)::int4,
            COALESCE(d.id = $4, false)
@@ -71,11 +77,39 @@ constinit pg::Statement select_of_user{
                (array_agg(s.ip_address ORDER BY s.last_activity_at DESC)
                    FILTER (WHERE s.ip_address IS NOT NULL))[1] AS ip_address
            FROM session_service.sessions s
-           WHERE s.user_id = $2 AND s.bucket = $3 GROUP BY s.device_id) AS last
+           WHERE s.user_id = $2 AND s.bucket = $3 AND )" +
+        rules::open + R"( GROUP BY s.device_id) AS last
        ON last.device_id = d.id
        WHERE d.user_id = $2 AND d.bucket = $3
        ORDER BY GREATEST(d.last_seen_at, last.at) DESC, d.id DESC)",
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID, UUIDOID), pg::Finds::two_lists};
+
+// $1 is now, $4 the device that stays, $5 how many may go. One that somebody holds stays.
+constinit pg::Statement delete_longest_unseen{
+    R"(WITH unused AS (
+           SELECT c.id, c.bucket FROM session_service.devices c
+           WHERE c.user_id = $2 AND c.bucket = $3 AND c.id <> $4
+               AND (c.trusted_until IS NULL OR c.trusted_until <= $1)
+               AND NOT EXISTS (
+                   SELECT 1 FROM session_service.sessions s
+                   WHERE s.user_id = $2 AND s.bucket = $3 AND s.device_id = c.id AND )" +
+        rules::usable + R"()
+           ORDER BY GREATEST(c.last_seen_at, (
+                   SELECT max(s.last_activity_at) FROM session_service.sessions s
+                   WHERE s.user_id = $2 AND s.bucket = $3 AND s.device_id = c.id AND )" +
+        rules::open + R"()), c.id
+           LIMIT $5 FOR UPDATE SKIP LOCKED)
+       DELETE FROM session_service.devices d USING unused
+       WHERE d.id = unused.id AND d.bucket = unused.bucket)",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID, UUIDOID, INT4OID)};
+
+constinit pg::Statement update_all_trust{
+    R"(WITH ended AS (
+           UPDATE session_service.devices d SET trusted_until = NULL
+           WHERE d.user_id = $2 AND d.bucket = $3 AND d.trusted_until IS NOT NULL)
+       SELECT count(*) FROM session_service.devices d
+       WHERE d.user_id = $2 AND d.bucket = $3 AND d.trusted_until > $1)",
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID)};
 
 constinit pg::Statement update_trust{
     R"(UPDATE session_service.devices d SET trusted_until = $4
@@ -152,41 +186,94 @@ bool keeps(const DeviceRow& device, const DeviceDescription& description) {
            keeps_value(device.get(devices::ip_address), description.ip_address);
 }
 
-// Calls `take` with the user's device of this identity, if there is one.
+// Calls `take` with the table at the user's device of this identity, if there is one.
 template <typename Take>
 auto look_at_device(const UserKey& user, const core::Digest& key_hash, table::Sees sees,
                     Take&& take) {
     Table table = Table::open(TableName::devices, For::reading, table::most_columns, sees);
     const auto found = table.find(
         by_key, {user.id_value(), pg::value(pg::token_hash_datum(key_hash)), user.bucket_value()});
-    const auto answer = found ? take(DeviceRow{*found}) : std::nullopt;
+    const auto answer = found ? take(table, DeviceRow{*found}) : std::nullopt;
     table.close();
     return answer;
 }
 
+// A device that was found as it is described.
+struct Known {
+    core::Uuid id;
+    bool is_ours; // written by this transaction
+};
+
 // The device of this identity if nothing of its row but the time of the last sign-in would change.
 // While the user's row is held nobody else makes, changes or forgets the user's devices; what
 // cleanup and refreshes do to one shows in what is compared, or does not matter here.
-std::optional<core::Uuid> find_described_so(const UserKey& user,
-                                            const DeviceDescription& description) {
+std::optional<Known> find_described_so(const UserKey& user, const DeviceDescription& description) {
     const core::Digest key_hash = description.key.isnull
                                       ? identity(description, agent_of(description))
                                       : identity_by_key(description.key);
     return look_at_device(user, key_hash, table::Sees::newest,
-                          [&](const DeviceRow& device) -> std::optional<core::Uuid> {
-                              return keeps(device, description)
-                                         ? std::optional{device.uuid(devices::id)}
-                                         : std::nullopt;
+                          [&](const Table& table, const DeviceRow& device) -> std::optional<Known> {
+                              if (!keeps(device, description)) {
+                                  return std::nullopt;
+                              }
+                              return Known{.id = device.uuid(devices::id),
+                                           .is_ours = table.is_own_version()};
                           });
 }
 
-// Cleanup deletes devices without sessions, without taking the user's row: while one of these
-// sessions is there it leaves the device alone.
-bool is_kept(const core::Uuid& device_id, std::span<const CountedSession> sessions,
-             core::Micros until) {
-    return std::ranges::any_of(sessions, [&](const CountedSession& session) {
-        return session.device_id == device_id && session.is_usable(until);
+// Cleanup deletes devices without sessions, without taking the user's row. It leaves a device alone
+// whose row this transaction wrote, and one with a session that goes on.
+bool is_kept(const UserKey& user, const Known& known,
+             const std::optional<std::span<const CountedSession>>& sessions, core::Micros until) {
+    if (known.is_ours) {
+        return true;
+    }
+    if (!sessions) {
+        return has_open_session(user, known.id, until);
+    }
+    return std::ranges::any_of(*sessions, [&](const CountedSession& session) {
+        return session.device_id == known.id && session.is_usable(until);
     });
+}
+
+int count_devices(const UserKey& user) {
+    Table table =
+        Table::open(TableName::devices, For::reading, devices::bucket, table::Sees::newest);
+    int count = 0;
+    auto found = table.find(of_user, {user.id_value(), user.bucket_value()});
+    for (; found; found = table.next()) {
+        ++count;
+    }
+    table.close();
+    return count;
+}
+
+// Of a user who has so many devices, the new one among them.
+void make_room_for(const UserKey& user, const core::Uuid& new_device, int device_count,
+                   core::Micros now) {
+    const int most = pg::settings::max_devices_per_user();
+    if (most == 0 || device_count <= most) {
+        return;
+    }
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        (void)delete_longest_unseen.write(owner, {pg::time_value(now), user.id_value(),
+                                                  user.bucket_value(), pg::uuid_value(new_device),
+                                                  pg::integer_value(device_count - most)});
+    });
+}
+
+void note_last_use(const UserKey& user, const EndedSession& session) {
+    Table table = Table::open(TableName::devices, For::writing);
+    const auto found = table.find(by_id, {pg::uuid_value(session.device_id), user.bucket_value()});
+    if (found && DeviceRow{*found}.time(devices::last_seen_at) < session.last_activity) {
+        table::Values values;
+        values.set(devices::last_seen_at, pg::time_value(session.last_activity));
+        if (!session.ip_address.isnull) {
+            values.set(devices::ip_address, session.ip_address);
+        }
+        (void)table.update(values, table::IfHeld::leave);
+    }
+    table.close();
 }
 
 Device upsert(const pg::OwnerScope& owner, const UserKey& user,
@@ -207,21 +294,42 @@ Device upsert(const pg::OwnerScope& owner, const UserKey& user,
                                "row")));
     }
     const core::Uuid stored = row.uuid(0, 1);
-    return {.id = stored, .is_new = stored == id};
+    return {.id = stored, .is_new = stored == id, .is_first = false};
 }
 
 } // namespace
 
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             std::span<const CountedSession> sessions, core::Micros now) {
-    if (!sessions.empty()) {
+                             const std::optional<std::span<const CountedSession>>& sessions,
+                             core::Micros now) {
+    if (!sessions || !sessions->empty()) {
         const auto known = find_described_so(user, description);
-        if (known && is_kept(*known, sessions, now + core::micros_per_day)) {
-            return {.id = *known, .is_new = false};
+        if (known && is_kept(user, *known, sessions, now + core::micros_per_day)) {
+            return {.id = known->id, .is_new = false, .is_first = false};
         }
     }
-    return table::as_owner(
+    Device device = table::as_owner(
         [&](const pg::OwnerScope& owner) { return upsert(owner, user, description, now); });
+    if (device.is_new) {
+        const int count = count_devices(user);
+        device.is_first = count == 1;
+        make_room_for(user, device.id, count, now);
+    }
+    return device;
+}
+
+void note_last_uses(const UserKey& user, std::span<EndedSession> sessions) {
+    std::ranges::sort(sessions, [](const EndedSession& left, const EndedSession& right) {
+        return std::tie(left.device_id, left.last_activity) <
+               std::tie(right.device_id, right.last_activity);
+    });
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+        const bool is_last_of_device =
+            i + 1 == sessions.size() || sessions[i + 1].device_id != sessions[i].device_id;
+        if (is_last_of_device) {
+            note_last_use(user, sessions[i]);
+        }
+    }
 }
 
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent) {
@@ -248,12 +356,13 @@ pg::Result devices_of_user(const pg::OwnerScope& owner, const UserKey& user, cor
 }
 
 std::optional<KeyedDevice> find_keyed_device(const UserKey& user, pg::Value key, core::Micros now) {
-    return look_at_device(user, identity_by_key(key), table::Sees::committed,
-                          [&](const DeviceRow& device) -> std::optional<KeyedDevice> {
-                              return KeyedDevice{.id = device.uuid(devices::id),
-                                                 .is_trusted = device.time(devices::trusted_until,
-                                                                           core::no_refresh) > now};
-                          });
+    return look_at_device(
+        user, identity_by_key(key), table::Sees::committed,
+        [&](const Table& /*table*/, const DeviceRow& device) -> std::optional<KeyedDevice> {
+            return KeyedDevice{.id = device.uuid(devices::id),
+                               .is_trusted =
+                                   device.time(devices::trusted_until, core::no_refresh) > now};
+        });
 }
 
 bool set_trust(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,
@@ -262,6 +371,12 @@ bool set_trust(const pg::OwnerScope& owner, const UserKey& user, const core::Uui
                .write(owner, {pg::uuid_value(device_id), user.bucket_value(), user.id_value(),
                               trusted_until ? pg::time_value(*trusted_until) : pg::null_value})
                .count() > 0;
+}
+
+std::int32_t end_trust_of_all(const pg::OwnerScope& owner, const UserKey& user, core::Micros now) {
+    return static_cast<std::int32_t>(
+        update_all_trust.write(owner, {pg::time_value(now), user.id_value(), user.bucket_value()})
+            .bigint(0, 1));
 }
 
 bool set_device_name(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,

@@ -4,8 +4,8 @@
 #include "core/user_agent.hpp"
 
 #include "pg/statement.hpp"
+#include "store/open_sessions.hpp"
 #include "store/sessions.hpp"
-#include "store/users.hpp"
 
 namespace session_service::store {
 
@@ -20,17 +20,25 @@ struct DeviceDescription {
 struct Device {
     core::Uuid id;
     bool is_new;
+    bool is_first; // the user had none before
 };
 
 /// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
-/// and name. Of two sign-ins that race from the same new device exactly one finds it new. REQUIRES:
-/// the user's row is held. `now` is when it is in use.
+/// and name. Of two sign-ins that race from the same new device exactly one finds it new. A new one
+/// makes those go that session_service.max_devices_per_user leaves no room for: seen longest ago,
+/// not trusted, without a usable session. REQUIRES: the user's row is held. `now` is when it is in
+/// use.
 ///
-/// `sessions` are sessions of the user's that are neither revoked nor closed. A known device that
-/// has one of these, good for another day, is not written where only the time of the last sign-in
-/// would change: its sessions tell that, and cleanup notes it as it deletes them.
+/// `sessions` are the user's open sessions, where they were counted. A known device that has one of
+/// these, good for another day, is not written where only the time of the last sign-in would
+/// change: its open sessions tell that, and who ends one notes it.
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
-                             std::span<const CountedSession> sessions, core::Micros now);
+                             const std::optional<std::span<const CountedSession>>& sessions,
+                             core::Micros now);
+
+/// Notes when and from where ended sessions were used last, of devices whose rows do not know it.
+/// Changes the order of the sessions. A device whose row somebody holds is left as it is.
+void note_last_uses(const UserKey& user, std::span<EndedSession> sessions);
 
 /// Notes another user agent of a device, unless its row is locked: a refresh never waits for it.
 void update_user_agent(const UserKey& user, const core::Uuid& device_id, pg::Value user_agent);
@@ -50,6 +58,8 @@ std::optional<KeyedDevice> find_keyed_device(const UserKey& user, pg::Value key,
 /// row is held.
 bool set_trust(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,
                std::optional<core::Micros> trusted_until);
+/// Ends the trust in all of them; how many were trusted.
+std::int32_t end_trust_of_all(const pg::OwnerScope& owner, const UserKey& user, core::Micros now);
 bool set_device_name(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id,
                      pg::Value name);
 bool delete_device(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& device_id);

@@ -51,9 +51,7 @@ constinit Statement select_mfa_verified{session_info + of_user +
                                             rules::active + latest_first,
                                         user_list_types};
 
-// $3 is the time of the last activity that counts as inactive, $4 whether the own timeout counts.
-constexpr auto inactive =
-    rules::revocable + R"( AND (s.last_activity_at <= $3 OR ($4 AND s.idle_expires_at <= $1)))";
+constexpr auto inactive = rules::revocable + " AND " + rules::inactive;
 
 constinit Statement select_inactive{
     session_info + "WHERE " + inactive + latest_first,

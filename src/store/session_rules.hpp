@@ -20,6 +20,8 @@ class SessionRow : public table::Row<table::sessions::Column> {
     bool is_revoked() const { return !is_null(table::sessions::revoked_at); }
     /// Found over once by a sign-in of its user: a clock that was set back does not reopen it.
     bool is_closed() const { return boolean(table::sessions::is_closed); }
+    /// Neither ended nor found over.
+    bool is_open() const { return !is_revoked() && !is_closed(); }
     core::Deadlines deadlines() const;
 
     /// Good for requests.
@@ -28,9 +30,7 @@ class SessionRow : public table::Row<table::sessions::Column> {
                core::status_of(is_revoked(), deadlines(), now) == core::Status::active;
     }
     /// Active, or can be made so by a refresh: what the user's limit counts.
-    bool is_usable(Micros now) const {
-        return !is_revoked() && !is_closed() && core::is_usable(deadlines(), now);
-    }
+    bool is_usable(Micros now) const { return is_open() && core::is_usable(deadlines(), now); }
     /// Its refresh token buys a pair.
     bool is_refreshable(Micros now) const { return is_usable(now) && now < deadlines().refresh; }
     /// A revocation ends it: the idle too, which are not over by their expiries.
@@ -59,6 +59,11 @@ inline constexpr auto active = "(" + open + " AND s.expires_at > $1 AND " + not_
 inline constexpr auto usable =
     "(" + open + " AND " + not_expired_for_good + " AND " + not_idle + ")";
 inline constexpr auto revocable = "(s.revoked_at IS NULL AND " + not_expired_for_good + ")";
+
+/// Whether the last activity lies at or before $3 or, where $4 says that it counts, the session's
+/// own timeout has passed.
+inline constexpr pg::SqlText inactive{
+    R"((s.last_activity_at <= $3 OR ($4 AND s.idle_expires_at <= $1)))"};
 
 /// The end of a session `t`.
 inline constexpr pg::SqlText end{R"(COALESCE(t.revoked_at,

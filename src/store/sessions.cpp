@@ -4,6 +4,7 @@
 
 #include "pg/settings.hpp"
 #include "pg/token_hash.hpp"
+#include "store/open_sessions.hpp"
 
 extern "C" {
 #include "miscadmin.h"
@@ -28,30 +29,27 @@ constinit auto by_id = table::Search{TableName::sessions,
                                      {{sessions::id, Is::equal}, {sessions::bucket, Is::equal}}}
                            .with_hints();
 
-constinit table::Search unrevoked_of_user{TableName::sessions,
-                                          1,
-                                          {{sessions::user_id, Is::equal},
-                                           {sessions::bucket, Is::equal},
-                                           {sessions::revoked_at, Is::null}}};
+// What a statement that ends sessions returns of them.
+constexpr pg::SqlText ended{" RETURNING s.id, s.device_id, s.last_activity_at, s.ip_address::inet"};
 
 constinit pg::Statement close_over{
     R"(UPDATE session_service.sessions s SET is_closed = true
        WHERE s.user_id = $2 AND s.bucket = $3 AND )" +
-        rules::open + " AND NOT " + rules::usable,
+        rules::open + " AND NOT " + rules::usable + ended,
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID)};
 
 // The salt goes too: a session that is over answers no retry.
 constinit pg::Statement revoke_sessions{
     R"(UPDATE session_service.sessions s
-       SET revoked_at = $1, revoke_reason = $4, purge_after = $1, rotation_salt = NULL
-       WHERE s.user_id = $2 AND s.bucket = $3 AND )" +
+       SET revoked_at = $1, revoke_reason = $7, purge_after = $1, rotation_salt = NULL
+       WHERE s.user_id = $5 AND s.bucket = $6 AND )" +
         rules::revocable + R"(
-       AND ($5 IS NULL OR s.id <> $5)
-       AND ($6 IS NULL OR s.device_id = $6)
-       AND (NOT $7 OR s.last_activity_at <= $8 OR ($9 AND s.idle_expires_at <= $1))
-       RETURNING s.id, s.device_id)",
-    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID, TEXTOID, UUIDOID, UUIDOID, BOOLOID,
-                   TIMESTAMPTZOID, BOOLOID)};
+       AND ($8 IS NULL OR s.id <> $8)
+       AND ($9 IS NULL OR s.device_id = $9)
+       AND (NOT $2 OR )" +
+        rules::inactive + ")" + ended,
+    pg::parameters(TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, BOOLOID, UUIDOID, INT2OID, TEXTOID,
+                   UUIDOID, UUIDOID)};
 
 // The sessions first, as cleanup does: two calls that delete the same rows take them in one order.
 constinit pg::Statement delete_of_user{
@@ -72,10 +70,6 @@ Value length_value(std::size_t length) {
     return pg::smallint_value(static_cast<std::uint16_t>(length));
 }
 
-Value optional_uuid_value(const std::optional<core::Uuid>& id) {
-    return id ? pg::uuid_value(*id) : pg::null_value;
-}
-
 Value digest_value(const core::Digest& digest) {
     return pg::value(pg::token_hash_datum(digest));
 }
@@ -85,11 +79,21 @@ std::span<Element> allocate(std::uint64_t count) {
     return {static_cast<Element*>(palloc(count * sizeof(Element) + 1)), count};
 }
 
-template <typename Element>
-std::span<Element> enlarge(std::span<Element> elements) {
-    const auto larger = allocate<Element>(elements.size() * 2);
-    std::ranges::copy(elements, larger.begin());
-    return larger;
+// A copy of an address, in the current memory context.
+Value address_copy(Value address) {
+    return address.isnull ? address
+                          : pg::value(PointerGetDatum(PG_DETOAST_DATUM_COPY(address.value)));
+}
+
+std::span<EndedSession> ended_sessions(const pg::Result& rows) {
+    const auto sessions = allocate<EndedSession>(rows.count());
+    for (std::uint64_t i = 0; i < rows.count(); ++i) {
+        sessions[i] = {.id = rows.uuid(i, 1),
+                       .device_id = rows.uuid(i, 2),
+                       .last_activity = rows.time(i, 3),
+                       .ip_address = address_copy(rows.get(i, 4, INETOID))};
+    }
+    return sessions;
 }
 
 std::optional<SessionRow> row_of(const std::optional<table::RowView>& found) {
@@ -175,11 +179,6 @@ Values rotated(const SessionRow& session, const Renewed& renewed, const Rotation
     return values;
 }
 
-struct RankedSession {
-    CountedSession session;
-    Micros rank;
-};
-
 } // namespace
 
 SessionLookup SessionLookup::open(sessions::Column last) {
@@ -230,41 +229,13 @@ void insert_session(const UserKey& user, const NewSession& session) {
     Table table = Table::open(TableName::sessions, For::writing);
     table.insert(values);
     table.close();
+    remember_open_session(user, session.id);
 }
 
-std::span<CountedSession> counted_sessions(const UserKey& user, EvictionOrder order) {
-    constexpr std::size_t at_first = 16;
-    auto ranked = allocate<RankedSession>(at_first);
-    std::size_t count = 0;
-    Table table = Table::open(TableName::sessions, For::reading, sessions::absolute_expires_at);
-    auto found = table.find(unrevoked_of_user, {user.id_value(), user.bucket_value()});
-    for (; found; found = table.next()) {
-        const SessionRow session{*found};
-        if (session.is_closed()) {
-            continue;
-        }
-        if (count == ranked.size()) {
-            ranked = enlarge(ranked);
-        }
-        const auto rank_column =
-            order == EvictionOrder::oldest ? sessions::created_at : sessions::last_activity_at;
-        ranked[count++] = {.session = {.id = session.uuid(sessions::id),
-                                       .device_id = session.uuid(sessions::device_id),
-                                       .end = core::end_of(session.deadlines())},
-                           .rank = session.time(rank_column)};
-    }
-    table.close();
-    ranked = ranked.first(count);
-    std::ranges::sort(ranked, [](const RankedSession& left, const RankedSession& right) {
-        return std::tie(left.rank, left.session.id) < std::tie(right.rank, right.session.id);
-    });
-    const auto counted = allocate<CountedSession>(count);
-    std::ranges::transform(ranked, counted.begin(), &RankedSession::session);
-    return counted;
-}
-
-void close_sessions_that_are_over(const pg::OwnerScope& owner, const UserKey& user, Micros now) {
-    (void)close_over.write(owner, {pg::time_value(now), user.id_value(), user.bucket_value()});
+std::span<EndedSession> close_sessions_that_are_over(const pg::OwnerScope& owner,
+                                                     const UserKey& user, Micros now) {
+    return ended_sessions(
+        close_over.write(owner, {pg::time_value(now), user.id_value(), user.bucket_value()}));
 }
 
 Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Renewed& renewed) {
@@ -323,14 +294,16 @@ std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros>
     return is_done ? std::optional{expires} : std::nullopt;
 }
 
-std::optional<Revoked> revoke_one(const core::Uuid& id, Micros now, Value reason) {
-    Revoked revoked{.id = id, .device_id = {}};
+std::optional<EndedSession> revoke_one(const core::Uuid& id, Micros now, Value reason) {
+    EndedSession ended{.id = id, .device_id = {}, .last_activity = 0, .ip_address = pg::null_value};
     const bool is_done = change_session(
         id, [&](const SessionRow& session, Micros /*later*/) -> std::optional<Values> {
             if (!session.is_revocable(now)) {
                 return std::nullopt;
             }
-            revoked.device_id = session.uuid(sessions::device_id);
+            ended.device_id = session.uuid(sessions::device_id);
+            ended.last_activity = session.time(sessions::last_activity_at);
+            ended.ip_address = address_copy(session.get(sessions::ip_address));
             // The salt goes too: a session that is over answers no retry.
             return Values{}
                 .set(sessions::revoked_at, pg::time_value(now))
@@ -338,23 +311,18 @@ std::optional<Revoked> revoke_one(const core::Uuid& id, Micros now, Value reason
                 .set(sessions::purge_after, pg::time_value(now))
                 .set(sessions::rotation_salt, pg::null_value);
         });
-    return is_done ? std::optional{revoked} : std::nullopt;
+    return is_done ? std::optional{ended} : std::nullopt;
 }
 
-std::span<Revoked> revoke_many(const pg::OwnerScope& owner, const UserKey& user,
-                               const RevocationFilter& filter, Micros now, Value reason) {
+std::span<EndedSession> revoke_many(const pg::OwnerScope& owner, const UserKey& user,
+                                    const RevocationFilter& filter, Micros now, Value reason) {
     const Inactivity inactivity = filter.inactivity.value_or(Inactivity{});
-    const pg::Result rows = revoke_sessions.write(
-        owner, {pg::time_value(now), user.id_value(), user.bucket_value(), reason,
-                optional_uuid_value(filter.except), optional_uuid_value(filter.device_id),
-                pg::boolean_value(filter.inactivity.has_value()),
-                inactivity.cutoff ? pg::time_value(*inactivity.cutoff) : pg::null_value,
-                pg::boolean_value(inactivity.by_own_timeout)});
-    const auto revoked = allocate<Revoked>(rows.count());
-    for (std::uint64_t i = 0; i < rows.count(); ++i) {
-        revoked[i] = {.id = rows.uuid(i, 1), .device_id = rows.uuid(i, 2)};
-    }
-    return revoked;
+    return ended_sessions(revoke_sessions.write(
+        owner,
+        {pg::time_value(now), pg::boolean_value(filter.inactivity.has_value()),
+         inactivity.cutoff ? pg::time_value(*inactivity.cutoff) : pg::null_value,
+         pg::boolean_value(inactivity.by_own_timeout), user.id_value(), user.bucket_value(), reason,
+         pg::optional_uuid_value(filter.except), pg::optional_uuid_value(filter.device_id)}));
 }
 
 std::optional<Changed> set_mfa(const core::Uuid& id, bool verified, Value method) {

@@ -62,24 +62,19 @@ void erase_overdue_salt(const SessionRow& session, Micros now, table::Values& va
 
 void insert_session(const UserKey& user, const NewSession& session);
 
-/// A user's session as the limit sees it.
-struct CountedSession {
+/// A session that was just revoked or closed, and what it tells of its device.
+struct EndedSession {
     core::Uuid id;
     core::Uuid device_id;
-    Micros end; // when it is over unless something renews it
-
-    bool is_usable(Micros now) const { return now < end; }
+    Micros last_activity;
+    pg::Value ip_address;
 };
 
-enum class EvictionOrder : std::uint8_t { least_recently_active, oldest };
-
-/// The user's sessions that are neither revoked nor closed, in the order in which they would go, in
-/// the current memory context. REQUIRES: the user's row is held.
-std::span<CountedSession> counted_sessions(const UserKey& user, EvictionOrder order);
-
-/// Closes what counted_sessions found over: a renewal that began before is waited for, and none
-/// succeeds after, so that a session left out of the count stays out.
-void close_sessions_that_are_over(const pg::OwnerScope& owner, const UserKey& user, Micros now);
+/// Closes those of the user's open sessions that are over: a renewal that began before is waited
+/// for, and none succeeds after, so that a session left out of a count stays out. They are returned
+/// in the current memory context. REQUIRES: the user's row is held.
+std::span<EndedSession> close_sessions_that_are_over(const pg::OwnerScope& owner,
+                                                     const UserKey& user, Micros now);
 
 struct Rotation {
     core::Digest presented{}; // hash of the refresh token that is replaced
@@ -113,14 +108,8 @@ std::optional<Renewed> replace_session_token(const core::Uuid& id, const core::D
 /// in force, or nothing where there is no active session.
 std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros> by);
 
-/// A session that was just revoked.
-struct Revoked {
-    core::Uuid id;
-    core::Uuid device_id;
-};
-
 /// Ends one session; nothing where it had ended before. REQUIRES: the user's row is held.
-std::optional<Revoked> revoke_one(const core::Uuid& id, Micros now, pg::Value reason);
+std::optional<EndedSession> revoke_one(const core::Uuid& id, Micros now, pg::Value reason);
 
 /// What counts as inactive: the last activity lies at or before `cutoff` or, where asked for, the
 /// session's own timeout has passed.
@@ -137,8 +126,8 @@ struct RevocationFilter {
 };
 
 /// Ends those, and returns them in the current memory context. REQUIRES: the user's row is held.
-std::span<Revoked> revoke_many(const pg::OwnerScope& owner, const UserKey& user,
-                               const RevocationFilter& filter, Micros now, pg::Value reason);
+std::span<EndedSession> revoke_many(const pg::OwnerScope& owner, const UserKey& user,
+                                    const RevocationFilter& filter, Micros now, pg::Value reason);
 
 /// Whose session was changed, and when.
 struct Changed {

@@ -17,8 +17,13 @@ using table::Table;
 using table::TableName;
 namespace users = table::users;
 
-constinit table::Search by_id{
-    TableName::users, 0, {{users::user_id, table::Is::equal}, {users::bucket, table::Is::equal}}};
+// With hints, since a transaction that signs a user in again and again makes many versions of the
+// row.
+constinit auto by_id =
+    table::Search{TableName::users,
+                  0,
+                  {{users::user_id, table::Is::equal}, {users::bucket, table::Is::equal}}}
+        .with_hints();
 
 constexpr auto user_key_types = pg::parameters(UUIDOID, INT2OID);
 
@@ -35,11 +40,6 @@ constinit pg::Statement select_has_rows{
            OR EXISTS (SELECT 1 FROM session_service.devices d
                       WHERE d.user_id = $1 AND d.bucket = $2))",
     user_key_types};
-
-constinit pg::Statement update_epoch{
-    R"(UPDATE session_service.users u SET epoch = GREATEST(u.epoch + 1, $3)
-       WHERE u.user_id = $1 AND u.bucket = $2 RETURNING u.epoch)",
-    pg::parameters(UUIDOID, INT2OID, INT8OID)};
 
 constinit pg::Statement select_epoch{
     "SELECT u.epoch FROM session_service.users u WHERE u.user_id = $1 AND u.bucket = $2",
@@ -112,10 +112,23 @@ bool lock_user(const UserKey& user) {
     return has_rows;
 }
 
-std::int64_t raise_epoch(const pg::OwnerScope& owner, const UserKey& user, core::Micros now) {
-    const pg::Result row = update_epoch.write(
-        owner, {user.id_value(), user.bucket_value(), pg::bigint_value(pg::to_unix(now))});
-    return row.empty() ? 0 : row.bigint(0, 1);
+std::int64_t raise_epoch(const UserKey& user, core::Micros now) {
+    Table table = Table::open(TableName::users, table::For::writing, table::most_columns,
+                              table::Sees::newest);
+    std::int64_t epoch = 0;
+    for (Outcome outcome = Outcome::changed; outcome == Outcome::changed;) {
+        CHECK_FOR_INTERRUPTS();
+        const auto found = table.find(by_id, {user.id_value(), user.bucket_value()});
+        if (!found) {
+            break;
+        }
+        epoch =
+            std::max(table::Row<users::Column>{*found}.bigint(users::epoch) + 1, pg::to_unix(now));
+        outcome = table.update(table::Values{}.set(users::epoch, pg::bigint_value(epoch)),
+                               table::IfHeld::wait);
+    }
+    table.close();
+    return epoch;
 }
 
 std::int64_t read_epoch(const pg::OwnerScope& owner, const UserKey& user) {

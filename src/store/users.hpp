@@ -35,7 +35,8 @@ User claim_user(const UserKey& user, core::Micros now);
 [[nodiscard]] bool lock_user(const UserKey& user);
 
 /// Raises the epoch: the greater of the last one plus 1 and the microseconds of now. Returns it.
-std::int64_t raise_epoch(const pg::OwnerScope& owner, const UserKey& user, core::Micros now);
+/// REQUIRES: the user's row is held.
+std::int64_t raise_epoch(const UserKey& user, core::Micros now);
 
 /// The epoch, 0 for a user who was never seen.
 std::int64_t read_epoch(const pg::OwnerScope& owner, const UserKey& user);

@@ -25,8 +25,8 @@ namespace session_service::table {
 /// One of our indexes, with the functions that compare its columns.
 struct IndexAccess {
     Oid index = InvalidOid;
-    std::array<RegProcedure, 3> equals{};
-    std::array<RegProcedure, 3> not_later{};
+    std::array<RegProcedure, most_index_columns> equals{};
+    std::array<RegProcedure, most_index_columns> not_later{};
 };
 
 struct Access {

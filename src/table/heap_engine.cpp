@@ -261,6 +261,11 @@ Outcome HeapEngine::lock() {
                                                                          : Outcome::changed;
 }
 
+bool HeapEngine::is_own_version() const {
+    const auto* held = reinterpret_cast<const BufferHeapTupleTableSlot*>(slot_);
+    return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(held->base.tuple->t_data));
+}
+
 void HeapEngine::insert(const Values& values) {
     TupleTableSlot* slot = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsVirtual);
     ExecStoreAllNullTuple(slot);

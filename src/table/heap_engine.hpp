@@ -35,6 +35,9 @@ class HeapEngine {
     /// holds it.
     Outcome lock();
 
+    /// Whether this transaction wrote the version that was found.
+    bool is_own_version() const;
+
     void insert(const Values& values);
 
     /// Changes, or deletes, the row that was found, in that version. Who holds it is left alone or

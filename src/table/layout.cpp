@@ -43,7 +43,7 @@ constexpr std::array devices_indexes{
 };
 constexpr std::array sessions_indexes{
     Index{{sessions::id, sessions::bucket}, true},
-    Index{{sessions::user_id, sessions::revoked_at, sessions::device_id}},
+    Index{{sessions::user_id, sessions::revoked_at, sessions::is_closed, sessions::device_id}},
     Index{{sessions::purge_after}},
 };
 constexpr std::array events_indexes{Index{{events::id, events::bucket}, true},

@@ -146,9 +146,11 @@ struct Column {
     Takes takes;
 };
 
+inline constexpr std::size_t most_index_columns = 4;
+
 /// The columns of an index, its first ones where it has more than these.
 struct Index {
-    std::array<int, 3> columns{};
+    std::array<int, most_index_columns> columns{};
     bool is_unique = false;
 
     constexpr int size() const {

@@ -16,7 +16,7 @@ struct Condition {
 /// Declare it static, as a statement: the SQL engine keeps its plan in it.
 class Search {
   public:
-    static constexpr std::size_t most_conditions = 3;
+    static constexpr std::size_t most_conditions = 5;
 
     /// `index` counts from 0 in the layout's list. The conditions are on its columns, in their
     /// order, the first one among them.

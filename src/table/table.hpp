@@ -42,6 +42,10 @@ class Table {
     /// Deletes the row, unless somebody holds it.
     Outcome remove();
 
+    /// Whether this transaction wrote the row, so that nobody else can change or delete it before
+    /// the transaction ends. False where that is not known.
+    bool is_own_version() const { return is_read_directly_ && heap_.is_own_version(); }
+
     /// Inserts a row. A column that is left out gets its default.
     void insert(const Values& values);
 

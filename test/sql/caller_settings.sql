@@ -103,5 +103,29 @@ SELECT * FROM pg_temp.changed;
 -- who calls is who called
 SELECT current_user = session_user AS same;
 RESET session_service.touch_interval;
+
+-- What pins the planner's settings is for our statements alone: what a trigger of somebody's runs is planned by the caller's.
+CREATE TABLE regress_settings.plans (join_by text);
+CREATE FUNCTION regress_settings.plan() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid' LOOP
+        INSERT INTO regress_settings.plans VALUES (line);
+        EXIT;
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER plan AFTER INSERT ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_settings.plan();
+SET enable_nestloop = off;
+SET enable_mergejoin = off;
+SELECT count(*) FROM create_session(:'alice');
+SET enable_mergejoin = on;
+SET enable_hashjoin = off;
+SELECT count(*) FROM create_session(:'alice');
+SELECT join_by FROM regress_settings.plans;
+RESET enable_nestloop;
+RESET enable_hashjoin;
 SET client_min_messages = warning;
+DROP TRIGGER plan ON session_service.sessions;
 DROP SCHEMA regress_settings CASCADE;

@@ -215,7 +215,7 @@ SELECT pg_temp.written();
 -- but the one made now does
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.written();
--- without a limit the sessions are not looked at
+-- without a limit one of them is looked for
 SET session_service.max_per_user = 0;
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.written();

@@ -76,6 +76,83 @@ is($pages, 0, 'a malformed token touches none');
 $pages = pages_of("session_service.token_session_id(:'token')");
 is($pages, 0, 'reading the id of a token touches none');
 
+# --- what is over and waits for cleanup costs its user nothing
+
+# Pages of a call in a transaction, after others in it, by a backend that has made the same call for another user.
+sub pages_after
+{
+	my ($call, $user, @before) = @_;
+	my $plan = query(
+		join ';', 'SET session_service.max_per_user = 1',
+		map({ 'SELECT session_service.' . sprintf($call, "'00000000-0000-4000-8000-00000000000f'", $_) } 'one', 'two', 'three'),
+		'BEGIN', @before,
+		'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT session_service.' . sprintf($call, "'00000000-0000-4000-8000-00000000000$user'", 'last'),
+		'ROLLBACK');
+	my ($hit) = $plan =~ /^\s*Buffers: shared (.*)$/m;
+	my $sum = 0;
+	$sum += $_ for ($hit // '') =~ /(?:hit|read)=(\d+)/g;
+	return $sum;
+}
+
+# A user with a few sessions, and one with as many who has signed out or been signed out 3,000 times, and whose
+# sessions of a day ran out 3,000 times.
+query(
+	q{
+	SET session_service.max_per_user = 5;
+	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000a', device_key => 'k' || i % 5) FROM generate_series(1, 5) i;
+	DO $$ BEGIN
+		FOR i IN 1 .. 3000 LOOP
+			PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k' || i % 5);
+			COMMIT;
+		END LOOP;
+		SET session_service.max_per_user = 0;
+		FOR i IN 1 .. 3000 LOOP
+			PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k' || i % 5, issue_refresh => false);
+			COMMIT;
+		END LOOP;
+	END $$;
+	UPDATE session_service.sessions SET expires_at = clock_timestamp() - interval '1 hour' WHERE refresh_hash IS NULL;
+	SET session_service.max_per_user = 5;
+	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k0');
+	VACUUM (ANALYZE)});
+for my $call (
+	'list_user_devices(%s)', 'list_user_sessions(%s)', 'count_user_sessions(%s)',
+	'list_mfa_verified_sessions(%s)', 'create_session(%s, device_key => $$%s$$)')
+{
+	my ($few, $many) = map { pages_after($call, $_, 'SET LOCAL session_service.max_per_user = 5') } qw(a b);
+	my ($name) = $call =~ /(\w+)/;
+	ok($few > 0 && $many < 2 * $few + 10, "$name: 6,000 dead sessions of the user change little ($many pages, $few without)");
+}
+
+# What the caller's settings make of the first plan, no later call pays for.
+{
+	my $user = 'SELECT user_id FROM session_service.sessions WHERE id = (SELECT session_id FROM signed_in WHERE n = %s)';
+	my @revoke = map { sprintf "session_service.revoke_all_user_sessions(($user))", $_ } 1000, 3000;
+	my ($poisoned, $clean) = map {
+		my $plan = query("BEGIN; $_ SELECT $revoke[0]; COMMIT; BEGIN; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $revoke[1]; ROLLBACK");
+		my ($hit) = $plan =~ /shared hit=(\d+)/;
+		$hit
+	} 'SET LOCAL random_page_cost = 100000; SET LOCAL cpu_index_tuple_cost = 1000; SET LOCAL seq_page_cost = 0; SET LOCAL cpu_tuple_cost = 0;', '';
+	ok($poisoned && $poisoned < 2 * $clean, "the costs that a caller set while a plan was made do not stay in it ($poisoned pages, $clean without)");
+}
+
+# Many sign-ins or imports of one user in one transaction: the last costs what the first ones do.
+for my $call (
+	q{create_session(%s, 'device ' || length('%s') %% 3)},
+	q{import_session(session_service.hash_token('token %2$s'), %1$s, clock_timestamp() + interval '1 day', device_name => 'device 1')})
+{
+	my ($name) = $call =~ /(\w+)/;
+	my $one = sprintf $call, "'00000000-0000-4000-8000-00000000000c'", "' || i || '";
+	for my $limit (0, 10)
+	{
+		my ($few, $many) = map {
+			pages_after($call, 'c', "SET LOCAL session_service.max_per_user = $limit",
+				"DO \$\$ BEGIN FOR i IN 1 .. $_ LOOP PERFORM session_service.$one; END LOOP; END \$\$")
+		} 20, 2000;
+		ok($few > 0 && $many < 2 * $few + 10, "$name, limit $limit: the 2,001st of a transaction touches about as many pages as the 21st ($many, $few)");
+	}
+}
+
 # Updates of sessions, and HOT ones among them, as the backends that have ended reported.
 my $updates = q{SELECT n_tup_upd || ' ' || n_tup_hot_upd FROM pg_stat_user_tables
 	WHERE relid = 'session_service.sessions'::regclass};
@@ -205,6 +282,21 @@ my $validation = instructions_per_row('session_service.validate_session(s.token)
 my $refusal = instructions_per_row("session_service.validate_session(s.token || 'A')");
 ok($validation > 5000 && $validation - $bare < 32000, "a validation: less than 32,000 instructions more than a bare function's ($validation - $bare)");
 ok($refusal - $bare < 10000, "a malformed token: less than 10,000 ($refusal - $bare)");
+# Activity noted within exception blocks, each of which is a subtransaction: twice as many take twice as long. What was
+# noted is dropped at the end, so that each run finds the table as the one before did.
+sub in_exception_blocks
+{
+	my ($times) = @_;
+	return instructions_of(
+		'DO $$ DECLARE one text; BEGIN PERFORM set_config($n$session_service.touch_interval$n$, $n$0$n$, true);'
+		  . " FOR one IN SELECT token FROM signed_in LIMIT $times LOOP"
+		  . ' BEGIN PERFORM session_service.validate_session(one); EXCEPTION WHEN no_data_found THEN END; END LOOP;'
+		  . ' RAISE no_data_found; EXCEPTION WHEN no_data_found THEN END; $$;');
+}
+my ($some, $more, $most) = map { in_exception_blocks($_) } 1000, 2000, 4000;
+my $growth = ($most - $more) / ($more - $some);
+ok($growth < 2.6, sprintf('validations in exception blocks are linear: the further 2,000 cost %.2f times the further 1,000', $growth));
+
 counted("$validation instructions for a validation, $refusal for a malformed token, $bare for a bare function");
 
 done_testing();

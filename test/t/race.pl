@@ -249,10 +249,12 @@ my $held = q{(SELECT * FROM held WHERE n = (SELECT last_value FROM held_n_seq) -
 my $device = q{(SELECT id FROM session_service.devices WHERE user_id = a_user(:u) ORDER BY id LIMIT 1) d};
 my %calls = (
 	create => [ 4, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)} ],
+	create_replacing => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3, replace_device_sessions => true)} ],
 	refresh => [ 6, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r} ],
 	import => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t FROM a_token() t} ],
 	rotate => [ 2, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, h.refresh_token FROM $held, session_service.rotate_session_token(h.token) r} ],
 	validate => [ 6, qq{SELECT count(v) FROM $held, session_service.validate_session(h.token, '192.0.2.1') v} ],
+	validate_user => [ 1, qq{SELECT session_service.validate_user(h.token, '192.0.2.1') FROM $held} ],
 	validate_many => [ 1, q{SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v} ],
 	validate_hash => [ 1, qq{SELECT count(v) FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v} ],
 	authenticate => [ 2, qq{SELECT count(a), session_service.current_user_id() FROM $held, session_service.authenticate(h.token) a} ],
@@ -272,6 +274,7 @@ my %calls = (
 	devices => [ 1, q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))} ],
 	trust => [ 1, qq{SELECT session_service.trust_device(a_user(:u), d.id) FROM $device} ],
 	untrust => [ 1, qq{SELECT session_service.untrust_device(a_user(:u), d.id) FROM $device} ],
+	untrust_all => [ 1, q{SELECT session_service.untrust_all_devices(a_user(:u))} ],
 	rename => [ 1, qq{SELECT session_service.rename_device(a_user(:u), d.id, 'name') FROM $device} ],
 	forget => [ 1, qq{SELECT session_service.forget_device(a_user(:u), d.id) FROM $device} ],
 	revoke_of_user => [ 1, qq{SELECT session_service.revoke_user_session(a_user(h.u), h.id) FROM $held} ],

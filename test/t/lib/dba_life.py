@@ -246,6 +246,12 @@ for ended, state_of_it in (("expired", "expired"), ("over", "expired"), ("idle",
     add_step_of_an_ended_session(ended, state_of_it)
 
 
+@step("validate_user", "validate_user")
+def validate_user(s, f):
+    s.says(s.value("validate_user", f["listed"].token), f["listed"].user_id)
+    s.says(s.value("validate_user", f["revoked"].token), None)
+
+
 @step("validate_session_hash", "validate_session_hash")
 def validate_session_hash(s, f):
     of = f["validated by hash"]
@@ -650,6 +656,15 @@ def untrust(s, f):
         SELECT coalesce(trusted_until <= now(), true) FROM {s}devices WHERE id = %s""", of.device_id)
 
 
+@step("untrust_all_devices", "untrust_all_devices")
+def untrust_all(s, f):
+    of = f["trusted"]
+    s.says(s.value("trust_device", of.user_id, of.device_id), True)
+    s.says(s.value("untrust_all_devices", of.user_id), 1)
+    s.holds("none is trusted", """
+        SELECT NOT EXISTS (SELECT FROM {s}devices WHERE user_id = %s AND trusted_until > now())""", of.user_id)
+
+
 @step("rename_device", "rename_device")
 def rename(s, f):
     of = f["to be renamed"]
@@ -857,7 +872,7 @@ SHOWING = ("lists", "counts", "devices", "events", "lists at the end", "create_s
            "create_session, over the limit")
 # Steps that do nothing else.
 VALIDATIONS = [name for name, functions, _ in STEPS
-               if set(functions) <= {"validate_session", "validate_sessions", "validate_session_hash"}]
+               if set(functions) <= {"validate_session", "validate_user", "validate_sessions", "validate_session_hash"}]
 # What is tried while somebody holds a lock; the rest would only wait for it.
 BESIDE_A_LOCK = VALIDATIONS + ["create_session, known user and device", "refresh_session", "revoke_session",
                                "set_session_scopes", "rename_device", "cleanup_sessions"]

@@ -5,7 +5,7 @@
 -- device_id, device_key, of one session; role, a role's name; new_token, new_refresh_token, which no session has yet.
 WITH kinds (kind, names) AS (VALUES
     -- the same answer from every server with the same rows
-    ('reads', 'validate_session validate_session_hash validate_sessions authenticate introspect_token hash_token token_session_id
+    ('reads', 'validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token hash_token token_session_id
         session_bucket user_bucket token_bucket current_session_id current_user_id current_scopes has_scope is_mfa_verified
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions
         count_active_sessions list_user_devices is_known_device is_trusted_device user_epoch list_events list_all_events
@@ -14,7 +14,8 @@ WITH kinds (kind, names) AS (VALUES
     ('writes', 'create_session refresh_session rotate_session_token extend_session revoke_session revoke_user_session
         revoke_session_by_token revoke_all_user_sessions revoke_all_user_sessions_except revoke_device_sessions
         revoke_inactive_sessions mark_mfa_verified mark_mfa_verified_by_token clear_mfa_verified set_session_scopes
-        set_session_metadata touch_sessions trust_device untrust_device rename_device forget_device cleanup_sessions
+        set_session_metadata touch_sessions trust_device untrust_device untrust_all_devices rename_device forget_device
+        cleanup_sessions
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
     ('own', 'generate_token stats')),
