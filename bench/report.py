@@ -32,7 +32,10 @@ ROWS = {
     "P2-statement": ("as P1-statement, activity due at each call", None, None),
     "P3": ("validate_session / Redis GET", 0.8, 0.8),
     "P3-asleep": ("as P3, processors that may sleep", None, None),
-    "P3-create": ("create_session / Redis SET, appendfsync always", 3, 3),
+    "P3-user": ("validate_user / Redis GET", 1.0, 1.0),
+    "P3-user-row": ("validate_user / validate_session", None, None),
+    "P3-batch": ("validate_sessions of 100 / Redis MGET of 100", 0.8, 0.8),
+    "P3-create": ("create_session / Redis SET, appendfsync always", None, None),
     "P3-everysec": ("create_session / Redis SET, appendfsync everysec", None, None),
     "P4": ("validate_sessions of 100 / validate_session, tokens", 8, 8),
     "P4-1000": ("validate_sessions of 1,000 / validate_session, tokens", None, None),
@@ -45,6 +48,7 @@ ROWS = {
     "P6": ("refresh_session / the original's SELECT, INSERT, UPDATE", 2, 2),
     "P6-checkpoint": ("as P6, a checkpoint before each slice", None, None),
     "P6-records": ("as P6, without full page images", None, None),
+    "P17": ("sign-in and sign-out, notify on / off", None, None),
 }
 # Bytes of WAL: of the records alone, and with the full page images that follow a checkpoint. (Without either
 # switch the sides would differ by what of their pages was written before.)
@@ -53,6 +57,12 @@ WAL_ROWS = {
     "P5-checkpoint": ("for each sign-in, after a checkpoint", 0.6),
     "P6-records": ("for each refresh, without full page images", None),
     "P6-checkpoint": ("for each refresh, after a checkpoint", 0.4),
+}
+
+DEAD_ROWS = {
+    "list": ("list_user_devices of a user with 120,000 dead sessions / with none", 1.5),
+    "sign-ins": ("8,000 sign-ins of one user in one transaction / 4,000", 2.3),
+    "imports": ("8,000 imports for one user in one transaction / 4,000", 2.3),
 }
 
 
@@ -229,6 +239,10 @@ def others(directory, calls):
                      of("P13", "large"), 10, True, " ms")
         yield Figure("P13", "a malformed token is refused, making it and the row of the loop included",
                      of("P13", "malformed"), 20, True, " µs")
+    for what in "list", "sign-ins", "imports":
+        if ("P15", what + "-many") in figures:
+            many, few = of("P15", what + "-many"), of("P15", what + "-few")
+            yield Figure("P15", DEAD_ROWS[what][0], many / few, DEAD_ROWS[what][1], True, note=f"{plain(many)} / {plain(few)} ms")
 
 
 def markdown_table(head, rows):

@@ -332,6 +332,18 @@ measure_reads() {
         compare P3 validate:usual "redis_get:$(redis_everysec)" usual.tokens --clients 8
         asleep compare P3-asleep validate:usual "redis_get:$(redis_everysec)" usual.tokens
     fi
+    if wanted P3-user; then
+        for options in "--pin 1" "" "--clients 8"; do
+            # shellcheck disable=SC2086
+            compare P3-user validate_user:usual "redis_get:$(redis_everysec)" usual.tokens $options
+        done
+        compare P3-user-row validate_user:usual validate:usual usual.tokens --pin 1
+        compare P3-user-row validate_user:usual validate:usual usual.tokens
+    fi
+    if wanted P3-batch; then
+        compare P3-batch validate_100:usual "redis_mget_100:$(redis_everysec)" usual.tokens --pin 1
+        compare P3-batch validate_100:usual "redis_mget_100:$(redis_everysec)" usual.tokens
+    fi
     if wanted P4; then
         compare P4 validate_100:usual validate:usual usual.tokens --pin 1
         compare P4 validate_100:usual validate:usual usual.tokens
@@ -458,6 +470,45 @@ measure_writes() {
         compare P6-checkpoint refresh:usual original_refresh:usual usual.spent3 --clients 8 --checkpoint 1
         without_page_images compare P6-records refresh:usual original_refresh:usual usual.spent4 --clients 8
     fi
+}
+
+# Dead sessions that wait for cleanup, and those that a transaction itself leaves.
+measure_dead_sessions() {
+    local user=00000000-0000-4000-8000-00000000000 dead=120000 some=4000 name call
+    wanted P15 || return 0
+    [ "$quick" != yes ] || { dead=12000 some=1000; }
+    say "P15: a user with $dead dead sessions"
+    sql usual -c 'SET session_service.max_per_user = 10' -c "SELECT count(c.token) FROM generate_series(1, 10) i,
+            LATERAL session_service.create_session('${user}1', device_key => (i % 5)::text) c" \
+        -c "SELECT count(c.token) FROM generate_series(1, $dead + 10) i,
+            LATERAL session_service.create_session('${user}2', device_key => (i % 5)::text) c" \
+        -c 'VACUUM (ANALYZE) session_service.sessions' >/dev/null
+    figure P15 list-few "$(milliseconds_of usual "SELECT count(*) FROM session_service.list_user_devices('${user}1')")"
+    figure P15 list-many "$(milliseconds_of usual "SELECT count(*) FROM session_service.list_user_devices('${user}2')")"
+    for name in sign-ins imports; do
+        call="session_service.create_session('${user}3', device_key => (i % 5)::text)"
+        [ "$name" = sign-ins ] || call="session_service.import_session(session_service.hash_token('dead' || i), '${user}3',
+            clock_timestamp() + interval '1 day', device_key => (i % 5)::text)"
+        say "P15: $name of one user in one transaction"
+        figure P15 "$name-few" "$(milliseconds_of_rolled_back "$some" "$call")" \
+            P15 "$name-many" "$(milliseconds_of_rolled_back $((some * 2)) "$call")"
+    done
+}
+
+# milliseconds_of_rolled_back TIMES CALL: of so many calls in one transaction, the fastest of three.
+milliseconds_of_rolled_back() {
+    repeat_line 3 "\\timing off
+BEGIN; SET LOCAL session_service.max_per_user = 10;
+\\timing on
+DO \$\$ BEGIN FOR i IN 1 .. $1 LOOP PERFORM $2; END LOOP; END \$\$;
+\\timing off
+ROLLBACK;" | sql usual | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | sort -g | head -n 1
+}
+
+measure_notifications() {
+    wanted P17 || return 0
+    compare P17 sign_in_out_notify:usual sign_in_out:usual usual.tokens
+    compare P17 sign_in_out_notify:usual sign_in_out:usual usual.tokens --clients 8
 }
 
 measure_storage() {
@@ -657,7 +708,7 @@ make_databases() {
         make_memory_database memory 100000
         make_memory_database memory_few 100
     fi
-    if wanted P3; then
+    if wanted P3 P3-user P3-batch; then
         say "filling Redis: $usual keys"
         client fill --sessions "$usual" --now "$now" --spread "$spread" --redis "$(redis_everysec)"
     fi
@@ -694,6 +745,8 @@ inner_run() {
     measure_touches
     measure_additions
     measure_writes
+    measure_notifications
+    measure_dead_sessions
     measure_cleanup
     measure_memory
     echo "took	$((SECONDS - began))" >>"$WORKSPACE/results/setup.tsv"

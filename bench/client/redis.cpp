@@ -23,6 +23,22 @@ std::string RedisConnection::get(const std::string& key) {
     return reply->type == REDIS_REPLY_STRING ? std::string(reply->str, reply->len) : "";
 }
 
+std::size_t RedisConnection::get_many(const std::vector<std::string>& keys) {
+    std::vector<const char*> parts{"MGET"};
+    std::vector<std::size_t> sizes{4};
+    for (const std::string& key : keys) {
+        parts.push_back(key.data());
+        sizes.push_back(key.size());
+    }
+    const Reply reply = checked(redisCommandArgv(context_.get(), static_cast<int>(parts.size()),
+                                                 parts.data(), sizes.data()));
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < reply->elements; ++i) {
+        found += reply->element[i]->type == REDIS_REPLY_STRING ? 1 : 0;
+    }
+    return found;
+}
+
 void RedisConnection::set(const std::string& key, const std::string& value) {
     (void)checked(redisCommand(context_.get(), "SET %b %b", key.data(), key.size(), value.data(),
                                value.size()));

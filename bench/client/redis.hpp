@@ -17,6 +17,8 @@ class RedisConnection {
 
     /// The value, or "" where there is none.
     std::string get(const std::string& key);
+    /// How many of the keys there are, by one MGET.
+    std::size_t get_many(const std::vector<std::string>& keys);
     void set(const std::string& key, const std::string& value);
 
     /// SETs that are sent together; receive_all() waits for their answers.

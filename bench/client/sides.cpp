@@ -119,6 +119,14 @@ class Validate : public Reading {
     }
 };
 
+class ValidateUser : public Reading {
+  public:
+    ValidateUser(const std::string& database, const Client& client)
+        : Reading(database, client, &Ticket::token, Format::binary) {
+        connection().prepare("read", "SELECT session_service.validate_user($1)");
+    }
+};
+
 /// An array of one dimension, as it is sent in binary.
 class BinaryArray {
   public:
@@ -244,6 +252,27 @@ class Create : public OfPostgres {
         const Ticket& ticket = draw();
         (void)one_row("create", {ticket.user_id, ticket.device_name, ticket.user_agent,
                                  ticket.address, ticket.device_key});
+        return 1;
+    }
+};
+
+/// A sign-in and the sign-out of the same session, a transaction each, with notifications or
+/// without.
+class SignInAndOut : public OfPostgres {
+  public:
+    SignInAndOut(const std::string& database, const Client& client, bool notify)
+        : OfPostgres(database, client, {&Ticket::user_id, &Ticket::device_key}) {
+        connection().run(notify ? "SET session_service.notify = on"
+                                : "SET session_service.notify = off");
+        connection().prepare(
+            "create",
+            "SELECT session_id FROM session_service.create_session($1, device_key => $2)");
+        connection().prepare("revoke", "SELECT session_service.revoke_session($1)");
+    }
+    std::uint64_t once() override {
+        const Ticket& ticket = draw();
+        const Result session = one_row("create", {ticket.user_id, ticket.device_key});
+        (void)one_row("revoke", {session.parameter(0, 0)});
         return 1;
     }
 };
@@ -455,6 +484,24 @@ class RedisGet : public OfRedis {
     }
 };
 
+/// The values of `size` keys by one MGET, neighbours in the file, which is in random order.
+template <std::size_t size>
+class RedisGetMany : public OfRedis {
+  public:
+    using OfRedis::OfRedis;
+    std::uint64_t once() override {
+        std::vector<std::string> keys;
+        keys.reserve(size);
+        for (const Ticket& ticket : draw_many(size)) {
+            keys.push_back(redis_key(sha256_hex(ticket.token)));
+        }
+        if (redis().get_many(keys) != size) {
+            throw Failure("Redis does not have a key");
+        }
+        return size;
+    }
+};
+
 /// A sign-in: a new token, stored under its hash.
 class RedisSet : public OfRedis {
   public:
@@ -484,12 +531,22 @@ std::unique_ptr<Side> make_original_create_gauge(const std::string& where, const
     return std::make_unique<OriginalCreate>(where, client, true);
 }
 
+std::unique_ptr<Side> make_sign_in_and_out(const std::string& where, const Client& client) {
+    return std::make_unique<SignInAndOut>(where, client, false);
+}
+
+std::unique_ptr<Side> make_sign_in_and_out_notifying(const std::string& where,
+                                                     const Client& client) {
+    return std::make_unique<SignInAndOut>(where, client, true);
+}
+
 using Maker = std::unique_ptr<Side> (*)(const std::string&, const Client&);
 
 const std::map<std::string, Maker>& makers() {
     static const std::map<std::string, Maker> all{
         {"validate", make<Validate>},
         {"validate_text", make_with_text<Validate>},
+        {"validate_user", make<ValidateUser>},
         {"validate_100", make<ValidateMany<100>>},
         {"validate_1000", make<ValidateMany<1000>>},
         {"touch_1", make<Touch<1>>},
@@ -498,6 +555,8 @@ const std::map<std::string, Maker>& makers() {
         {"refuse", make<Refuse>},
         {"create", make<Create>},
         {"refresh", make<Refresh>},
+        {"sign_in_out", make_sign_in_and_out},
+        {"sign_in_out_notify", make_sign_in_and_out_notifying},
         {"select", make<Select>},
         {"select_text", make_with_text<Select>},
         {"select_one", make<SelectOne>},
@@ -507,6 +566,7 @@ const std::map<std::string, Maker>& makers() {
         {"original_create_gauge", make_original_create_gauge},
         {"original_refresh", make<OriginalRefresh>},
         {"redis_get", make<RedisGet>},
+        {"redis_mget_100", make<RedisGetMany<100>>},
         {"redis_set", make<RedisSet>},
     };
     return all;

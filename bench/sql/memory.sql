@@ -38,6 +38,7 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('create_session, known device', 'SELECT * INTO STRICT c FROM session_service.create_session(u, t.device_name, t.user_agent, t.address,
     ''{read,write}'', ''a key'', ''{"a": 1}'', ''1 day'', ''1 hour'')'),
 ('validate_session', 'SELECT * INTO STRICT c FROM session_service.validate_session(t.token, t.address)'),
+('validate_user', 'ASSERT session_service.validate_user(t.token, t.address) = t.user_id'),
 ('validate_session_hash', 'SELECT * INTO STRICT c FROM session_service.validate_session_hash(t.session_id, session_service.hash_token(t.token))'),
 ('validate_sessions', 'SELECT * INTO STRICT c FROM session_service.validate_sessions(ARRAY[t.token, ''x'', NULL])'),
 ('refresh_session', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
@@ -64,6 +65,7 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('is_trusted_device', 'ASSERT session_service.is_trusted_device(t.user_id, t.device_key) IS NOT NULL'),
 ('trust_device', 'ASSERT session_service.trust_device(t.user_id, t.device_id)'),
 ('untrust_device', 'PERFORM session_service.untrust_device(t.user_id, t.device_id)'),
+('untrust_all_devices', 'PERFORM session_service.untrust_all_devices(t.user_id)'),
 ('rename_device', 'ASSERT session_service.rename_device(t.user_id, t.device_id, ''Mine '' || i)'),
 ('forget_device', :'sign_in' || 'ASSERT session_service.forget_device(u, c.device_id)'),
 ('describe_user_agent', 'SELECT * INTO STRICT c FROM session_service.describe_user_agent(t.user_agent)'),
