@@ -33,7 +33,7 @@ from server import SECONDS_TO_WAIT, Clock, Connection, Goal, comparable
 CONNECTIONS = 4
 STEPS_OF_SEARCH = 100_000
 READ_ONLY = frozenset(
-    "validate_session validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "
+    "validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "
     "list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions count_active_sessions "
     "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch".split()
 )

@@ -36,6 +36,7 @@ SETTINGS = {
     "token_length": 32,
     "touch_interval": 60 * SECOND,
     "device_trust": 30 * DAY,
+    "max_devices_per_user": 100,
     "retention": 30 * DAY,
     "cleanup_batch_size": 10_000,
     "event_log": "security",
@@ -90,6 +91,7 @@ class Device(NamedTuple):
     last_seen_at: int  # by sign-ins; sessions may know better
     trusted_until: int | None = None
     is_seen_exactly: bool = True
+    older_addresses: tuple = ()  # that sessions told which are no more
 
 
 class Session(NamedTuple):
@@ -450,6 +452,7 @@ class Model:
         evicted = self._make_room(user_id)
         self._know(user_id)
         device_id = self._choose("device_id", "a device")
+        is_first = not self._devices_of(user_id)
         is_new = self._sign_in_from(
             user_id, device_key or None, device_name or None, user_agent or None, ip_address, now, device_id
         )
@@ -491,6 +494,7 @@ class Model:
                 "device_id": device_id,
                 "is_new_device": is_new,
                 "evicted_session_ids": evicted,
+                "is_first_device": is_new and is_first,
             }
         ]
 
@@ -571,6 +575,10 @@ class Model:
             "last_activity_at": session.last_activity_at,
             "expires_at": session.expires_at,
         }
+
+    def validate_user(self, token, ip_address=None):
+        session = self._valid(token, ip_address)
+        return [session.user_id if session else None]
 
     def validate_session(self, token, ip_address=None):
         session = self._valid(token, ip_address)
@@ -914,10 +922,7 @@ class Model:
         browser, os, device_type = USER_AGENTS[device.user_agent]
         sessions = [session for session in self.sessions.values() if session.device_id == device.id]
         answered = next((row for row in self.answer or [] if row["id"] == device.id), {})
-        # The address of the latest activity that told one.
-        addresses = [session for session in sessions if session.ip_address]
-        latest = max((session.last_activity_at for session in addresses), default=None)
-        possible = [session.ip_address for session in addresses if session.last_activity_at == latest] or [device.ip_address]
+        possible = self._possible_addresses(device, sessions)
         ip_address = answered.get("ip_address")
         seen = max([device.last_seen_at, *(session.last_activity_at for session in sessions)])
         if not device.is_seen_exactly and device.first_seen_at <= answered.get("last_seen_at", seen) <= seen:
@@ -940,6 +945,17 @@ class Model:
             "active_sessions": sum(session.is_active(self.now) for session in sessions),
             "is_current": device.id == current_device_id,
         }
+
+    def _possible_addresses(self, device: Device, sessions: list[Session]) -> list[str | None]:
+        """The address of the latest activity that told one; any of the device's, where one ended later that told none."""
+        telling = [session for session in sessions if session.ip_address]
+        latest = max((session.last_activity_at for session in telling), default=None)
+        known = [*(session.ip_address for session in telling), device.ip_address, *device.older_addresses]
+        if latest is None:
+            return [device.ip_address, *device.older_addresses]
+        if any(not s.ip_address and s.last_activity_at > latest and not s.is_active(self.now) for s in sessions):
+            return known
+        return [session.ip_address for session in telling if session.last_activity_at == latest]
 
     def list_user_devices(self, user_id, current_device_id=None):
         required(user_id)
@@ -977,6 +993,13 @@ class Model:
     def untrust_device(self, user_id, device_id):
         required(user_id, device_id)
         return self._change_device(user_id, device_id, trusted_until=None)
+
+    def untrust_all_devices(self, user_id):
+        required(user_id)
+        trusted = [device for device in self._devices_of(user_id) if self._is_trusted(device)]
+        for device in self._devices_of(user_id):
+            self.devices[device.id] = device._replace(trusted_until=None)
+        return [len(trusted)]
 
     def rename_device(self, user_id, device_id, name):
         required(user_id, device_id, name)
@@ -1036,6 +1059,9 @@ class Model:
         for session in deleted:
             del self.sessions[session.id]
             device = self.devices.get(session.device_id)
+            if device and session.ip_address:
+                device = device._replace(older_addresses=(*device.older_addresses, session.ip_address))
+                self.devices[device.id] = device
             if device and session.last_activity_at > device.last_seen_at:
                 # What is past the retention may be forgotten.
                 self.devices[device.id] = device._replace(

@@ -243,7 +243,7 @@ class Generator:
         dice = self.dice
         choice = dice.choices(("plain", "hash", "many", "authenticate"), (12, 2, 2, 2))[0]
         if choice == "plain":
-            self.add("validate_session", self.token("session"), dice.choice(ADDRESSES))
+            self.add(dice.choice(("validate_session", "validate_user")), self.token("session"), dice.choice(ADDRESSES))
         elif choice == "hash":
             label = self.label()
             session = Operand("session", label) if dice.random() < 0.9 else self.session()
@@ -354,6 +354,7 @@ class Generator:
                     lambda: ("trust_device", *self.owner_and("device"), self.interval()),
                     lambda: ("trust_device", *self.owner_and("device"), None),
                     lambda: ("untrust_device", *self.owner_and("device")),
+                    lambda: ("untrust_all_devices", self.user()),
                     lambda: ("rename_device", *self.owner_and("device"), dice.choice(("Mine", "Mine", "", None))),
                     lambda: ("forget_device", *self.owner_and("device")),
                 )

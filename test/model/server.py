@@ -18,6 +18,7 @@ SECONDS_TO_WAIT = 120
 SIGNATURES = {
     "create_session": "uuid text text inet text[] text jsonb interval interval boolean",
     "validate_session": "text inet",
+    "validate_user": "text inet",
     "validate_session_hash": "uuid hash inet",
     "validate_sessions": "text[]",
     "authenticate": "text",
@@ -52,6 +53,7 @@ SIGNATURES = {
     "is_trusted_device": "uuid text",
     "trust_device": "uuid uuid interval",
     "untrust_device": "uuid uuid",
+    "untrust_all_devices": "uuid",
     "rename_device": "uuid uuid text",
     "forget_device": "uuid uuid",
     "user_epoch": "uuid",
