@@ -28,6 +28,12 @@ INSERT INTO contained VALUES ('validate', 'validate'), ('application', 'applicat
 SELECT a.name AS missing FROM allowed a WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = 'session_service'::regnamespace AND p.proname = a.name);
 SELECT p.proname AS not_of_a_type FROM pg_proc p WHERE p.pronamespace = 'session_service'::regnamespace AND p.proname NOT IN (SELECT name FROM allowed) AND p.proname !~ '^(token_hash|bytea)' ORDER BY 1;
 
+-- The type of a table's rows keeps the server's default. pg_dump has no words for a privilege on it: it would warn each
+-- time, and pg_upgrade would lose it. USAGE lets one make a column or an argument of the type, which reads nothing; and
+-- who may not look into the schema cannot name the type (below).
+CREATE FUNCTION pg_temp.is_row_of_table(type pg_type) RETURNS boolean LANGUAGE sql AS $$
+    SELECT EXISTS (SELECT FROM pg_class c WHERE c.oid = (type).typrelid AND c.relkind = 'r')
+$$;
 -- Where a role has more or less than these levels give it: nothing may be listed.
 CREATE VIEW pg_temp.levels_functions AS
     SELECT p.oid, p.oid::regprocedure::text AS function, coalesce((SELECT a.level FROM allowed a WHERE a.name = p.proname), 'admin') AS level
@@ -44,7 +50,7 @@ CREATE FUNCTION pg_temp.differences(role text, VARIADIC levels text[]) RETURNS S
     SELECT format('%s: some column', c.oid::regclass) FROM pg_class c
     WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND has_any_column_privilege(role, c.oid, 'SELECT,INSERT,UPDATE,REFERENCES')
     UNION ALL
-    SELECT format('%s: usage', t.oid::regtype) FROM pg_type t WHERE t.typnamespace = 'session_service'::regnamespace AND t.typelem = 0 AND has_type_privilege(role, t.oid, 'USAGE')
+    SELECT format('%s: usage', t.oid::regtype) FROM pg_type t WHERE t.typnamespace = 'session_service'::regnamespace AND t.typelem = 0 AND NOT pg_temp.is_row_of_table(t) AND has_type_privilege(role, t.oid, 'USAGE')
     UNION ALL
     SELECT 'schema: usage ' || has_schema_privilege(role, 'session_service', 'USAGE') WHERE has_schema_privilege(role, 'session_service', 'USAGE') <> (cardinality(levels) > 0)
     UNION ALL
@@ -74,7 +80,7 @@ CREATE VIEW pg_temp.is_granted AS
         UNION ALL SELECT c.oid::regclass::text, relowner, coalesce(relacl, acldefault('s', relowner)) FROM pg_class c WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'S'
         UNION ALL SELECT attrelid::regclass || '.' || attname, relowner, attacl FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'session_service'::regnamespace
         -- an array goes with its elements
-        UNION ALL SELECT t.oid::regtype::text, typowner, coalesce(typacl, acldefault('T', typowner)) FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0
+        UNION ALL SELECT t.oid::regtype::text, typowner, coalesce(typacl, acldefault('T', typowner)) FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0 AND NOT pg_temp.is_row_of_table(t)
         UNION ALL SELECT 'schema', nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl) a
     WHERE a.grantee <> owner;
 CREATE VIEW pg_temp.should_be_granted AS
@@ -263,6 +269,11 @@ CREATE FUNCTION regress_traps.jsonb_build_object(VARIADIC text[]) RETURNS jsonb 
 CREATE TEMP TABLE users (user_id uuid, bucket smallint, epoch bigint, max_sessions integer);
 CREATE TEMP TABLE sessions AS SELECT gen_random_uuid() AS id;
 CREATE TEMP TABLE devices (id uuid);
+-- that of a table's rows holds none of them, and is for nobody outside the schema
+SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column, pg_temp.outcome('SELECT s FROM session_service.sessions s') AS rows;
+SET ROLE regress_nobody;
+SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column;
+SET ROLE regress_application;
 CREATE TEMP TABLE events (id uuid);
 CREATE TEMP TABLE imported_tokens (id uuid);
 CREATE TEMP TABLE access_levels (role regrole, level text);

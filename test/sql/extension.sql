@@ -124,6 +124,7 @@ SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'session_service'::re
 SELECT oid::regclass FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind IN ('r', 'v', 'm', 'p', 'S')
     AND has_table_privilege('regress_session_nobody', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER');
 SELECT attrelid::regclass, attname FROM pg_attribute WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace) AND attacl IS NOT NULL;
+-- (access.sql says why the rows of the tables are left out)
 SELECT oid::regtype FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND has_type_privilege('regress_session_nobody', oid, 'USAGE')
     AND typelem = 0 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c');
 SELECT has_schema_privilege('regress_session_nobody', 'session_service', 'USAGE') AS usage, has_schema_privilege('regress_session_nobody', 'session_service', 'CREATE') AS create;

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use Test::More;
 
 use Extent;
@@ -43,6 +44,15 @@ unlike($contents, qr/\|0\|/, 'and has rows to lose');
 my $rows = query('postgres', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c');
 
 my $file = $node->basedir . '/dump';
+# pg_dump, which must have nothing to warn of.
+sub dumps
+{
+	my ($name, @command) = @_;
+	my $stderr;
+	my $succeeded = IPC::Run::run([ @command, '-d', $node->connstr('postgres') ], '2>', \$stderr);
+	return is(($succeeded ? '' : 'failed: ') . $stderr, '', "$name, without a warning");
+}
+
 my %formats = (
 	plain => [ [ 'pg_dump', '-f', "$file.sql" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.sql" ] ],
 	custom => [ [ 'pg_dump', '-Fc', '-f', "$file.custom" ], [ 'pg_restore', '--exit-on-error', "$file.custom" ] ],
@@ -61,7 +71,7 @@ for my $format (sort keys %formats)
 {
 	my ($dump, $restore) = @{ $formats{$format} };
 	query('postgres', "CREATE DATABASE $format");
-	$node->command_ok([ @$dump, '-d', 'postgres' ], "$format: pg_dump");
+	dumps("$format: pg_dump", @$dump);
 	$node->command_ok([ @$restore, '-d', $format ], "$format: restored without an error");
 	is(query($format, HeldSessions::contents()), $contents, "$format: every table is the same");
 	is(query($format, $privileges), $granted, "$format: and every privilege");
@@ -113,7 +123,7 @@ is(query('rows_without_grants', $who_may), 'application true true, validator tru
 # The extension alone, without the application's tables: by its schema and its name.
 my @alone = ('--schema=session_service', '--extension=session_service');
 query('postgres', "CREATE DATABASE $_") for qw(alone by_schema);
-$node->command_ok([ 'pg_dump', @alone, '-Fc', '-f', "$file.alone", '-d', 'postgres' ], "@alone");
+dumps("@alone", 'pg_dump', @alone, '-Fc', '-f', "$file.alone");
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'alone', "$file.alone" ], "@alone: restored");
 is(query('alone', HeldSessions::contents()), $contents, "@alone: every table is the same");
 is(query('alone', $privileges), $granted, "@alone: and every privilege");
