@@ -137,12 +137,17 @@ CREATE INDEX imported_tokens_session ON session_service.imported_tokens (session
 COMMENT ON TABLE session_service.imported_tokens IS 'Hashes of tokens that another system issued, and the sessions they belong to';
 
 CREATE TABLE session_service.access_levels (
-    role  regrole NOT NULL,
-    level text    NOT NULL,
-    CONSTRAINT access_levels_pkey PRIMARY KEY (role, level)
+    -- Each server grants to its own roles: of two that replicate, both may have granted the same, and neither row is
+    -- in the other's way.
+    id    uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
+    -- A name, which is the same role's in a dump and on another server; a number is some other's there.
+    role  name NOT NULL,
+    level text NOT NULL,
+    CONSTRAINT access_levels_pkey PRIMARY KEY (id)
 );
 
 COMMENT ON TABLE session_service.access_levels IS 'Which access levels were granted to which roles';
+COMMENT ON COLUMN session_service.access_levels.role IS 'Name of the role when the level was granted; perhaps of none here';
 
 SELECT pg_catalog.pg_extension_config_dump('session_service.users', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.devices', '');

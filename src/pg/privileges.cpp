@@ -19,6 +19,7 @@ extern "C" {
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -80,6 +81,10 @@ void grant(Oid role, bool is_grant, ObjectType type, List* objects, const char* 
 
 bool role_exists(Oid role) {
     return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role));
+}
+
+Value role_name(Oid role) {
+    return value(DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(role, false))));
 }
 
 void grant_usage(Oid role, bool is_grant) {

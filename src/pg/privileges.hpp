@@ -1,7 +1,7 @@
 // Granting privileges on the extension's schema and functions, as the current user: the owner.
 #pragma once
 
-#include "pg/prelude.hpp"
+#include "pg/value.hpp"
 
 extern "C" {
 #include "nodes/parsenodes.h"
@@ -10,6 +10,9 @@ extern "C" {
 namespace session_service::pg {
 
 bool role_exists(Oid role);
+
+/// The name of a role, as a datum of type name; 42704 where there is no such role.
+Value role_name(Oid role);
 
 /// Grants the role USAGE on the schema, or takes it.
 void grant_usage(Oid role, bool is_grant);

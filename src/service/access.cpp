@@ -106,7 +106,7 @@ void grant_access(Oid role, AccessLevel level) {
     pg::require_writable("grant_access()");
     require_role(role);
     table::as_owner([&](const pg::OwnerScope& owner) {
-        store::forget_dropped_roles(owner);
+        store::forget_unknown_roles(owner);
         store::add_access_level(owner, role, level);
         // This level alone: the role may have lost others by hand since they were noted.
         AccessLevels granted{};
@@ -123,7 +123,7 @@ void revoke_access(Oid role, AccessLevel level) {
     pg::require_writable("revoke_access()");
     require_role(role);
     table::as_owner([&](const pg::OwnerScope& owner) {
-        store::forget_dropped_roles(owner);
+        store::forget_unknown_roles(owner);
         store::remove_access_level(owner, role, level);
         const AccessLevels kept = with_contained(store::access_levels_of(owner, role));
         AccessLevels taken{};

@@ -4,7 +4,6 @@
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
-#include "store/access_levels.hpp"
 #include "store/cleanup.hpp"
 #include "store/devices.hpp"
 #include "store/users.hpp"
@@ -21,7 +20,6 @@ Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> ba
         Cleaned cleaned;
         cleaned.sessions = store::delete_dead_sessions(
             owner, now - retention.value_or(pg::settings::retention()), kept_since, limit);
-        store::forget_dropped_roles(owner);
         cleaned.events = store::delete_old_events(owner, kept_since, limit);
         const store::CleanedDevices devices = store::delete_unused_devices(kept_since, now, limit);
         cleaned.devices = devices.deleted;

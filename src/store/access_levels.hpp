@@ -1,5 +1,8 @@
 // Which access levels which roles were granted. The privileges alone do not tell: a role with two
 // levels holds the same functions as one with the larger of them.
+//
+// The rows have names, since they may be read on another server, where an OID is somebody else's.
+// A name is no promise either: who is created under it later is meant too.
 #pragma once
 
 #include "pg/statement.hpp"
@@ -18,7 +21,7 @@ void add_access_level(const pg::OwnerScope& owner, Oid role, AccessLevel level);
 void remove_access_level(const pg::OwnerScope& owner, Oid role, AccessLevel level);
 AccessLevels access_levels_of(const pg::OwnerScope& owner, Oid role);
 
-/// Forgets roles that no longer exist.
-void forget_dropped_roles(const pg::OwnerScope& owner);
+/// Forgets the names of roles that do not exist here, so that they are nobody's who comes later.
+void forget_unknown_roles(const pg::OwnerScope& owner);
 
 } // namespace session_service::store

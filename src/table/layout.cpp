@@ -16,8 +16,6 @@ constexpr std::array sessions_columns{SESSION_SERVICE_SESSIONS_COLUMNS(SESSION_S
 constexpr std::array events_columns{SESSION_SERVICE_EVENTS_COLUMNS(SESSION_SERVICE_COLUMN)};
 constexpr std::array imported_tokens_columns{
     SESSION_SERVICE_IMPORTED_TOKENS_COLUMNS(SESSION_SERVICE_COLUMN)};
-constexpr std::array access_levels_columns{
-    SESSION_SERVICE_ACCESS_LEVELS_COLUMNS(SESSION_SERVICE_COLUMN)};
 
 // A cast to the type that a column has costs nothing.
 #define SESSION_SERVICE_SQL_uuid "pg_catalog.uuid"
@@ -32,7 +30,6 @@ constexpr std::array access_levels_columns{
 #define SESSION_SERVICE_SQL_jsonb "pg_catalog.jsonb"
 #define SESSION_SERVICE_SQL_bytea "pg_catalog.bytea"
 #define SESSION_SERVICE_SQL_digest "session_service.token_hash"
-#define SESSION_SERVICE_SQL_regrole "pg_catalog.regrole"
 #define SESSION_SERVICE_SELECTED(name, type, takes) ", t." #name "::" SESSION_SERVICE_SQL_##type
 
 constexpr std::array users_indexes{Index{{users::user_id, users::bucket}, true}};
@@ -52,8 +49,6 @@ constexpr std::array imported_tokens_indexes{
     Index{{imported_tokens::token_hash}, true},
     Index{{imported_tokens::session_id, imported_tokens::bucket}},
 };
-constexpr std::array access_levels_indexes{
-    Index{{access_levels::role, access_levels::level}, true}};
 
 // In the order of TableName.
 constexpr std::array<Layout, table_count> layouts{{
@@ -67,8 +62,6 @@ constexpr std::array<Layout, table_count> layouts{{
      SESSION_SERVICE_EVENTS_COLUMNS(SESSION_SERVICE_SELECTED)},
     {TableName::imported_tokens, "imported_tokens", imported_tokens_columns,
      imported_tokens_indexes, SESSION_SERVICE_IMPORTED_TOKENS_COLUMNS(SESSION_SERVICE_SELECTED)},
-    {TableName::access_levels, "access_levels", access_levels_columns, access_levels_indexes,
-     SESSION_SERVICE_ACCESS_LEVELS_COLUMNS(SESSION_SERVICE_SELECTED)},
 }};
 
 constexpr bool are_complete() {
@@ -113,8 +106,6 @@ Oid type_in_statements(Type type) {
     case Type::bytea:
     case Type::digest:
         return BYTEAOID;
-    case Type::regrole:
-        return REGROLEOID;
     }
     pg_unreachable();
 }

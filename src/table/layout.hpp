@@ -1,5 +1,6 @@
-// The columns and indexes of our tables, once. From here follow the numbers by which code names a
-// column, the lists of columns in SELECT and INSERT, and what access.cpp compares the catalog with.
+// The columns and indexes of the tables that the engines open, once. From here follow the numbers
+// by which code names a column, the lists of columns in SELECT and INSERT, and what access.cpp
+// compares the catalog with.
 //
 // The order is that of the install script, so that a column's number is its place in the row.
 #pragma once
@@ -22,7 +23,6 @@ enum class Type : std::uint8_t {
     jsonb,
     bytea,
     digest, // token_hash, whose OID changes when the extension is created anew
-    regrole,
 };
 
 /// Whether a column takes NULL; a `zeroed` one takes none, and is 0 or false by default.
@@ -104,10 +104,6 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(bucket,     smallint, nothing_else)          \
     COLUMN(is_refresh, boolean,  nothing_else)
 
-#define SESSION_SERVICE_ACCESS_LEVELS_COLUMNS(COLUMN) \
-    COLUMN(role,  regrole, nothing_else)              \
-    COLUMN(level, text,    nothing_else)
-
 #define SESSION_SERVICE_COLUMN_NAME(name, type, takes) name,
 
 // clang-format on
@@ -130,9 +126,6 @@ enum Column : int {
     none,
     SESSION_SERVICE_IMPORTED_TOKENS_COLUMNS(SESSION_SERVICE_COLUMN_NAME) end
 };
-}
-namespace access_levels {
-enum Column : int { none, SESSION_SERVICE_ACCESS_LEVELS_COLUMNS(SESSION_SERVICE_COLUMN_NAME) end };
 }
 
 #undef SESSION_SERVICE_COLUMN_NAME
@@ -164,15 +157,8 @@ struct Index {
 
 inline constexpr std::size_t most_indexes = 3;
 
-enum class TableName : std::uint8_t {
-    users,
-    devices,
-    sessions,
-    events,
-    imported_tokens,
-    access_levels
-};
-inline constexpr std::size_t table_count = 6;
+enum class TableName : std::uint8_t { users, devices, sessions, events, imported_tokens };
+inline constexpr std::size_t table_count = 5;
 
 struct Layout {
     TableName table;

@@ -149,7 +149,7 @@ SELECT level, pg_temp.outcome(format('SELECT session_service.grant_access(''regr
 FROM unnest('{owner,VALIDATE,validate ,"",NULL,"validate,admin"}'::text[]) level;
 SELECT * FROM pg_temp.differences('public', VARIADIC '{}');
 SELECT * FROM pg_temp.differences('regress_nobody', VARIADIC '{}');
-SELECT count(*) FROM access_levels WHERE role = 'regress_nobody'::regrole;
+SELECT count(*) FROM access_levels WHERE role = 'regress_nobody';
 -- names that would need quoting
 CREATE ROLE "regress ""quoted""; DROP TABLE x";
 CREATE ROLE "regress_UPPER";
@@ -161,7 +161,47 @@ DROP ROLE "regress ""quoted""; DROP TABLE x", "regress_UPPER";
 -- what is known of a role that was dropped goes with the next call
 SELECT count(*) FROM access_levels;
 SELECT grant_access('regress_monitor', 'monitor');
-SELECT role, level FROM access_levels ORDER BY role::text, level;
+SELECT role, level FROM access_levels ORDER BY role, level;
+
+-- A level is kept for a name. One that is no role's any more is in nobody's way where all is granted again, which tells
+-- of it, and is forgotten, so that it is nobody's who comes later. A role that was renamed has its rights, and no row.
+CREATE ROLE regress_gone;
+CREATE ROLE "regress_Renamed";
+SELECT grant_access('regress_gone', 'application'), grant_access('"regress_Renamed"', 'application');
+DROP OWNED BY regress_gone;
+DROP ROLE regress_gone;
+ALTER ROLE "regress_Renamed" RENAME TO "regress_New name";
+-- whom a name in lower case would be
+CREATE ROLE regress_renamed;
+-- (cleanup is no reason: a server that is being set up may have its roles later)
+SELECT cleanup_sessions() \g /dev/null
+SELECT role, level FROM access_levels WHERE level = 'application' ORDER BY role;
+-- what docs/operations.md says
+CREATE FUNCTION pg_temp.grant_again(OUT role name, OUT level text, OUT outcome text) RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT a.role, a.level, CASE WHEN r.oid IS NULL THEN 'left out: no such role' ELSE session_service.grant_access(r.oid, a.level)::text END
+    FROM session_service.access_levels a LEFT JOIN pg_roles r ON r.rolname = a.role
+    ORDER BY a.role, a.level
+$$;
+SELECT * FROM pg_temp.grant_again();
+SELECT count(*) FROM access_levels WHERE role IN ('regress_gone', 'regress_Renamed');
+CREATE ROLE regress_gone;
+SELECT * FROM pg_temp.grant_again();
+SELECT * FROM pg_temp.differences('regress_gone', VARIADIC '{}');
+SELECT * FROM pg_temp.differences('regress_renamed', VARIADIC '{}');
+SELECT * FROM pg_temp.differences('regress_New name', 'application');
+-- its levels can be taken, and granted under its new name
+SELECT revoke_access('"regress_New name"', 'application');
+SELECT * FROM pg_temp.differences('regress_New name', VARIADIC '{}');
+SELECT grant_access('"regress_New name"', 'validate');
+SELECT * FROM pg_temp.grant_again();
+SELECT * FROM pg_temp.differences('regress_New name', 'validate');
+-- the same level twice, as where a row came from another server, is one
+INSERT INTO access_levels (role, level) VALUES ('regress_New name', 'validate');
+SELECT * FROM pg_temp.grant_again();
+SELECT revoke_access('"regress_New name"', 'validate');
+SELECT count(*) FROM access_levels WHERE role = 'regress_New name';
+SELECT * FROM pg_temp.differences('regress_New name', VARIADIC '{}');
+DROP ROLE regress_gone, regress_renamed, "regress_New name";
 
 -- A function that is new since the level was granted comes with granting it again; a DBA's own in the schema does not.
 CREATE FUNCTION session_service.of_the_dba() RETURNS integer LANGUAGE sql RETURN 1;
@@ -229,6 +269,11 @@ SELECT count(*) FROM pg_stats WHERE schemaname = 'session_service';
 -- the types: neither tables and functions of them, nor what belongs to them
 SELECT pg_temp.outcome('CREATE TEMP TABLE mine (h session_service.token_hash)') AS column, pg_temp.outcome('CREATE FUNCTION pg_temp.f(h session_service.token_hash) RETURNS int LANGUAGE sql RETURN 1') AS argument,
        pg_temp.outcome('CREATE DOMAIN pg_temp.d AS session_service.token_hash') AS domain;
+-- that of a table's rows holds none of them, and is for nobody outside the schema
+SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column, pg_temp.outcome('SELECT s FROM session_service.sessions s') AS rows;
+SET ROLE regress_nobody;
+SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column;
+SET ROLE regress_application;
 SELECT pg_temp.outcome('SELECT session_service.token_hash_out(session_service.hash_token(''x''))') AS output, pg_temp.outcome('SELECT session_service.hash_token(''x'') OPERATOR(session_service.=) session_service.hash_token(''y'')') AS operator;
 -- objects in the schema
 SELECT pg_temp.outcome('CREATE FUNCTION session_service.f() RETURNS int LANGUAGE sql RETURN 1') AS function, pg_temp.outcome('CREATE TABLE session_service.t ()') AS table,
@@ -269,14 +314,9 @@ CREATE FUNCTION regress_traps.jsonb_build_object(VARIADIC text[]) RETURNS jsonb 
 CREATE TEMP TABLE users (user_id uuid, bucket smallint, epoch bigint, max_sessions integer);
 CREATE TEMP TABLE sessions AS SELECT gen_random_uuid() AS id;
 CREATE TEMP TABLE devices (id uuid);
--- that of a table's rows holds none of them, and is for nobody outside the schema
-SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column, pg_temp.outcome('SELECT s FROM session_service.sessions s') AS rows;
-SET ROLE regress_nobody;
-SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column;
-SET ROLE regress_application;
 CREATE TEMP TABLE events (id uuid);
 CREATE TEMP TABLE imported_tokens (id uuid);
-CREATE TEMP TABLE access_levels (role regrole, level text);
+CREATE TEMP TABLE access_levels (role name, level text);
 INSERT INTO access_levels VALUES ('regress_application', 'admin');
 CREATE DOMAIN pg_temp.uuid AS text;
 SET search_path = regress_traps, pg_temp, pg_catalog, session_service;

@@ -132,7 +132,7 @@ BEGIN
     RETURN 'not cancelled';
 EXCEPTION WHEN query_canceled THEN
     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-    RETURN CASE WHEN context ~ 'session_service\.(sessions|devices|imported_tokens|access_levels)' THEN 'by a statement' ELSE 'between rows' END;
+    RETURN CASE WHEN context ~ 'session_service\.(sessions|devices|imported_tokens|events)' THEN 'by a statement' ELSE 'between rows' END;
 END $$;
 SELECT regress_rows.cancelled(), (regress_rows.left_over()).sessions;
 CALL regress_rows.empty();

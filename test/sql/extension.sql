@@ -138,6 +138,13 @@ WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_e
     AND NOT (classid = 'pg_type'::regclass AND (SELECT typrelid <> 0 AND obj_description(typrelid, 'pg_class') IS NOT NULL FROM pg_type WHERE oid = objid))
     AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 AND typlen = -1 FROM pg_type WHERE oid = objid))
     AND NOT (classid = 'pg_namespace'::regclass);
+-- and no value of a table is a number of this server's catalogue, which is another object's elsewhere
+SELECT attrelid::regclass, attname, atttypid::regtype FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+WHERE relnamespace = 'session_service'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+    AND (atttypid::regtype::text ~ '^reg' OR atttypid IN ('oid'::regtype, 'xid'::regtype, 'xid8'::regtype, 'cid'::regtype, 'tid'::regtype, 'pg_lsn'::regtype, 'oid[]'::regtype));
+-- nor is an index of ours in the order of a collation, which is another one elsewhere
+SELECT indexrelid::regclass FROM pg_index JOIN pg_class c ON c.oid = indrelid, unnest(indcollation::oid[]) used
+WHERE relnamespace = 'session_service'::regnamespace AND used <> 0;
 -- every table and sequence is in a dump
 SELECT oid::regclass FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind IN ('r', 'S', 'p')
     AND oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'session_service');

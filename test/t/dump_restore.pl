@@ -1,11 +1,12 @@
 # A dump of a database with sessions, restored: every table the same row for row, grants kept, tokens good,
-# and everything goes on where it was. What a dump of only a part holds.
+# and everything goes on where it was. What a dump of only a part holds. Another server, with other roles.
 use strict;
 use warnings;
 
 use IPC::Run;
 use Test::More;
 
+use Documented;
 use Extent;
 use HeldSessions;
 use SessionNode;
@@ -43,7 +44,6 @@ is_deeply([ sort map { (split /\|/)[0] } split /\n/, $contents ], \@tables, 'eve
 unlike($contents, qr/\|0\|/, 'and has rows to lose');
 my $rows = query('postgres', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c');
 
-my $file = $node->basedir . '/dump';
 # pg_dump, which must have nothing to warn of.
 sub dumps
 {
@@ -53,6 +53,7 @@ sub dumps
 	return is(($succeeded ? '' : 'failed: ') . $stderr, '', "$name, without a warning");
 }
 
+my $file = $node->basedir . '/dump';
 my %formats = (
 	plain => [ [ 'pg_dump', '-f', "$file.sql" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.sql" ] ],
 	custom => [ [ 'pg_dump', '-Fc', '-f', "$file.custom" ], [ 'pg_restore', '--exit-on-error', "$file.custom" ] ],
@@ -96,7 +97,7 @@ is(query('third', HeldSessions::contents()) . query('third', $privileges), "$con
 
 # The structure: an extension without rows, which starts anew.
 query('postgres', 'CREATE DATABASE structure');
-$node->command_ok([ 'pg_dump', '--schema-only', '-Fc', '-f', "$file.structure", '-d', 'postgres' ], '--schema-only');
+dumps('--schema-only', 'pg_dump', '--schema-only', '-Fc', '-f', "$file.structure");
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'structure', "$file.structure" ], '--schema-only: restored');
 is(query('structure', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c'), 0, '--schema-only: has no rows');
 is(query('structure', $privileges), $granted, '--schema-only: has every privilege');
@@ -107,7 +108,7 @@ is(query('structure', $who_may), 'application false false, validator true false,
 
 # The rows: into an extension that is there and empty.
 query('postgres', 'CREATE DATABASE rows_only');
-$node->command_ok([ 'pg_dump', '--data-only', '-Fc', '-f', "$file.rows", '-d', 'postgres' ], '--data-only');
+dumps('--data-only', 'pg_dump', '--data-only', '-Fc', '-f', "$file.rows");
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows_only', "$file.structure" ], '--data-only: into the structure');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'rows_only', "$file.rows" ], '--data-only: restored');
 is(query('rows_only', HeldSessions::contents()), $contents, '--data-only: every table is the same');
@@ -117,7 +118,7 @@ query('rows_without_grants', 'CREATE EXTENSION session_service');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema', 'session_service', '-d', 'rows_without_grants', "$file.rows" ], '--data-only: of the extension alone');
 is(query('rows_without_grants', HeldSessions::contents()), $contents, '--data-only: of the extension alone: every table is the same');
 is(query('rows_without_grants', $who_may), 'application false false, validator false false, nobody false false', '--data-only: grants nothing');
-query('rows_without_grants', q{SELECT session_service.grant_access(role, level) FROM session_service.access_levels});
+query('rows_without_grants', Documented::grant_again());
 is(query('rows_without_grants', $who_may), 'application true true, validator true false, nobody false false', '--data-only: the levels that the rows tell of can be granted again');
 
 # The extension alone, without the application's tables: by its schema and its name.
@@ -131,6 +132,30 @@ is(query('alone', q{SELECT count(*) FROM pg_class WHERE relname = 'held'}), 0, "
 # The schema without the extension has rows for tables that nobody makes.
 $node->command_ok([ 'pg_dump', '--schema=session_service', '-Fc', '-f', "$file.schema", '-d', 'postgres' ], '--schema');
 $node->command_fails([ 'pg_restore', '--exit-on-error', '-d', 'by_schema', "$file.schema" ], '--schema: cannot be restored, and says so');
+
+# --- another server: a role is missing there, and the number of one that is gone is somebody else's
+
+query('postgres', q{CREATE ROLE gone; SELECT session_service.grant_access('gone', 'application')});
+my $number = query('postgres', q{SELECT 'gone'::regrole::oid});
+query('postgres', 'DROP OWNED BY gone; DROP ROLE gone');
+$contents = query('postgres', HeldSessions::contents());
+dumps('for another server', 'pg_dump', '-Fc', '-f', "$file.elsewhere");
+my $elsewhere = SessionNode->new('elsewhere');
+$elsewhere->init;
+PostgreSQL::Test::Utils::system_or_bail('pg_resetwal', '-o', $number, '-D', $elsewhere->data_dir);
+$elsewhere->start;
+$elsewhere->safe_psql('postgres', 'CREATE ROLE stranger; CREATE ROLE validator');
+is($elsewhere->safe_psql('postgres', q{SELECT 'stranger'::regrole::oid}), $number, 'another server: a stranger has the number of the role that is gone');
+$elsewhere->command_ok([ 'pg_restore', '--exit-on-error', '--no-privileges', '-d', 'postgres', "$file.elsewhere" ], 'another server: restored, though roles are missing');
+is($elsewhere->safe_psql('postgres', HeldSessions::contents()), $contents, 'another server: every table is the same');
+is( join(',', sort split /\n/, $elsewhere->safe_psql('postgres', Documented::grant_again())),
+	'application|application|left out: no such role,gone|application|left out: no such role,validator|validate|',
+	'another server: where levels are granted again, missing roles are told of');
+is( $elsewhere->safe_psql('postgres', $who_may =~ s/'application', 'validator', 'nobody'/'validator', 'stranger'/r),
+	'validator true false, stranger false false',
+	'another server: who is there has what is theirs, and a stranger nothing');
+is($elsewhere->safe_psql('postgres', 'SELECT role, level FROM session_service.access_levels'), 'validator|validate', 'another server: and the missing ones are forgotten');
+$elsewhere->stop;
 
 counted("$rows rows restored from " . keys(%formats) . ' formats');
 $node->stop;

@@ -7,6 +7,7 @@ use warnings;
 use Test::More;
 
 use Client;
+use Documented;
 use Extent;
 use HeldSessions;
 use SessionNode;
@@ -132,7 +133,7 @@ my $may = q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'sessi
 	FROM unnest('{public,validator,app,watcher,chief}'::text[]) role};
 is($node->safe_psql('old', $may), 'public false false false false, validator false false false false, app false false false false, watcher false false false false, chief false false false false',
 	'what is new is for nobody');
-$node->safe_psql('old', 'SELECT session_service.grant_access(role, level) FROM session_service.access_levels');
+$node->safe_psql('old', Documented::grant_again());
 is($node->safe_psql('old', $may), 'public false false false false, validator true false false false, app true true false false, watcher false false false true, chief true true true true',
 	'until the levels are granted again');
 is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'what comes out is what CREATE EXTENSION makes');

@@ -6,6 +6,7 @@ use warnings;
 use Test::More;
 
 use Client;
+use Documented;
 use Extent;
 use HeldSessions;
 use SessionNode;
@@ -37,6 +38,38 @@ is( query($publisher, q{SELECT c.oid::regclass FROM pg_class c WHERE relnamespac
 		AND (relreplident <> 'd' OR NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))}),
 	'', 'every table has a primary key, and is replicated by it');
 
+# --- all tables of a database, to a server with other roles: as text, and in binary form
+
+query($publisher, 'CREATE ROLE only_there');
+query($_, 'CREATE ROLE on_both') for $publisher, $subscriber;
+for my $binary ('false', 'true')
+{
+	my $name = "binary_$binary";
+	my ($there, $here) = map { my $node = $_; sub { $node->safe_psql($name, shift) } } $publisher, $subscriber;
+	query($_, "CREATE DATABASE $name") for $publisher, $subscriber;
+	# Each server grants to roles of its own; also the same, before and after the other.
+	$_->(q{CREATE EXTENSION session_service; SELECT session_service.grant_access('on_both', 'validate')}) for $there, $here;
+	$there->('CREATE PUBLICATION everything FOR ALL TABLES');
+	my $source = $publisher->connstr($name) =~ s/'/''/gr;
+	$here->("CREATE SUBSCRIPTION $name CONNECTION '$source' PUBLICATION everything WITH (binary = $binary)");
+	$subscriber->poll_query_until($name, q{SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate <> 'r'}) or die 'the tables do not arrive';
+	my ($session, $token) = split /\|/, $there->(q{SELECT session_id, token FROM session_service.create_session(gen_random_uuid())});
+	$publisher->wait_for_catchup($name);
+	my $opens = "SELECT count(*) FROM session_service.validate_session('$token')";
+	is($here->($opens), 1, "all tables, $name: a session opens on the other server");
+	$here->(q{SELECT session_service.grant_access('on_both', 'monitor')});
+	$there->(q{SELECT session_service.grant_access('only_there', 'application'), session_service.grant_access('on_both', 'monitor')});
+	$there->("SELECT session_service.revoke_session('$session')");
+	$subscriber->poll_query_until($name, $opens, '0');
+	is($here->($opens), 0, "all tables, $name: and no longer once it was revoked, whatever roles were granted there");
+	is($here->(q{SELECT DISTINCT role, level FROM session_service.access_levels ORDER BY role, level}),
+		"on_both|monitor\non_both|validate\nonly_there|application", "all tables, $name: a role that is missing is known by its name");
+	is(join(',', sort grep { /left out/ } split /\n/, $here->(Documented::grant_again())), 'only_there|application|left out: no such role', "all tables, $name: and is left out");
+	$there->(q{SELECT session_service.revoke_access('only_there', 'application'), session_service.revoke_access('on_both', 'monitor')});
+	$publisher->wait_for_catchup($name);
+	$here->("DROP SUBSCRIPTION $name");
+}
+
 # --- everything to another server, which then takes over
 
 query($publisher, HeldSessions::sign_in());
@@ -55,7 +88,7 @@ is(query($subscriber, HeldSessions::contents()), query($publisher, HeldSessions:
 # A role by its name, whichever number it has there; what it may do is no row.
 my $may_sign_in = q{SELECT string_agg(role || ' ' || level || ' ' || has_function_privilege(role, 'session_service.refresh_session(text, inet, text)', 'EXECUTE'), ',') FROM session_service.access_levels};
 is(query($subscriber, $may_sign_in), 'application application false', 'access levels arrive as rows, without the privileges');
-query($subscriber, 'SELECT session_service.grant_access(role, level) FROM session_service.access_levels');
+query($subscriber, Documented::grant_again());
 is(query($subscriber, $may_sign_in), 'application application true', 'which granting them again gives');
 
 # Changes of every kind, seen by a backend of the subscriber that has its plans.

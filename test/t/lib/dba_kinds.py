@@ -441,7 +441,7 @@ def generated_column_kinds(t):
 OTHER_TYPES = {
     "jsonb": ["text", "json"], "timestamp with time zone": ["timestamp", "timestamptz(0)", "text"],
     "text": ["varchar", "varchar(1000)", "name"], "name": ["text"], "text[]": ["varchar[]"],
-    "inet": ["cidr USING network({})", "text"], "uuid": ["text"], "regrole": ["oid", "text"],
+    "inet": ["cidr USING network({})", "text"], "uuid": ["text"],
     "bigint": ["numeric", "integer USING {} % 1000000"], "integer": ["bigint", "smallint"],
     "smallint": ["integer", "numeric"], "boolean": ["integer USING {}::integer", "text"],
     "bytea": ["text USING encode({}, 'hex')"], "session_service.token_hash": ["bytea"],

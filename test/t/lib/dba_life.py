@@ -722,8 +722,7 @@ def refresh_imported(s, f):
     s.says(s.call("refresh_session", of.imported_refresh, show=PAIR), rows)
 
 
-# The column has names of roles, or what stands for them.
-HAS_LEVEL = "SELECT count(*) FROM {s}access_levels WHERE role::text IN ('NAME', 'NAME'::regrole::oid::text)"
+HAS_LEVEL = "SELECT count(*) FROM {s}access_levels WHERE role::text = 'NAME'"
 
 
 @step("grant_access", "grant_access")
