@@ -53,6 +53,9 @@ need_stage() {
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
         need python3 test -x /usr/bin/python3
         need python3-psycopg /usr/bin/python3 -c 'import psycopg'
+        # For the script that takes over a Django's sessions.
+        need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+        need python3-django /usr/bin/python3 -c 'import django'
         need sqlsmith command -v sqlsmith
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h

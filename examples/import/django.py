@@ -5,7 +5,9 @@
     python manage.py shell < django.py
 
 A script of Python, since SQL cannot read session_data: it is compressed and signed with SECRET_KEY. The
-extension is in the database that Django uses, and its user there has the level admin.
+extension is in the database that Django uses, and its user there has the level admin. A row that cannot be
+taken over is left out, and so is a session in which nobody is signed in; in the end a table counts them by
+reason.
 
 The cookie (sessionid) is the session_key, and that is the token that is taken over. There is no refresh
 token, and the table holds every key in the clear: drop it after the switch. The application must
@@ -19,10 +21,14 @@ device, unless device_key tells them apart, as here.
 """
 
 import hashlib
+from collections import Counter
 
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
-from django.db import connection, transaction
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -37,38 +43,73 @@ class Decoded(dict):
         pass
 
 
+class LeftOut(Exception):
+    """Why a session is not taken over."""
+
+
 def signed_in_user(session):
-    """The user whom Django itself would find, or an anonymous one: also after a change of password."""
+    """The user whom Django itself would find: nobody after a change of password."""
     request = HttpRequest()
-    request.session = Decoded(session.get_decoded())
-    return get_user(request)
+    try:
+        request.session = Decoded(session.get_decoded())
+        user = get_user(request)
+    except (ValidationError, TypeError, ValueError, OverflowError):
+        raise LeftOut("session_data does not name a user") from None
+    if not user.is_authenticated:
+        raise LeftOut("nobody is signed in")
+    return user
 
 
-# With an empty line after each block, as the interactive shell wants it.
-with transaction.atomic(), connection.cursor() as cursor:
-    # What Django may still write waits until this is committed.
-    cursor.execute("LOCK TABLE django_session IN SHARE MODE")
-    hashes, users, expiries = [], [], []
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).order_by("expire_date"):
-        user = signed_in_user(session)
-        if user.is_authenticated:
-            # The key itself is in no statement, and so in no log.
-            hashes.append(hashlib.sha256(session.session_key.encode()).hexdigest())
-            users.append(user.pk)
-            expiries.append(session.expire_date)
+def import_session(cursor, session):
+    key = session.session_key
+    if not (1 <= len(key) <= 512 and key.isascii() and key.isprintable()):
+        raise LeftOut("session_key is no token: 1 to 512 printable ASCII characters")
+    user = signed_in_user(session)
+    # The key itself is in no statement, and so in no log.
+    key_hash = hashlib.sha256(key.encode()).hexdigest()
     # Users with a number as their key; for uuids leave user_uuid out, for texts take user_uuid_from_text.
     cursor.execute(
         """
-        SELECT count(session_service.import_session(
-                   token_hash => hash::session_service.token_hash,
-                   user_id    => session_service.user_uuid(user_id),
-                   expires_at => expires_at,
-                   device_key => hash)) AS sessions
-        FROM (SELECT * FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) old (hash, user_id, expires_at)
-              -- Of a user with too many, those that last longest stay.
-              ORDER BY user_id, expires_at, hash) old
+        SELECT session_service.import_session(
+            token_hash => %s::session_service.token_hash,
+            user_id    => session_service.user_uuid(%s),
+            expires_at => %s::timestamptz,
+            device_key => %s)
         """,
-        [hashes, users, expiries],
+        [key_hash, user.pk, session.expires, key_hash],
     )
-    print(cursor.fetchone()[0], "sessions")
 
+
+def outcome(cursor, session):
+    """What becomes of one session, and why."""
+    try:
+        # In a savepoint, so that what is wrong with one leaves the others alone.
+        with transaction.atomic():
+            import_session(cursor, session)
+    except LeftOut as reason:
+        return "left out", str(reason)
+    except DatabaseError as error:
+        diagnostics = error.__cause__.diag
+        state = diagnostics.sqlstate or ""
+        # Errors of other kinds (rights, a full disk) are no row's, and end it all.
+        if state[:2] != "22" and state not in ("23505", "53400"):
+            raise
+        return "left out", diagnostics.message_primary
+    return "imported", ""
+
+
+with transaction.atomic(), connection.cursor() as cursor:
+    # What Django may still write waits until this is committed.
+    cursor.execute("LOCK TABLE django_session IN SHARE MODE")
+    now = timezone.now()
+    # The expiry as text: PostgreSQL has times that Python has not.
+    living = Session.objects.filter(expire_date__gt=now).annotate(expires=Cast("expire_date", TextField()))
+    counts = Counter()
+    counts["left out", "expired"] = Session.objects.filter(expire_date__lte=now).count()
+    # Of a user with too many, those that last longest stay.
+    for session in living.only("session_key", "session_data").order_by("expire_date", "session_key").iterator():
+        counts[outcome(cursor, session)] += 1
+
+# Without what did not happen.
+for (result, reason), sessions in sorted((+counts).items()):
+    print(f"{result:8} | {sessions:8} | {reason}")

@@ -37,6 +37,21 @@ core::Deadlines deadlines_of(const ImportedSession& request, const core::Lifetim
     return deadlines;
 }
 
+[[noreturn]] void raise_hash_of_another() {
+    ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                    errmsg("another token was imported with one of these hashes")));
+    pg_unreachable();
+}
+
+// The session that was imported with this session token. A refresh token of another's opens none.
+std::optional<core::Uuid> find_known(const core::Digest& token_hash) {
+    const auto known = store::find_imported_token(token_hash);
+    if (known && known->is_refresh) {
+        raise_hash_of_another();
+    }
+    return known ? std::optional{known->session_id} : std::nullopt;
+}
+
 // Reserves the hashes for the session; they are in nobody's hands yet.
 void add_hashes(const pg::OwnerScope& owner, const ImportedSession& request, const UserKey& user,
                 const core::Uuid& session_id) {
@@ -60,8 +75,7 @@ void add_hashes(const pg::OwnerScope& owner, const ImportedSession& request, con
                             errmsg("the same token was imported for another user at the same time"),
                             errhint("The call can be tried again.")));
         }
-        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("another token was imported with one of these hashes")));
+        raise_hash_of_another();
     }
 }
 
@@ -70,8 +84,8 @@ core::Uuid import_new(const ImportedSession& request) {
     const store::User claimed = store::claim_user(user, pg::now());
     const Micros now = pg::now();
     // Once more, now that no other import of this user's is under way.
-    if (const auto known = store::find_imported_token(request.token_hash)) {
-        return known->session_id;
+    if (const auto known = find_known(request.token_hash)) {
+        return *known;
     }
     const core::Lifetimes own = pg::settings::lifetimes();
     // No session was created or active in the future, or active before it was created.
@@ -119,8 +133,8 @@ core::Uuid import_new(const ImportedSession& request) {
 
 core::Uuid import_session(const ImportedSession& request) {
     pg::require_writable("import_session()");
-    const auto known = store::find_imported_token(request.token_hash);
-    const core::Uuid id = known ? known->session_id : import_new(request);
+    const auto known = find_known(request.token_hash);
+    const core::Uuid id = known ? *known : import_new(request);
     pg::make_durable();
     return id;
 }

@@ -1,6 +1,6 @@
 # Sessions of another system, 100,000 of them, carried over by the script of the examples: they validate,
-# refresh and end like others; what is wrong with one row leaves nothing half done; and one hash is
-# imported once, whoever else imports it at the same time.
+# refresh and end like others; a row that is wrong is left out, and counted with the reason, by each of the
+# scripts; and one hash is imported once, whoever else imports it at the same time.
 use strict;
 use warnings;
 
@@ -59,18 +59,19 @@ query(
 my $live = query('SELECT count(*) FROM clients WHERE is_live');
 is($live, 80_000, 'there are 80,000 sessions to carry over, and 20,000 that are over');
 
-# Runs the script of the examples, and gives what it prints: the count.
+# Runs the script of the examples, after some statements, and gives what it prints: results, reasons, counts.
 sub run_script
 {
-	my $after = shift // '';
-	return $node->safe_psql('postgres', "\\i examples/import/shared_sessions.sql\n$after");
+	my $before = shift // '';
+	return $node->safe_psql('postgres', "$before\n\\i examples/import/shared_sessions.sql");
 }
+my $all = "imported||$live\nleft out|expired|10000\nleft out|revoked|10000";
 my $memory = q{SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')};
 
 my $began = Time::HiRes::time();
-my ($imported, $kilobytes) = split /\n/, run_script($memory);
-note(sprintf '%d sessions in %.1f s; the connection has %d MB of its own after that', $imported, Time::HiRes::time() - $began, $kilobytes / 1024);
-is($imported, $live, 'one statement carries them over');
+my ($imported, $kilobytes) = $node->safe_psql('postgres', "\\i examples/import/shared_sessions.sql\n$memory") =~ /(.*)\n(.*)/s;
+note(sprintf '%d sessions in %.1f s; the connection has %d MB of its own after that', $live, Time::HiRes::time() - $began, $kilobytes / 1024);
+is($imported, $all, 'one script carries them over, and says what became of each row');
 is( query('SELECT (SELECT count(*) FROM session_service.sessions), (SELECT count(*) FROM session_service.imported_tokens), (SELECT count(*) FROM session_service.users)'),
 	'80000|160000|20000',
 	'the living ones and no others, each with two hashes');
@@ -110,7 +111,7 @@ is( query(q{SELECT (SELECT count(*) FROM clients, session_service.validate_sessi
 my $tables = join ' UNION ALL ', map { "SELECT '$_', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM session_service.$_ t" } qw(devices events imported_tokens sessions);
 $tables = "SELECT * FROM ($tables) t ORDER BY 1";
 my $contents = query($tables);
-is(run_script(), $live, 'the script again finds them all');
+is(run_script(), $all, 'the script again finds them all');
 is(query($tables), $contents, 'and changes nothing');
 
 # --- the end of some: by session token, by refresh token
@@ -123,7 +124,7 @@ is( query(
 		LEFT JOIN LATERAL session_service.get_session(s.id) i ON true WHERE n <= 100}),
 	'0|0|1',
 	'and neither opens it any more');
-is(run_script(), $live, 'the script once more');
+is(run_script(), $all, 'the script once more');
 is(query(q{SELECT count(*) FROM clients, session_service.validate_session(token) WHERE n <= 100}), 0, 'revives none of them');
 
 # --- refresh
@@ -151,7 +152,7 @@ is( query(
 	'false|false|f',
 	'the old session token is nothing to anybody');
 is( run_script() . '|' . query('SELECT count(*) FROM clients c JOIN refreshed USING (n), session_service.validate_session(c.token)'),
-	"$live|0", 'the script does not bring the old tokens back');
+	"$all|0", 'the script does not bring the old tokens back');
 
 # The new refresh token was used: the imported one is now one that somebody else has.
 query(q{CREATE TABLE again AS SELECT f.n, r.* FROM refreshed f, session_service.refresh_session(f.refresh_token) r WHERE n BETWEEN 201 AND 300});
@@ -202,42 +203,48 @@ is( query(q{SELECT count(*), min(revoke_reason) FROM session_service.list_user_s
 
 # --- rows that are wrong
 
+my $of_another = q{(SELECT refresh_token_hash FROM shared.sessions WHERE device_name = 'Television 9')};
 my %wrong = (
-	'a hash that is too short' => [ q{token_hash = 'abc'}, '22P02' ],
-	'a hash that is no hexadecimal' => [ q{token_hash = repeat('g', 64)}, '22P02' ],
-	'a refresh hash with a space' => [ q{refresh_token_hash = ' ' || refresh_token_hash}, '22P02' ],
-	'a scope with a space' => [ q{scopes = '{read all}'}, '22023' ],
-	'a scope that is NULL' => [ q{scopes = '{NULL}'}, '22004' ],
-	'a name that is too long' => [ q{device_name = repeat('x', 256)}, '22001' ],
-	'a user agent that is too long' => [ q{user_agent = repeat('x', 2049)}, '22001' ],
-	'no user' => [ 'user_id = NULL', '22004' ],
-	'an expiry that never comes' => [ q{expires_at = 'infinity'}, '22008' ],
-	'no hash' => [ 'token_hash = NULL', '22004' ],
-	'the refresh token of another' => [ q{refresh_token_hash = (SELECT refresh_token_hash FROM shared.sessions WHERE device_name = 'Television 9')}, '23505' ],
-	'one hash for both' => [ 'refresh_token_hash = token_hash', '23505' ]);
+	'a hash that is too short' => [ q{token_hash = 'abc'}, 'invalid input syntax for type token_hash' ],
+	'a hash that is no hexadecimal' => [ q{token_hash = repeat('g', 64)}, 'invalid input syntax for type token_hash' ],
+	'a refresh hash with a space' => [ q{refresh_token_hash = ' ' || refresh_token_hash}, 'invalid input syntax for type token_hash' ],
+	'a scope with a space' => [ q{scopes = '{read all}'}, 'invalid scope' ],
+	'a scope that is NULL' => [ q{scopes = '{NULL}'}, 'a scope must not be null' ],
+	'a name that is too long' => [ q{device_name = repeat('x', 256)}, 'device_name is too long' ],
+	'a user agent that is too long' => [ q{user_agent = repeat('x', 2049)}, 'user_agent is too long' ],
+	'no user' => [ 'user_id = NULL', 'user_id must not be null' ],
+	'an expiry that never comes' => [ q{expires_at = 'infinity'}, 'expires_at must be finite' ],
+	'made before all time' => [ q{created_at = '-infinity'}, 'created_at must be finite' ],
+	'active after all time' => [ q{last_activity_at = 'infinity'}, 'last_activity_at must be finite' ],
+	'no hash' => [ 'token_hash = NULL', 'token_hash must not be null' ],
+	'the refresh token of another' => [ "refresh_token_hash = $of_another", 'another token was imported with one of these hashes' ],
+	'the refresh token of another as the session token' => [ "token_hash = $of_another", 'another token was imported with one of these hashes' ],
+	'one hash for both' => [ 'refresh_token_hash = token_hash', 'another token was imported with one of these hashes' ]);
 query(
-	q{ALTER TABLE shared.sessions ALTER user_id DROP NOT NULL, ALTER token_hash DROP NOT NULL, DROP CONSTRAINT sessions_refresh_token_hash_key;
+	q{ALTER TABLE shared.sessions ALTER user_id DROP NOT NULL, ALTER token_hash DROP NOT NULL, DROP CONSTRAINT sessions_refresh_token_hash_key, DROP CONSTRAINT sessions_token_hash_key;
 	CREATE TABLE shared.rest AS SELECT * FROM shared.sessions WHERE revoked_at IS NULL AND expires_at > now() ORDER BY id LIMIT 20;
 	UPDATE shared.rest SET id = md5(id::text)::uuid, token_hash = encode(sha256(token_hash::bytea), 'hex'), refresh_token_hash = encode(sha256(refresh_token_hash::bytea), 'hex');
 	DELETE FROM shared.sessions WHERE device_name IS DISTINCT FROM 'Television 9'; INSERT INTO shared.sessions TABLE shared.rest});
-my $before = query($tables);
+my ($row) = query('SELECT id FROM shared.rest ORDER BY user_id DESC, last_activity_at DESC, id DESC LIMIT 1');
+my $hash = query("SELECT token_hash || '|' || refresh_token_hash FROM shared.rest WHERE id = '$row'");
 for my $kind (sort keys %wrong)
 {
-	my ($change, $state) = @{ $wrong{$kind} };
-	# The row that comes last.
-	my $row = q{id = (SELECT id FROM shared.rest ORDER BY user_id DESC, last_activity_at DESC, id DESC LIMIT 1)};
-	my ($status, $stdout, $stderr) = $node->psql('postgres',
-		"\\set VERBOSITY verbose\nUPDATE shared.sessions SET $change WHERE $row;\n\\i examples/import/shared_sessions.sql");
-	like($stderr, qr/ERROR:  $state: /, "$kind: $state");
-	is($stdout, '', "$kind: no session");
-	my $hash = query("SELECT coalesce(token_hash, 'none') || '|' || refresh_token_hash FROM shared.rest WHERE $row");
-	unlike($stderr, qr/\Q$_\E|gggg|abc/, "$kind: the message tells no hash") for join '|', map { quotemeta } split /\|/, $hash;
-	query("UPDATE shared.sessions s SET user_id = r.user_id, token_hash = r.token_hash, refresh_token_hash = r.refresh_token_hash, scopes = r.scopes,
-		device_name = r.device_name, user_agent = r.user_agent, expires_at = r.expires_at FROM shared.rest r WHERE s.id = r.id");
+	my ($change, $reason) = @{ $wrong{$kind} };
+	my ($status, $stdout, $stderr) = $node->psql('postgres', "UPDATE shared.sessions SET $change WHERE id = '$row';\n\\i examples/import/shared_sessions.sql", on_error_stop => 1);
+	is($stdout, "imported||20\nleft out|$reason|1", "$kind: left out, and no other row");
+	unlike($stdout . $stderr, qr/$hash|gggg|abc/, "$kind: the message tells no hash");
+	query("DELETE FROM shared.sessions WHERE id = '$row'; INSERT INTO shared.sessions SELECT * FROM shared.rest WHERE id = '$row'");
 }
-is(query($tables), $before, 'and not one row before or after the wrong one');
-is(run_script(), 21, 'mended, all of them come');
+is( query(qq{SELECT (SELECT count(*) FROM session_service.sessions WHERE metadata->>'imported_id' = '$row'), (SELECT count(*) FROM session_service.imported_tokens t WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = t.session_id))}),
+	'0|0', 'nothing of a row that was left out stays');
+query('CREATE TABLE people AS SELECT DISTINCT user_id AS id FROM shared.sessions WHERE id <> ' . "'$row'");
+is(run_script(q{\set users 'SELECT id FROM people UNION SELECT NULL'}), "imported||20\nleft out|no such user|1", 'sessions of who is no user are left out where the script is told who is');
+is( run_script("SELECT s.* FROM shared.rest r, session_service.create_session(r.user_id) s WHERE r.id = '$row' \\g /dev/null\nSET session_service.limit_policy = reject; SET session_service.max_per_user = 1;"),
+	"imported||20\nleft out|session limit reached|1", 'and what the limit refuses');
+is(run_script(), 'imported||21', 'mended, all of them come');
 is(query(q{SELECT count(*) FROM session_service.sessions s JOIN shared.rest r ON s.metadata->>'imported_id' = r.id::text}), 20, 'each once');
+my ($refused) = ($node->psql('postgres', "CREATE ROLE reader; GRANT USAGE ON SCHEMA shared TO reader; GRANT SELECT, UPDATE ON shared.sessions TO reader; SET ROLE reader;\n\\i examples/import/shared_sessions.sql", on_error_stop => 1))[2] =~ /ERROR: +(.*)/;
+is($refused, 'permission denied for schema session_service', 'who may not import is told so, and not that the rows are wrong');
 
 # --- one hash, imported by many at once
 
@@ -291,6 +298,8 @@ $node->safe_psql(
 	'express', q{
 	CREATE EXTENSION session_service;
 	CREATE TABLE session (sid varchar NOT NULL PRIMARY KEY, sess json NOT NULL, expire timestamp(6) NOT NULL);
+	CREATE TABLE users (id bigint);
+	INSERT INTO users VALUES (17);
 	SET TimeZone = 'UTC';
 	INSERT INTO session VALUES
 		('sid-number', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": 17}}', LOCALTIMESTAMP + '1 hour'),
@@ -298,7 +307,8 @@ $node->safe_psql(
 		('sid-nobody', '{"cookie": {"originalMaxAge": 3600000}}', LOCALTIMESTAMP + '1 hour'),
 		('sid-over', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": 17}}', LOCALTIMESTAMP - interval '1 minute')});
 # The zone is that of the script, whatever the connection's.
-is($node->safe_psql('express', "SET TimeZone = '$_';\n\\i examples/import/connect_pg_simple.sql"), 2, "connect-pg-simple: signed in and not over, from $_")
+is($node->safe_psql('express', "SET TimeZone = '$_';\n\\i examples/import/connect_pg_simple.sql"), "imported||2\nleft out|expired|1\nleft out|nobody is signed in|1",
+	"connect-pg-simple: signed in and not over, from $_")
   for 'Asia/Tokyo', 'America/Lima';
 is( $node->safe_psql(
 		'express',
@@ -307,6 +317,69 @@ is( $node->safe_psql(
 		FROM session LEFT JOIN LATERAL session_service.validate_session(sid) v ON true}),
 	'sid-nobody f, sid-number t t t, sid-over f, sid-text t t t',
 	'connect-pg-simple: the session ids open the sessions, for as long as they were to');
+
+# Each with a reason of its own; by the text of sess, its sid, its expire.
+my @odd = (
+	[ q{'{"flash": "\u0000", "passport": {"user": 17}}'} => 'unsupported Unicode escape sequence' ],
+	[ q{'{"flash": "\ud83d", "passport": {"user": 17}}'} => 'invalid input syntax for type json' ],
+	[ q{'{"passport": {"user": null}}'} => 'nobody is signed in' ],
+	[ q{'{"passport": 17}'} => 'nobody is signed in' ],
+	[ q{'[]'} => 'nobody is signed in' ],
+	[ q{'{"passport": {"user": {"id": 17}}}'} => 'the user is no id: object' ],
+	[ q{'{"passport": {"user": [17]}}'} => 'the user is no id: array' ],
+	[ q{'{"passport": {"user": true}}'} => 'the user is no id: boolean' ],
+	[ q{'{"passport": {"user": 17.5}}'} => 'the user is no whole number' ],
+	[ q{'{"passport": {"user": 1e400}}'} => 'the user is no whole number' ],
+	[ q{'{"passport": {"user": ""}}'} => 'the user is an empty text' ],
+	[ q{'{"passport": {"user": " \t"}}'} => 'the user is an empty text' ],
+	[ q{json_build_object('passport', json_build_object('user', repeat('x', 256)))} => 'the user is longer than 255 characters' ],
+	[ q{'{"passport": {"user": 17}}'} => 'expires_at must be finite', expire => q{'infinity'} ],
+	[ q{'{"passport": {"user": 17}}'} => 'expired', expire => q{'-infinity'} ],
+	map { [ q{'{"passport": {"user": 17}}'} => 'sid is no token: 1 to 512 printable ASCII characters', sid => $_ ] } q{''}, q{repeat('s', 600)}, q{'sid-é'}, q{E'sid\n'});
+my $number = 0;
+my %reasons = ('expired' => 1, 'nobody is signed in' => 1);
+for my $odd (@odd)
+{
+	my ($sess, $reason, %also) = @$odd;
+	$number++;
+	$reasons{$reason}++;
+	$node->safe_psql('express', 'INSERT INTO session VALUES (' . ($also{sid} // "'odd $number'") . ", $sess, " . ($also{expire} // q{LOCALTIMESTAMP + '2 days'}) . ')');
+}
+$node->safe_psql('express', q{INSERT INTO session VALUES ('sid-far', '{"passport": {"user": "-1"}}', '294276-12-31 23:59:59.999999')});
+my $left_out = join '', map { "\nleft out|$_|$reasons{$_}" } sort keys %reasons;
+is($node->safe_psql('express', "\\i examples/import/connect_pg_simple.sql"), "imported||3$left_out", 'connect-pg-simple: odd rows are left out and counted, and the others come');
+is($node->safe_psql('express', 'SELECT count(*) FROM session_service.sessions'), 3, 'connect-pg-simple: and no others');
+$reasons{'no such user'} = 2;
+$left_out = join '', map { "\nleft out|$_|$reasons{$_}" } sort keys %reasons;
+is($node->safe_psql('express', "\\set users 'SELECT id::text FROM users'\n\\i examples/import/connect_pg_simple.sql"), "imported||1$left_out", 'connect-pg-simple: so are those of who is no user, where the script is told who is');
+
+# --- the script for Django, on the tables of a Django
+
+SKIP:
+{
+	skip 'needs Django', 5 if system(q{/usr/bin/python3 -c 'import django, psycopg2' 2>/dev/null}) != 0;
+	query('CREATE DATABASE django');
+	$node->safe_psql('django', 'CREATE EXTENSION session_service');
+	# Runs what Django's manage.py would.
+	my $manage = sub {
+		my ($command, $input) = @_;
+		local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PYTHONPATH => 'test/t/lib', PYTHONDONTWRITEBYTECODE => 1, DJANGO_SETTINGS_MODULE => 'django_settings');
+		my ($stdout, $stderr);
+		IPC::Run::run([ '/usr/bin/python3', '-m', 'django', $command ], '<', $input // '/dev/null', '>', \$stdout, '2>', \$stderr)
+		  or die "$command: $stderr";
+		return $stdout;
+	};
+	$manage->('migrate');
+	$manage->('shell', 'test/t/lib/django_sessions.py');
+	is( $manage->('shell', 'examples/import/django.py') =~ s/ +/ /gr,
+		"imported | 3 | \n" . join('', map { "left out | $_\n" } '1 | expired', '1 | expires_at must be finite', '4 | nobody is signed in', '5 | session_data does not name a user', '1 | session_key is no token: 1 to 512 printable ASCII characters'),
+		'django: odd rows are left out and counted, and the others come');
+	is( $node->safe_psql('django', q{SELECT string_agg(session_key || ' ' || session_service.user_bigint(v.user_id) || ' ' || (v.expires_at = expire_date), ', ' ORDER BY session_key) FROM django_session, session_service.validate_session(session_key) v}),
+		'good1 1 true, good2 2 true, good3-far 2 false', 'django: the keys open the sessions of their users, for as long as they were to');
+	is($node->safe_psql('django', 'SELECT count(*) FROM session_service.sessions'), 3, 'django: and no others');
+	is(($manage->('shell', 'examples/import/django.py') =~ /^imported +\| +(\d+)/)[0], 3, 'django: again, the same');
+	is($node->safe_psql('django', 'SELECT count(*) FROM session_service.sessions'), 3, 'django: and nothing twice');
+}
 
 my ($trouble) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:deadlock detected|XX000|PANIC|TRAP|terminated by signal).*)$/m;
 is($trouble, undef, 'no deadlock, and nothing unexpected in the log');
