@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the SQL examples of the README and of docs/examples.md. Prints TAP, a test for each example, and one
-# for whether docs/examples.md uses every function.
+# Runs the SQL examples of the README and of the documents in docs/. Prints TAP, a test for each example, one for
+# whether policies ask once for a statement, and one for whether docs/examples.md uses every function.
 #
 # An example is a block fenced as ```sql. Those of a document run in their order, in one psql session, in a
 # database of its own. Each must run without an error, and where it has lines that start with "-->" they must
@@ -10,7 +10,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 database=session_service_examples
-roles=(app_server web_client example_web)
+roles=(app_server web_client example_web example_api)
 directory=$(mktemp -d)
 database_of_caller=${PGDATABASE:-postgres}
 export PGOPTIONS='-c client_min_messages=warning'
@@ -34,12 +34,13 @@ result() {
     [ "$1" = ok ] || sed 's/^/# /' "${3:-/dev/null}"
 }
 
-# Runs the examples of the document $1, which leave their database behind.
+# Runs the examples of the document $1, which leave their database behind; before them the SQL $2, if any.
 run_document() {
-    local document=$1 work line name last status=0
+    local document=$1 before=${2:-} work line name last status=0
     work=$(mktemp -d "$directory/XXXXXX")
     clean_up
     psql -X -q -d "$database_of_caller" -c "CREATE DATABASE $database"
+    [ -z "$before" ] || psql -X -q -v ON_ERROR_STOP=1 -d "$database" -c "$before"
 
     # The examples as one script, with a mark before each, and as one file each of what it must print. A
     # mark has the number of the line at which the example begins.
@@ -72,6 +73,19 @@ run_document() {
     cp "$work/examples.sql" "$directory/$(basename "$document").sql"
 }
 
+# A policy's functions stand in subqueries, also where the next reader copies from.
+policies_ask_once() {
+    local name="$1: policies ask once for a statement"
+    psql -X -q -A -t -d "$database" -c "
+        SELECT tablename, policyname, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) expression
+        WHERE expression ~ 'session_service' AND expression !~ '^[^.]*SELECT[^.]* \(?session_service'" >"$directory/policies"
+    if [ -s "$directory/policies" ]; then
+        result 'not ok' "$name" "$directory/policies"
+    else
+        result ok "$name"
+    fi
+}
+
 # Those of the type token_hash are called by its operators, classes and casts.
 every_function_is_used() {
     psql -X -q -A -t -d "$database" -c "
@@ -90,6 +104,10 @@ every_function_is_used() {
 }
 
 run_document README.md
+policies_ask_once README.md
+run_document docs/calling.md
+policies_ask_once docs/calling.md
+run_document docs/operations.md 'CREATE EXTENSION session_service'
 run_document docs/examples.md
 every_function_is_used
 echo "1..$number"

@@ -24,6 +24,8 @@ my ($status, $stdout, $stderr) = $node->psql('notes', undef, extra_params => [ '
 is($stderr, '', "$example runs without an error");
 is($stdout, $promised, 'and prints what it says');
 is($node->safe_psql('notes', 'SELECT count(*) FROM notes'), 0, 'and leaves no note');
+is($node->safe_psql('notes', q{SELECT policyname, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) expression WHERE expression !~ 'SELECT session_service'}),
+	'', 'its policies ask once for a statement, not for each row');
 
 # --- PgBouncer, with one connection to the server for each role
 

@@ -298,6 +298,30 @@ test('a notification of a revocation', async () => {
     });
 });
 
+test('addresses as proxies give them, taken apart as docs/calling.md does', async () => {
+    const text = await readFile(new URL('../../../docs/calling.md', import.meta.url), 'utf8');
+    const code = text.match(/^```js\n(.*?)^```$/ms)[1];
+    const { clientAddress } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const made = await signIn(pool, randomUUID());
+    const known = JSON.parse(await readFile(new URL('../addresses.json', import.meta.url), 'utf8'));
+    for (const [given, proxies, expected] of known) {
+        const address = clientAddress(given, proxies);
+        const call = 'SELECT v.user_id, $2::inet = $3::inet AS same FROM session_service.validate_session($1, $2) v';
+        const found = await one(pool, call, [made.token, address, expected]);
+        assert.equal(found?.same ?? null, expected === null ? null : true, `${given}`);
+        if (given !== null && given !== expected && proxies === 1 && expected !== null) {
+            await failsWith('22P02', one(pool, 'SELECT * FROM session_service.validate_session($1, $2)', [made.token, given]));
+        }
+    }
+});
+
+test('bytes that are no text are refused by the server', async () => {
+    const invalid = ['sst_\0', Buffer.from('sst_\xff', 'latin1')];
+    for (const token of invalid) {
+        await failsWith('22021', pool.query({ text: 'SELECT * FROM session_service.validate_session($1)', values: [token] }));
+    }
+});
+
 test("the README's example for node-postgres", async () => {
     const text = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
     const code = text.match(/^```js\n(.*?)^```$/ms)[1];

@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import json
 import pathlib
 import re
 import threading
@@ -518,6 +519,36 @@ def dictionaries():
             "session_id", "user_id", "device_id", "scopes", "metadata", "mfa_verified",
             "created_at", "last_activity_at", "expires_at",
         ]
+
+
+@test
+def addresses():
+    """addresses as proxies give them, taken apart as docs/calling.md does"""
+    root = pathlib.Path(__file__).parents[3]
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (root / "docs/calling.md").read_text(), re.MULTILINE | re.DOTALL)
+    example = {}
+    exec(code, example)
+    with connect() as connection:
+        made = sign_in(connection, uuid.uuid4())
+        for given, proxies, expected in json.loads((root / "test/drivers/addresses.json").read_text()):
+            address = example["client_address"](given, proxies)
+            assert (address is None) == (expected is None), given
+            call = "SELECT %s::inet IS NOT DISTINCT FROM %s::inet FROM session_service.validate_session(%s, %s)"
+            assert connection.execute(call, (address, expected, made.token, address)).fetchone()[0], given
+
+
+@test
+def typed_parameters():
+    """a parameter of another type is no argument without a cast"""
+    with connect() as connection:
+        made = sign_in(connection, uuid.uuid4())
+        call = "SELECT 1 FROM session_service.validate_session(%s::varchar, %s::varchar{})"
+        try:
+            connection.execute(call.format(""), (made.token, "192.0.2.7"))
+            raise AssertionError("taken without a cast")
+        except errors.UndefinedFunction:
+            pass
+        assert connection.execute(call.format("::inet"), (made.token, "192.0.2.7")).fetchone()
 
 
 @test
