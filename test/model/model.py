@@ -36,7 +36,6 @@ SETTINGS = {
     "token_length": 32,
     "touch_interval": 60 * SECOND,
     "device_trust": 30 * DAY,
-    "max_devices_per_user": 100,
     "retention": 30 * DAY,
     "cleanup_batch_size": 10_000,
     "event_log": "security",

@@ -38,8 +38,8 @@ for my $name (qw(introspect_token validate_sessions token_session_id touch_sessi
 }
 $script =~ s/^(CREATE INDEX events_user .*?;\n)//m or die 'no index';
 $upgrade .= $1 =~ s/^CREATE INDEX/CREATE INDEX IF NOT EXISTS/r;
-$script =~ s/(CONSTRAINT devices_pkey PRIMARY KEY \(id, bucket\)),\s*(CONSTRAINT devices_key UNIQUE \(.*?\))\n\)/$1\n)/ or die 'no constraint';
-$upgrade .= "ALTER TABLE session_service.devices DROP CONSTRAINT IF EXISTS devices_key;\nALTER TABLE session_service.devices ADD $2;\n";
+$script =~ s/,\s*(CONSTRAINT events_pkey PRIMARY KEY \(.*?\))\n\)/\n)/ or die 'no constraint';
+$upgrade .= "ALTER TABLE session_service.events DROP CONSTRAINT IF EXISTS events_pkey;\nALTER TABLE session_service.events ADD $1;\n";
 $script =~ s/(CREATE TABLE session_service\.devices .*?fillfactor = )90/${1}100/s or die 'no fillfactor';
 $upgrade .= "ALTER TABLE session_service.devices SET (fillfactor = 90);\n";
 $script =~ s/^(CREATE FUNCTION session_service\.revoke_session\(.*?DEFAULT )'User logout'(.*?;\n)/$1'Signed out'$2/ms or die 'no default';
