@@ -37,7 +37,13 @@ CREATE FUNCTION session_service.stats(
     OUT refreshes_repeated bigint,
     OUT refreshes_reused bigint,
     OUT activities_written bigint,
-    OUT activities_left_out bigint)
+    OUT activities_left_out bigint,
+    OUT notifications_dropped bigint,
+    OUT revocations_user bigint,
+    OUT revocations_limit bigint,
+    OUT revocations_reuse bigint,
+    OUT revocations_admin bigint,
+    OUT revocations_idle bigint)
 AS 'MODULE_PATHNAME', 'session_service_stats'
 LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION session_service.stats() IS 'what calls did on this server since its start; NULL unless the library is in shared_preload_libraries';

@@ -5,6 +5,7 @@
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/identity_setting.hpp"
+#include "pg/notification.hpp"
 #include "pg/planner.hpp"
 #include "pg/settings.hpp"
 #include "store/activity.hpp"
@@ -24,6 +25,7 @@ extern "C" void _PG_init(void) {
     session_service::pg::guarded([] {
         session_service::pg::identity_setting::define();
         session_service::table::define_engine_settings();
+        session_service::pg::define_notification_settings();
         session_service::pg::settings::define();
         session_service::pg::pin_planning();
         session_service::pg::reserve_counters();

@@ -9,6 +9,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_publication.h"
+#include "commands/async.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "nodes/makefuncs.h"
@@ -217,6 +218,17 @@ inline std::array<char, MAXPGPATH> path_of(Relation relation) {
     strlcpy(path.data(), relpath(RelationGetSmgr(relation)->smgr_rnode, MAIN_FORKNUM), path.size());
 #endif
     return path;
+}
+
+// --- the rest of the server
+
+/// How many pages the server's queue of notifications has (a setting since 17).
+inline int notification_queue_pages() {
+#if PG_VERSION_NUM >= 170000
+    return max_notify_queue_pages;
+#else
+    return 1 << 20;
+#endif
 }
 
 // --- planning

@@ -23,8 +23,15 @@ enum class Counter : std::uint8_t {
     refreshes_reused,
     activities_written,
     activities_left_out,
+    notifications_dropped,
+    // Sessions that ended, by what ended them:
+    revocations_user,  // a call of the application's
+    revocations_limit, // a sign-in at the limit
+    revocations_reuse, // a spent refresh token
+    revocations_admin, // a call of an administrator's
+    revocations_idle,  // revoke_inactive_sessions
 };
-inline constexpr std::size_t counter_count = 12;
+inline constexpr std::size_t counter_count = 18;
 
 /// Reserves the memory if the library is being preloaded; called once, as it is loaded.
 void reserve_counters();

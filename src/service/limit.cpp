@@ -93,6 +93,7 @@ std::span<core::Uuid> evict(const UserKey& user, std::span<store::CountedSession
         pg::make_revocation_durable();
     }
     pg::count(pg::Counter::sessions_evicted, ended);
+    pg::count(pg::Counter::revocations_limit, ended);
     return ids.first(ended);
 }
 

@@ -46,6 +46,7 @@ std::int64_t delete_user(const core::Uuid& user_id) {
                 // No event: it would be deleted with the rest.
                 store::send_hint(user, store::EventKind::session_revoked, session.id, epoch);
             }
+            pg::count(pg::Counter::revocations_admin, ended.size());
         }
         const std::int64_t count = store::delete_sessions(owner, user);
         store::delete_devices(owner, user);

@@ -30,10 +30,19 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
     const std::int64_t epoch = store::raise_epoch(user, now);
     tell_of_revocation(user, *ended, now, kind, reason, epoch, ip_address);
     store::note_last_uses(user, {&*ended, 1});
-    pg::count(kind == EventKind::session_reuse_detected ? pg::Counter::refreshes_reused
-                                                        : pg::Counter::sessions_revoked);
+    const bool is_reuse = kind == EventKind::session_reuse_detected;
+    pg::count(is_reuse ? pg::Counter::refreshes_reused : pg::Counter::sessions_revoked);
+    pg::count(is_reuse ? pg::Counter::revocations_reuse : pg::Counter::revocations_user);
     pg::make_revocation_durable();
     return true;
+}
+
+// What ended sessions that a filter leaves.
+pg::Counter counter_of(EventKind kind, const store::RevocationFilter& filter) {
+    if (kind == EventKind::session_evicted) {
+        return pg::Counter::revocations_limit;
+    }
+    return filter.inactivity ? pg::Counter::revocations_idle : pg::Counter::revocations_user;
 }
 
 // The user of a session that `accept` takes, if it can be ended.
@@ -82,6 +91,7 @@ std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const U
     pg::count(kind == EventKind::session_evicted ? pg::Counter::sessions_evicted
                                                  : pg::Counter::sessions_revoked,
               ended.size());
+    pg::count(counter_of(kind, filter), ended.size());
     return ended;
 }
 

@@ -2,13 +2,14 @@
 
 #include "core/uuid.hpp"
 
+#include "pg/counters.hpp"
+#include "pg/notification.hpp"
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
 #include "table/table.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
-#include "commands/async.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
@@ -117,7 +118,9 @@ void send_hint(const UserKey& user, EventKind kind, const std::optional<core::Uu
     }
     appendStringInfo(&payload, ", \"user_id\": \"%s\", \"epoch\": %lld}", uuid_text(user.id),
                      static_cast<long long>(epoch));
-    Async_Notify("session_service", payload.data);
+    if (!pg::send_notification("session_service", payload.data)) {
+        pg::count(pg::Counter::notifications_dropped);
+    }
     pfree(payload.data);
 }
 

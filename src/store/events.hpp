@@ -31,8 +31,9 @@ struct Event {
 /// Records an event in the current transaction, if the settings ask for its kind.
 void record(const UserKey& user, core::Micros now, const Event& event);
 
-/// Sends the hint of a revocation, if the settings ask for it, as the transaction commits. `epoch`
-/// is the one that the revocation raised.
+/// Sends the hint of a revocation, if the settings ask for it, as the transaction commits; left out
+/// where the server has hardly room for it, and counted. `epoch` is the one that the revocation
+/// raised.
 void send_hint(const UserKey& user, EventKind kind, const std::optional<core::Uuid>& session_id,
                std::int64_t epoch);
 
