@@ -51,14 +51,18 @@ COMMENT ON FUNCTION session_service.count_active_sessions() IS 'number of active
 CREATE FUNCTION session_service.list_events(
     user_id uuid,
     since timestamptz DEFAULT NULL,
-    max_rows integer DEFAULT 100)
+    max_rows integer DEFAULT 100,
+    before uuid DEFAULT NULL)
 RETURNS SETOF session_service.session_event
 AS 'MODULE_PATHNAME', 'session_service_list_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION session_service.list_events(uuid, timestamptz, integer) IS 'a user''s events, latest first';
+COMMENT ON FUNCTION session_service.list_events(uuid, timestamptz, integer, uuid) IS 'a user''s events, latest first; those before one of them are the next page';
 
-CREATE FUNCTION session_service.list_all_events(since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100)
+CREATE FUNCTION session_service.list_all_events(
+    since timestamptz DEFAULT NULL,
+    max_rows integer DEFAULT 100,
+    before uuid DEFAULT NULL)
 RETURNS SETOF session_service.session_event
 AS 'MODULE_PATHNAME', 'session_service_list_all_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
-COMMENT ON FUNCTION session_service.list_all_events(timestamptz, integer) IS 'events of all users, latest first';
+COMMENT ON FUNCTION session_service.list_all_events(timestamptz, integer, uuid) IS 'events of all users, latest first; those before one of them are the next page';

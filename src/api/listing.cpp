@@ -58,6 +58,13 @@ core::Micros time_or_beginning(const Arguments& arguments, int number) {
                                      : DatumGetTimestampTz(arguments.datum(number));
 }
 
+// From the arguments since, max_rows and before, the first of which has this number.
+store::EventPage event_page(const Arguments& arguments, int number) {
+    return {.since = time_or_beginning(arguments, number),
+            .count = row_limit(arguments, number + 1),
+            .before = arguments.optional_uuid(number + 2)};
+}
+
 } // namespace
 
 SQL_FUNCTION(session_service_get_session) {
@@ -120,18 +127,15 @@ SQL_FUNCTION(session_service_count_active_sessions) {
 SQL_FUNCTION(session_service_list_events) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
-    const core::Micros since = time_or_beginning(arguments, 1);
-    const std::int32_t limit = row_limit(arguments, 2);
+    const store::EventPage page = event_page(arguments, 1);
     return listed(fcinfo, [&](const pg::OwnerScope& owner) {
-        return store::events_of_user(owner, UserKey::of(user_id), since, limit);
+        return store::events_of_user(owner, UserKey::of(user_id), page);
     });
 }
 
 SQL_FUNCTION(session_service_list_all_events) {
     const Arguments arguments{fcinfo};
-    const core::Micros since = time_or_beginning(arguments, 0);
-    const std::int32_t limit = row_limit(arguments, 1);
-    return listed(fcinfo, [&](const pg::OwnerScope& owner) {
-        return store::all_events(owner, since, limit);
-    });
+    const store::EventPage page = event_page(arguments, 0);
+    return listed(fcinfo,
+                  [&](const pg::OwnerScope& owner) { return store::all_events(owner, page); });
 }

@@ -77,16 +77,18 @@ constexpr pg::SqlText event{
            e.device_id::uuid, e.ip_address::inet, e.reason::text, e.detail::jsonb
        FROM session_service.events e )"};
 
-// The id sorts by time, so the key serves both the bound ($2, the first id of that time) and the
-// order.
-constinit Statement select_events_of_user{
-    event + R"(WHERE e.user_id = $4 AND e.bucket = $5 AND e.id >= $2 AND e.at >= $1
-               ORDER BY e.id DESC LIMIT $3)",
-    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT4OID, UUIDOID, INT2OID)};
+// The id sorts by time, so the key serves the bounds ($2, the first id of the time $1, and $3) and
+// the order. It tells one event from another, also of the same millisecond and of another bucket:
+// so what is before an id is all that a page that ended with it has left.
+constexpr pg::SqlText in_page{"e.id >= $2 AND e.at >= $1 AND e.id < $3 "};
+constexpr pg::SqlText page_order{"ORDER BY e.id DESC LIMIT $4"};
 
-constinit Statement select_all_events{
-    event + "WHERE e.id >= $2 AND e.at >= $1 ORDER BY e.id DESC LIMIT $3",
-    pg::parameters(TIMESTAMPTZOID, UUIDOID, INT4OID)};
+constinit Statement select_events_of_user{
+    event + "WHERE e.user_id = $5 AND e.bucket = $6 AND " + in_page + page_order,
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT4OID, UUIDOID, INT2OID)};
+
+constinit Statement select_all_events{event + "WHERE " + in_page + page_order,
+                                      pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT4OID)};
 
 Value current_value(const CurrentSession& current) {
     return current ? pg::uuid_value(*current) : pg::null_value;
@@ -100,6 +102,10 @@ Value cutoff_value(const Inactivity& inactivity) {
 core::Uuid first_event_id(Micros at) {
     return core::make_ordered_uuid7(pg::to_unix(at), 0, {});
 }
+
+// Greater than the id of any event, which is a UUIDv7.
+constexpr core::Uuid after_all_events{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 } // namespace
 
@@ -157,18 +163,21 @@ std::int64_t count_all_active(const pg::OwnerScope& owner, Micros now) {
     return count_active_of_all.read(owner, {pg::time_value(now)}).bigint(0, 1);
 }
 
-Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros since,
-                      std::int32_t limit) {
-    const core::Uuid first = first_event_id(since);
-    return select_events_of_user.read(owner, {pg::value(TimestampTzGetDatum(since)),
-                                              pg::uuid_value(first), pg::integer_value(limit),
-                                              user.id_value(), user.bucket_value()});
+Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, const EventPage& page) {
+    const core::Uuid first = first_event_id(page.since);
+    const core::Uuid before = page.before.value_or(after_all_events);
+    return select_events_of_user.read(owner, {pg::value(TimestampTzGetDatum(page.since)),
+                                              pg::uuid_value(first), pg::uuid_value(before),
+                                              pg::integer_value(page.count), user.id_value(),
+                                              user.bucket_value()});
 }
 
-Result all_events(const pg::OwnerScope& owner, Micros since, std::int32_t limit) {
-    const core::Uuid first = first_event_id(since);
-    return select_all_events.read(owner, {pg::value(TimestampTzGetDatum(since)),
-                                          pg::uuid_value(first), pg::integer_value(limit)});
+Result all_events(const pg::OwnerScope& owner, const EventPage& page) {
+    const core::Uuid first = first_event_id(page.since);
+    const core::Uuid before = page.before.value_or(after_all_events);
+    return select_all_events.read(owner, {pg::value(TimestampTzGetDatum(page.since)),
+                                          pg::uuid_value(first), pg::uuid_value(before),
+                                          pg::integer_value(page.count)});
 }
 
 } // namespace session_service::store

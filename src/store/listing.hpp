@@ -30,9 +30,16 @@ std::int64_t count_active(const pg::OwnerScope& owner, const UserKey& user, Micr
 /// Reads the whole table.
 std::int64_t count_all_active(const pg::OwnerScope& owner, Micros now);
 
+/// Which events to list: the latest `count` of those since a time and before another event, which
+/// may be gone.
+struct EventPage {
+    Micros since;
+    std::int32_t count;
+    std::optional<core::Uuid> before;
+};
+
 /// The columns of each row are those of list_events. Latest first.
-pg::Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, Micros since,
-                          std::int32_t limit);
-pg::Result all_events(const pg::OwnerScope& owner, Micros since, std::int32_t limit);
+pg::Result events_of_user(const pg::OwnerScope& owner, const UserKey& user, const EventPage& page);
+pg::Result all_events(const pg::OwnerScope& owner, const EventPage& page);
 
 } // namespace session_service::store

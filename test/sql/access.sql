@@ -342,7 +342,7 @@ BEGIN
     PERFORM session_service.rotate_session_token(next.token);
     PERFORM session_service.extend_session(made.session_id);
     PERFORM session_service.get_session(made.session_id), session_service.get_user_session(alice, made.session_id), session_service.list_user_sessions(alice, include_inactive => true),
-        session_service.list_mfa_verified_sessions(alice), session_service.list_events(alice, '-infinity'), session_service.count_user_sessions(alice), session_service.list_user_devices(alice);
+        session_service.list_mfa_verified_sessions(alice), session_service.list_events(alice, '-infinity', before => alice), session_service.count_user_sessions(alice), session_service.list_user_devices(alice);
     PERFORM session_service.mark_mfa_verified(made.session_id, 'totp'), session_service.clear_mfa_verified(made.session_id), session_service.set_session_scopes(made.session_id, '{a}'),
         session_service.set_session_metadata(made.session_id, '{}'), session_service.touch_sessions(ARRAY[made.session_id]);
     PERFORM session_service.is_known_device(alice, 'trap2'), session_service.trust_device(alice, made.device_id), session_service.is_trusted_device(alice, 'trap2'),
@@ -355,7 +355,7 @@ RESET ROLE;
 DO $$
 BEGIN
     PERFORM session_service.cleanup_sessions('0'), session_service.revoke_inactive_sessions('1 second'), session_service.list_inactive_sessions('1 second'), session_service.count_active_sessions(),
-        session_service.list_all_events('-infinity'), session_service.set_user_session_limit('00000000-0000-4000-8000-00000000000a'::pg_catalog.uuid, 3);
+        session_service.list_all_events('-infinity', before => pg_catalog.gen_random_uuid()), session_service.set_user_session_limit('00000000-0000-4000-8000-00000000000a'::pg_catalog.uuid, 3);
     PERFORM session_service.import_session(session_service.hash_token('trap'), '00000000-0000-4000-8000-00000000000a'::pg_catalog.uuid, pg_catalog.now() + '1 day', session_service.hash_token('trap refresh'));
     PERFORM session_service.validate_session('trap'), session_service.refresh_session('trap refresh');
     PERFORM session_service.grant_access('regress_nobody', 'monitor'), session_service.revoke_access('regress_nobody', 'monitor');

@@ -89,10 +89,47 @@ SELECT count(*) FROM (SELECT at FROM list_events(:'alice') ORDER BY at LIMIT 1) 
 SELECT count(*) FROM (SELECT at FROM list_events(:'alice') ORDER BY at LIMIT 1) first, list_events(:'alice', at + interval '1 microsecond');
 SELECT count(*) FROM list_events(:'alice', '-infinity');
 SELECT count(*) FROM list_events(:'alice', 'infinity');
+-- in pages: those before the last one of a page are the next page, until there are none; also where many are of one millisecond, of several users
+TRUNCATE users, devices, sessions, events;
+SELECT count(*) FROM generate_series(1, 60) i, unnest(ARRAY[:'alice', :'bob', :'carol']::uuid[]) user_id, create_session(user_id, 'd' || i);
+WITH numbered AS (SELECT id, row_number() OVER (ORDER BY id) / 70 AS part FROM events)
+UPDATE events e SET id = overlay(e.id::text PLACING '01900000-000' || part FROM 1)::uuid, at = '2024-06-10 02:35:18.4+00'::timestamptz + part * interval '1 millisecond' FROM numbered n WHERE n.id = e.id AND n.part < 2;
+SELECT count(*) AS events, count(*) FILTER (WHERE at < '2024-06-11') AS of_two_milliseconds FROM events;
+CREATE FUNCTION pg_temp.pages(user_id uuid, size integer) RETURNS uuid[] LANGUAGE plpgsql AS $$
+DECLARE
+    listed uuid[] := '{}';
+    page uuid[];
+BEGIN
+    LOOP
+        IF user_id IS NULL THEN
+            page := ARRAY(SELECT id FROM session_service.list_all_events(NULL, size, listed[cardinality(listed)]));
+        ELSE
+            page := ARRAY(SELECT id FROM session_service.list_events(user_id, NULL, size, listed[cardinality(listed)]));
+        END IF;
+        listed := listed || page;
+        IF cardinality(page) < size THEN
+            RETURN listed;
+        END IF;
+    END LOOP;
+END $$;
+SELECT size, pg_temp.pages(:'alice', size) = (SELECT array_agg(id ORDER BY id DESC) FROM events WHERE user_id = :'alice') AS of_alice,
+       pg_temp.pages(NULL, size) = (SELECT array_agg(id ORDER BY id DESC) FROM events) AS of_all
+FROM unnest('{1,7,60,1000}'::integer[]) size;
+-- before an event that is gone, one of another user's, one within a time; before the first one there is none
+SELECT id AS fifth FROM list_events(:'alice', max_rows => 5) ORDER BY id LIMIT 1 \gset
+SELECT array_agg(id) AS rest FROM list_events(:'alice', NULL, 10, :'fifth') \gset
+DELETE FROM events WHERE id = :'fifth';
+SELECT count(*), array_agg(id) = :'rest' AS the_same FROM list_events(:'alice', NULL, 10, :'fifth');
+SELECT id AS of_bob FROM list_events(:'bob', max_rows => 5) ORDER BY id LIMIT 1 \gset
+SELECT count(*) > 0 AS some, bool_and(id < :'of_bob') AS older, bool_and(user_id = :'alice') AS alice FROM list_events(:'alice', NULL, 1000, :'of_bob');
+SELECT id AS of_carol FROM list_events(:'carol', max_rows => 5) ORDER BY id LIMIT 1 \gset
+SELECT count(*) > 0 AS some, bool_and(id < :'of_carol' AND at >= '2024-06-11') AS within FROM list_all_events('2024-06-11', 1000, :'of_carol');
+SELECT count(*) FROM list_all_events(before => (SELECT id FROM events ORDER BY id LIMIT 1));
 -- arguments
 SELECT pg_temp.outcome('SELECT list_events(NULL)'), pg_temp.outcome('SELECT list_all_events(max_rows => 0)'), pg_temp.outcome('SELECT list_all_events(max_rows => -1)');
 
 -- written in the transaction that they tell of
+SELECT session_id FROM create_session(:'alice', 'one') \gset
 BEGIN;
 SELECT revoke_session(:'session_id');
 SELECT kind FROM list_events(:'alice', max_rows => 1);

@@ -129,7 +129,7 @@ is($node->safe_psql('old', $contents), $before, 'every row is there as it was');
 
 # Before it is granted again: the levels lack what is new, and PUBLIC has nothing of it
 my $may = q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.introspect_token(text)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.touch_sessions(uuid[])', 'EXECUTE')
-	|| ' ' || has_function_privilege(role, 'session_service.list_all_events(timestamptz, integer)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.stats()', 'EXECUTE'), ', ')
+	|| ' ' || has_function_privilege(role, 'session_service.list_all_events(timestamptz, integer, uuid)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.stats()', 'EXECUTE'), ', ')
 	FROM unnest('{public,validator,app,watcher,chief}'::text[]) role};
 is($node->safe_psql('old', $may), 'public false false false false, validator false false false false, app false false false false, watcher false false false false, chief false false false false',
 	'what is new is for nobody');

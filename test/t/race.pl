@@ -270,7 +270,7 @@ my %calls = (
 	get => [ 1, qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t} ],
 	list_others => [ 1, q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))} ],
 	counts => [ 1, q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(), session_service.user_epoch(a_user(:u)), count(*) FROM session_service.stats()} ],
-	events => [ 1, q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10)} ],
+	events => [ 1, q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10) l, session_service.list_all_events(max_rows => 10, before => l.id)} ],
 	devices => [ 1, q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))} ],
 	trust => [ 1, qq{SELECT session_service.trust_device(a_user(:u), d.id) FROM $device} ],
 	untrust => [ 1, qq{SELECT session_service.untrust_device(a_user(:u), d.id) FROM $device} ],
