@@ -30,6 +30,12 @@ AS 'MODULE_PATHNAME', 'session_service_set_session_metadata'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.set_session_metadata(uuid, jsonb) IS 'replaces the metadata of an active session';
 
+CREATE FUNCTION session_service.patch_session_metadata(session_id uuid, patch jsonb)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_patch_session_metadata'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.patch_session_metadata(uuid, jsonb) IS 'applies a merge patch (RFC 7396) to the metadata of an active session';
+
 CREATE FUNCTION session_service.touch_sessions(session_ids uuid[])
 RETURNS integer
 AS 'MODULE_PATHNAME', 'session_service_touch_sessions'

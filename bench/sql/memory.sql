@@ -74,6 +74,7 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('clear_mfa_verified', 'ASSERT session_service.clear_mfa_verified(t.session_id)'),
 ('set_session_scopes', 'ASSERT session_service.set_session_scopes(t.session_id, ''{read,write}'')'),
 ('set_session_metadata', 'ASSERT session_service.set_session_metadata(t.session_id, ''{"a": [1, 2]}'')'),
+('patch_session_metadata', 'ASSERT session_service.patch_session_metadata(t.session_id, ''{"a": {"b": 1}}'')'),
 ('touch_sessions', 'ASSERT session_service.touch_sessions(ARRAY[t.session_id]) <= 1'),
 ('authenticate, and who is authenticated', 'SELECT * INTO STRICT c FROM session_service.authenticate(t.token);
     ASSERT session_service.current_session_id() = t.session_id AND session_service.current_user_id() = t.user_id
@@ -133,6 +134,7 @@ INSERT INTO memory.probes (outcome, name, statement) VALUES
 ('error', 'mark_mfa_verified, long method', 'PERFORM session_service.mark_mfa_verified(t.session_id, repeat(''m'', 100))'),
 ('error', 'set_session_scopes, bad scope', 'PERFORM session_service.set_session_scopes(t.session_id, ''{"not valid"}'')'),
 ('error', 'set_session_metadata, large', 'PERFORM session_service.set_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
+('error', 'patch_session_metadata, large', 'PERFORM session_service.patch_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
 ('error', 'rename_device, long name', 'PERFORM session_service.rename_device(t.user_id, t.device_id, repeat(''n'', 300))'),
 ('error', 'set_user_session_limit, negative', 'PERFORM session_service.set_user_session_limit(t.user_id, -1)'),
 ('error', 'generate_token, short', 'PERFORM session_service.generate_token(1)'),

@@ -151,9 +151,8 @@ function noticesSeen(session) {
 }
 
 app.post('/notices/seen', requireSession, async (req, res) => {
-    const { session_id: sessionId, metadata } = req.session;
     const seen = Math.min(Number(req.body?.until) || 0, Date.now());
-    await sessions.setMetadata(sessionId, { ...metadata, notices_seen: seen });
+    await sessions.patchMetadata(req.session.session_id, { notices_seen: seen });
     res.redirect(303, '/devices');
 });
 

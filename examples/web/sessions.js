@@ -95,8 +95,9 @@ export function listNewDevices(userId, currentDeviceId, since) {
     );
 }
 
-export function setMetadata(sessionId, metadata) {
-    return value('SELECT session_service.set_session_metadata($1, $2)', [sessionId, metadata]);
+// A merge patch: what other requests change at the same time stays.
+export function patchMetadata(sessionId, patch) {
+    return value('SELECT session_service.patch_session_metadata($1, $2)', [sessionId, patch]);
 }
 
 // --- devices

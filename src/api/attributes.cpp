@@ -44,6 +44,12 @@ SQL_FUNCTION(session_service_set_session_metadata) {
     PG_RETURN_BOOL(service::set_session_metadata(id, arguments.metadata(1, false)));
 }
 
+SQL_FUNCTION(session_service_patch_session_metadata) {
+    const Arguments arguments{fcinfo};
+    const core::Uuid id = arguments.uuid(0, "session_id");
+    PG_RETURN_BOOL(service::patch_session_metadata(id, arguments.json(1, "patch")));
+}
+
 SQL_FUNCTION(session_service_touch_sessions) {
     const Arguments arguments{fcinfo};
     if (arguments.is_null(0)) {

@@ -78,6 +78,12 @@ Value inet_value(const core::Address& address) {
 
 } // namespace
 
+void require_metadata_size(Datum metadata) {
+    if (raw_size(metadata) > std::size_t{max_metadata_size}) {
+        raise_too_long("metadata", max_metadata_size, "bytes");
+    }
+}
+
 std::optional<std::string_view> Arguments::token(int number) const {
     if (is_null(number) || raw_size(datum(number)) > max_presented_length) {
         return std::nullopt;
@@ -210,8 +216,13 @@ Value Arguments::metadata(int number, bool otherwise_empty) const {
         }
         return value(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
     }
-    if (raw_size(datum(number)) > std::size_t{max_metadata_size}) {
-        raise_too_long("metadata", max_metadata_size, "bytes");
+    require_metadata_size(datum(number));
+    return value(PointerGetDatum(PG_DETOAST_DATUM(datum(number))));
+}
+
+Value Arguments::json(int number, const char* name) const {
+    if (is_null(number)) {
+        raise_null_argument(name);
     }
     return value(PointerGetDatum(PG_DETOAST_DATUM(datum(number))));
 }

@@ -23,6 +23,9 @@ inline constexpr int max_method_length = 64;
 /// The longest text that can be a token of ours or of another system.
 inline constexpr std::size_t max_presented_length = 512;
 
+/// Raises 22001 where a JSON document has more than 8 kB as stored, uncompressed.
+void require_metadata_size(Datum metadata);
+
 /// The arguments of one call, by number from 0.
 class Arguments {
   public:
@@ -71,8 +74,11 @@ class Arguments {
     /// 255 characters each (22001), each a scope-token (22023), none NULL (22004).
     Value scopes(int number, bool otherwise_empty) const;
 
-    /// A JSON document of at most 8 kB as stored, uncompressed (22001).
+    /// Metadata, in its bounds.
     Value metadata(int number, bool otherwise_empty) const;
+
+    /// A required JSON document of any size; 22004 where it is NULL.
+    Value json(int number, const char* name) const;
 
     /// An optional positive duration in microseconds, where a day has 24 hours, a month 30 days and
     /// a year 365.25 days, as extract(epoch) counts; 22023 where it is not positive, 22008 where it

@@ -17,6 +17,7 @@ extern "C" {
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "parser/parse_relation.h"
+#include "utils/jsonb.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -230,6 +231,37 @@ inline int notification_queue_pages() {
     return 1 << 20;
 #endif
 }
+
+/// A JSON document in the making, in the current memory context (the server's state of it is
+/// another one since 19).
+class JsonbBuilder {
+  public:
+    /// A value that is an object or array of a stored document is added with all that is in it.
+    void push(JsonbIteratorToken token, JsonbValue* value = nullptr) {
+#if PG_VERSION_NUM >= 190000
+        pushJsonbValue(&state_, token, value);
+#else
+        result_ = pushJsonbValue(&state_, token, value);
+#endif
+    }
+
+    /// REQUIRES: what was begun last is ended.
+    Jsonb* document() {
+#if PG_VERSION_NUM >= 190000
+        return JsonbValueToJsonb(state_.result);
+#else
+        return JsonbValueToJsonb(result_);
+#endif
+    }
+
+  private:
+#if PG_VERSION_NUM >= 190000
+    JsonbInState state_{};
+#else
+    JsonbParseState* state_ = nullptr;
+    JsonbValue* result_ = nullptr;
+#endif
+};
 
 // --- planning
 

@@ -59,6 +59,11 @@ bool set_session_metadata(const core::Uuid& session_id, pg::Value metadata) {
     return store::set_metadata(session_id, metadata);
 }
 
+bool patch_session_metadata(const core::Uuid& session_id, pg::Value patch) {
+    pg::require_writable("patch_session_metadata()");
+    return store::patch_metadata(session_id, patch);
+}
+
 std::int32_t touch_sessions(std::span<const core::Uuid> session_ids) {
     pg::require_writable("touch_sessions()");
     return store::write_activity(session_ids, pg::now());

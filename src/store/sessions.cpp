@@ -2,6 +2,8 @@
 
 #include "core/uuid.hpp"
 
+#include "pg/arguments.hpp"
+#include "pg/merge_patch.hpp"
 #include "pg/settings.hpp"
 #include "pg/token_hash.hpp"
 #include "store/open_sessions.hpp"
@@ -130,7 +132,7 @@ bool change_session(const core::Uuid& id, Decide&& decide) {
     }
 }
 
-// Changes an active session; `add` gives the values.
+// Changes an active session; `add` gives the values, from the row as it is.
 template <typename Add>
 std::optional<Changed> change_active(const core::Uuid& id, Add&& add) {
     Changed changed{};
@@ -143,7 +145,7 @@ std::optional<Changed> change_active(const core::Uuid& id, Add&& add) {
                        .device_id = session.uuid(sessions::device_id),
                        .at = now};
             Values values;
-            add(values, now);
+            add(values, session, now);
             erase_overdue_salt(session, now, values);
             return values;
         });
@@ -326,21 +328,32 @@ std::span<EndedSession> revoke_many(const pg::OwnerScope& owner, const UserKey& 
 }
 
 std::optional<Changed> set_mfa(const core::Uuid& id, bool verified, Value method) {
-    return change_active(id, [&](Values& values, Micros now) {
+    return change_active(id, [&](Values& values, const SessionRow& /*session*/, Micros now) {
         values.set(sessions::mfa_verified_at, verified ? pg::time_value(now) : pg::null_value)
             .set(sessions::mfa_method, method);
     });
 }
 
 bool set_scopes(const core::Uuid& id, Value scopes) {
-    return change_active(
-               id, [&](Values& values, Micros /*now*/) { values.set(sessions::scopes, scopes); })
+    return change_active(id, [&](Values& values, const SessionRow& /*session*/,
+                                 Micros /*now*/) { values.set(sessions::scopes, scopes); })
         .has_value();
 }
 
 bool set_metadata(const core::Uuid& id, Value metadata) {
-    return change_active(id, [&](Values& values,
+    return change_active(id, [&](Values& values, const SessionRow& /*session*/,
                                  Micros /*now*/) { values.set(sessions::metadata, metadata); })
+        .has_value();
+}
+
+bool patch_metadata(const core::Uuid& id, Value patch) {
+    return change_active(id,
+                         [&](Values& values, const SessionRow& session, Micros /*now*/) {
+                             const Datum patched =
+                                 pg::merge_patch(session.get(sessions::metadata), patch.value);
+                             pg::require_metadata_size(patched);
+                             values.set(sessions::metadata, pg::value(patched));
+                         })
         .has_value();
 }
 

@@ -141,6 +141,9 @@ std::optional<Changed> set_mfa(const core::Uuid& id, bool verified, pg::Value me
 bool set_scopes(const core::Uuid& id, pg::Value scopes);
 bool set_metadata(const core::Uuid& id, pg::Value metadata);
 
+/// Applies a merge patch to the metadata; 22001 where it would have more than metadata may have.
+bool patch_metadata(const core::Uuid& id, pg::Value patch);
+
 /// Deletes the user's sessions, whatever their state, and what was imported of them; the number of
 /// sessions.
 std::int64_t delete_sessions(const pg::OwnerScope& owner, const UserKey& user);

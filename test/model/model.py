@@ -12,6 +12,7 @@ All that is stored is in tuples, which are replaced and never changed: a copy of
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -213,6 +214,19 @@ def check_scopes(scopes: Iterable[str | None]) -> None:
         required(scope)
         if not scope or any(not "!" <= character <= "~" or character in '"\\' for character in scope):
             raise Refused(OUT_OF_RANGE)
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """A merge patch as RFC 7396 has it, section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(document) if isinstance(document, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
 
 
 def check_length(text: str | None, limit: int) -> None:
@@ -899,6 +913,12 @@ class Model:
 
     def set_session_metadata(self, session_id, metadata):
         required(session_id, metadata)
+        return self._set(session_id, metadata=metadata)
+
+    def patch_session_metadata(self, session_id, patch):
+        required(session_id, patch)
+        session = self._active(session_id)
+        metadata = session and json.dumps(merged(json.loads(session.metadata), json.loads(patch)))
         return self._set(session_id, metadata=metadata)
 
     def touch_sessions(self, session_ids):

@@ -21,6 +21,7 @@ ADDRESSES = (None, None, "192.0.2.1", "198.51.100.7", "2001:db8::1")
 KEYS = (None, None, "", "first key", "second key")
 NAMES = (None, None, "", "Laptop", "Phone")
 REASONS = (None, None, "Because")
+PATCHES = ("{}", '{"a": 1}', '{"a": null, "b": 2}', '{"b": {"c": 3, "d": null}}', '{"b": {"c": null}}', "[1]", "null", None)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 GARBAGE = ("", "sst_", "ssr_", "sst_" + "A" * 71, "ssr_" + "A" * 92, "x" * 513, "imported", "\u0442\u043e\u043a\u0435\u043d", None)
 DEADLINES = ("expires", "refresh", "idle", "absolute", "grace", "touch", "half", "retention", "trust", "event", "inactive")
@@ -335,6 +336,7 @@ class Generator:
                     lambda: ("clear_mfa_verified", self.session()),
                     lambda: ("set_session_scopes", self.session(), dice.choice(((), ("read",), ("a", "b"), None, ("a b",)))),
                     lambda: ("set_session_metadata", self.session(), dice.choice(("{}", '{"b": [2]}', "3", None))),
+                    lambda: ("patch_session_metadata", self.session(), dice.choice(PATCHES)),
                 )
             )()
         )

@@ -47,6 +47,7 @@ SIGNATURES = {
     "clear_mfa_verified": "uuid",
     "set_session_scopes": "uuid text[]",
     "set_session_metadata": "uuid jsonb",
+    "patch_session_metadata": "uuid jsonb",
     "touch_sessions": "uuid[]",
     "list_user_devices": "uuid uuid",
     "is_known_device": "uuid text",

@@ -17,7 +17,7 @@ INSERT INTO allowed SELECT 'validate', unnest('{validate_session,validate_user,v
     current_session_id,current_user_id,current_scopes,has_scope,is_mfa_verified}'::text[]);
 INSERT INTO allowed SELECT 'application', unnest('{create_session,refresh_session,rotate_session_token,extend_session,revoke_session,revoke_user_session,revoke_session_by_token,
     revoke_all_user_sessions,revoke_all_user_sessions_except,revoke_device_sessions,get_session,get_user_session,list_user_sessions,list_user_devices,list_mfa_verified_sessions,list_events,
-    count_user_sessions,mark_mfa_verified,mark_mfa_verified_by_token,clear_mfa_verified,set_session_scopes,set_session_metadata,touch_sessions,is_known_device,is_trusted_device,trust_device,
+    count_user_sessions,mark_mfa_verified,mark_mfa_verified_by_token,clear_mfa_verified,set_session_scopes,set_session_metadata,patch_session_metadata,touch_sessions,is_known_device,is_trusted_device,trust_device,
     untrust_device,untrust_all_devices,rename_device,forget_device,generate_token,user_epoch,user_uuid,user_uuid_from_text,user_bigint,describe_user_agent}'::text[]);
 INSERT INTO allowed SELECT 'monitor', unnest('{count_active_sessions,stats}'::text[]);
 INSERT INTO allowed SELECT 'admin', unnest('{revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
@@ -344,7 +344,8 @@ BEGIN
     PERFORM session_service.get_session(made.session_id), session_service.get_user_session(alice, made.session_id), session_service.list_user_sessions(alice, include_inactive => true),
         session_service.list_mfa_verified_sessions(alice), session_service.list_events(alice, '-infinity', before => alice), session_service.count_user_sessions(alice), session_service.list_user_devices(alice);
     PERFORM session_service.mark_mfa_verified(made.session_id, 'totp'), session_service.clear_mfa_verified(made.session_id), session_service.set_session_scopes(made.session_id, '{a}'),
-        session_service.set_session_metadata(made.session_id, '{}'), session_service.touch_sessions(ARRAY[made.session_id]);
+        session_service.set_session_metadata(made.session_id, '{}'), session_service.patch_session_metadata(made.session_id, '{"a": {"b": 1}}'),
+        session_service.touch_sessions(ARRAY[made.session_id]);
     PERFORM session_service.is_known_device(alice, 'trap2'), session_service.trust_device(alice, made.device_id), session_service.is_trusted_device(alice, 'trap2'),
         session_service.rename_device(alice, made.device_id, 'x'), session_service.untrust_device(alice, made.device_id), session_service.user_epoch(alice);
     PERFORM session_service.revoke_session(made.session_id), session_service.revoke_device_sessions(alice, made.device_id), session_service.forget_device(alice, made.device_id),

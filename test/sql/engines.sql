@@ -66,6 +66,7 @@ BEGIN
             ('clear_mfa_verified', format('SELECT session_service.clear_mfa_verified(%L)', made.session_id)),
             ('set_session_scopes', format('SELECT session_service.set_session_scopes(%L, %L)', made.session_id, '{a}')),
             ('set_session_metadata', format('SELECT session_service.set_session_metadata(%L, %L)', made.session_id, '{}')),
+            ('patch_session_metadata', format('SELECT session_service.patch_session_metadata(%L, %L)', made.session_id, '{"b": 1}')),
             ('is_known_device', format('SELECT session_service.is_known_device(%L, %L)', alice, 'key')),
             ('rotate_session_token', format('SELECT session_service.rotate_session_token(%L)', made.token)),
             ('refresh_session', format('SELECT session_service.refresh_session(%L, user_agent => %L)',

@@ -44,6 +44,7 @@ INSERT INTO promised VALUES
 ('clear_mfa_verified', 'session_id uuid', 'boolean'),
 ('set_session_scopes', 'session_id uuid, scopes text[]', 'boolean'),
 ('set_session_metadata', 'session_id uuid, metadata jsonb', 'boolean'),
+('patch_session_metadata', 'session_id uuid, patch jsonb', 'boolean'),
 ('touch_sessions', 'session_ids uuid[]', 'integer'),
 ('cleanup_sessions', 'retention interval DEFAULT NULL, batch_size integer DEFAULT NULL', 'bigint'),
 ('delete_user', 'user_id uuid', 'bigint'),

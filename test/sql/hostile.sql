@@ -85,7 +85,7 @@ BEGIN
     RETURN NEXT pg_catalog.concat('rotate_session_token: ', (r.token IS NOT NULL));
     RETURN NEXT pg_catalog.concat('extend_session: ', (session_service.extend_session(b.session_id) IS NOT NULL));
     RETURN NEXT pg_catalog.concat('mark_mfa_verified: ', session_service.mark_mfa_verified(a.session_id, 'totp'), session_service.mark_mfa_verified_by_token(r.token), session_service.clear_mfa_verified(b.session_id));
-    RETURN NEXT pg_catalog.concat('set_session: ', session_service.set_session_scopes(a.session_id, '{write}'), session_service.set_session_metadata(a.session_id, '{}'));
+    RETURN NEXT pg_catalog.concat('set_session: ', session_service.set_session_scopes(a.session_id, '{write}'), session_service.set_session_metadata(a.session_id, '{}'), session_service.patch_session_metadata(a.session_id, '{"a": {"b": 1}}'));
     RETURN NEXT pg_catalog.concat('touch_sessions: ', session_service.touch_sessions(ARRAY[a.session_id, c.session_id]));
     RETURN NEXT pg_catalog.concat('introspect_token: ', (session_service.introspect_token(r.token) ->> 'active'));
     SELECT count(*) INTO found FROM session_service.list_user_sessions(alice, a.session_id);

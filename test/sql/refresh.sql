@@ -310,7 +310,7 @@ BEGIN
 END $$;
 RESET session_service.refresh_grace;
 SELECT call, (pg_temp.salt_goes(call)).* FROM unnest(ARRAY['extend_session($1)', 'mark_mfa_verified($1)', 'clear_mfa_verified($1)',
-    'set_session_scopes($1, ''{read}'')', 'set_session_metadata($1, ''{}'')', 'touch_sessions(ARRAY[$1])']) call;
+    'set_session_scopes($1, ''{read}'')', 'set_session_metadata($1, ''{}'')', 'patch_session_metadata($1, ''{}'')', 'touch_sessions(ARRAY[$1])']) call;
 
 -- a row that several savepoints of the same transaction hold is held by nobody else
 SELECT * FROM create_session(gen_random_uuid()) \gset saved_

@@ -28,7 +28,7 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
     ('extend_session', 'SELECT session_service.extend_session(session_id) FROM regress_scan.mine'),
     ('introspect_token', 'SELECT session_service.introspect_token(token), session_service.introspect_token(refresh_token) FROM regress_scan.mine'),
     ('mark_mfa_verified', 'SELECT session_service.mark_mfa_verified(session_id), session_service.mark_mfa_verified_by_token(token), session_service.clear_mfa_verified(session_id) FROM regress_scan.mine'),
-    ('set_session_scopes', 'SELECT session_service.set_session_scopes(session_id, ''{a}''), session_service.set_session_metadata(session_id, ''{"a": 1}'') FROM regress_scan.mine'),
+    ('set_session_scopes', 'SELECT session_service.set_session_scopes(session_id, ''{a}''), session_service.set_session_metadata(session_id, ''{"a": 1}''), session_service.patch_session_metadata(session_id, ''{"b": 1}'') FROM regress_scan.mine'),
     ('touch_sessions', 'SELECT session_service.touch_sessions((SELECT coalesce(array_agg(session_id), ''{}'') FROM regress_scan.mine))'),
     ('get_session', 'SELECT g.*, u.* FROM regress_scan.mine, session_service.get_session(session_id) g, session_service.get_user_session(''00000000-0000-4000-9000-000000000007'', session_id) u'),
     ('list_user_sessions', 'SELECT session_service.list_user_sessions(''00000000-0000-4000-9000-000000000007'')'),

@@ -150,6 +150,7 @@ sub changed
 		"session_service.clear_mfa_verified('$session->{id}')",
 		"session_service.set_session_scopes('$session->{id}', '{a}')",
 		"session_service.set_session_metadata('$session->{id}', '{}')",
+		"session_service.patch_session_metadata('$session->{id}', '{}')",
 		"session_service.touch_sessions(ARRAY['$session->{id}'::uuid])",
 		"(SELECT count(*) FROM session_service.refresh_session('$session->{refresh_token}'))",
 		"session_service.revoke_session('$session->{id}')",

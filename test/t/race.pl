@@ -238,6 +238,34 @@ isnt(
 	query('SELECT count(*) FROM session_service.sessions WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)'),
 	0, 'imported ones, too');
 
+# --- patches of the same metadata
+
+# Each adds a member of its own. 600 of them fit into 4 sessions.
+for my $level ('read committed', 'repeatable read', 'serializable')
+{
+	query(
+		q{
+		DROP TABLE IF EXISTS patched;
+		DROP SEQUENCE IF EXISTS members;
+		CREATE SEQUENCE members;
+		CREATE TABLE patched AS SELECT n, c.session_id FROM generate_series(0, 3) n, session_service.create_session(md5('patched ' || n)::uuid) c});
+	run_clients(
+		'that patch metadata',
+		'-c 15 -j 2 -t 40 --max-tries 1000',
+		["default_transaction_isolation=$level"],
+		"$level: 600 patches by 15 clients, no error but serialization",
+		{
+			'patch' => q{
+SELECT nextval('members') AS member \gset
+SELECT session_service.patch_session_metadata(session_id, jsonb_build_object(:member::text, true)) FROM patched WHERE n = :member % 4;
+}
+		});
+	is( query(
+			q{SELECT count(*), count(DISTINCT member) FROM patched, session_service.get_session(session_id), jsonb_object_keys(metadata) member}),
+		'600|600',
+		"$level: and none is lost");
+}
+
 # --- every call, mixed
 
 query(
@@ -266,6 +294,7 @@ my %calls = (
 	mfa_clear => [ 1, qq{SELECT session_service.clear_mfa_verified(h.id) FROM $held} ],
 	scopes => [ 1, qq{SELECT session_service.set_session_scopes(h.id, ARRAY['a']) FROM $held} ],
 	metadata => [ 1, qq{SELECT session_service.set_session_metadata(h.id, '{"a": 1}') FROM $held} ],
+	patch => [ 1, qq{SELECT session_service.patch_session_metadata(h.id, '{"b": {"c": 1}}') FROM $held} ],
 	list => [ 1, q{SELECT count(*) FROM session_service.list_user_sessions(a_user(:u), include_inactive => true)} ],
 	get => [ 1, qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t} ],
 	list_others => [ 1, q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))} ],

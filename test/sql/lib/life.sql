@@ -23,7 +23,7 @@ BEGIN
     RETURN NEXT concat('many: ', (SELECT string_agg(concat(token_index, scopes, metadata), ' ' ORDER BY token_index) FROM validate_sessions(ARRAY[a.token, 'x', b.token, a.refresh_token, c.token])));
     RETURN NEXT concat('authenticated: ', (SELECT count(*) FROM authenticate(a.token)), current_user_id() = alice, has_scope('read'));
     RETURN NEXT concat('introspected: ', introspect_token(a.token) - '{exp,iat,jti}'::text[], introspect_token(a.refresh_token) - '{exp,iat,jti}'::text[], (introspect_token(a.token) ->> 'exp')::bigint = floor(extract(epoch FROM a.expires_at)));
-    RETURN NEXT concat('attributes: ', mark_mfa_verified(a.session_id, 'totp'), mark_mfa_verified_by_token(b.token), clear_mfa_verified(b.session_id), set_session_scopes(a.session_id, '{read,write}'), set_session_metadata(a.session_id, '{"a": 2}'));
+    RETURN NEXT concat('attributes: ', mark_mfa_verified(a.session_id, 'totp'), mark_mfa_verified_by_token(b.token), clear_mfa_verified(b.session_id), set_session_scopes(a.session_id, '{read,write}'), set_session_metadata(a.session_id, '{"a": 2}'), patch_session_metadata(a.session_id, '{"b": {"c": 3, "d": null}}'));
     SELECT * INTO r FROM refresh_session(a.refresh_token, '192.0.2.3', 'agent/2');
     RETURN NEXT concat('refreshed: ', r.repeated, r.session_id = a.session_id, (SELECT count(*) FROM validate_session(a.token)), (SELECT count(*) FROM validate_session(r.token)));
     SELECT repeated, token = r.token AS token, refresh_token = r.refresh_token AS refresh_token INTO n FROM refresh_session(a.refresh_token);

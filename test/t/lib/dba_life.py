@@ -333,6 +333,8 @@ def events(s, f):
     of = f["revoked"]
     s.says(s.call("list_events", of.user_id, None, 1, show="kind, session_id, reason"),
            [("session.revoked", of.session_id, "a reason")])
+    s.says(s.value("list_events", of.user_id, None, 1, s.value("list_events", of.user_id, None, 1, show="id"), show="kind"),
+           s.stored("SELECT kind FROM {s}events WHERE user_id = %s ORDER BY id DESC OFFSET 1 LIMIT 1", of.user_id))
     s.says(s.value("list_all_events", None, 10000, show="count(*)"), s.stored("SELECT count(*) FROM {s}events"))
 
 
@@ -628,6 +630,13 @@ def set_metadata(s, f):
     of = f["with other metadata"]
     s.says(s.value("set_session_metadata", of.session_id, '{"c": 3}'), True)
     s.session_holds(of.session_id, "it is stored", "s.metadata::jsonb @> '{\"c\": 3}' AND NOT s.metadata::jsonb ? 'a'")
+
+
+@step("patch_session_metadata", "patch_session_metadata")
+def patch_metadata(s, f):
+    of = f["with other metadata"]
+    s.says(s.value("patch_session_metadata", of.session_id, '{"d": {"e": 4, "f": null}}'), True)
+    s.session_holds(of.session_id, "both are stored", "s.metadata::jsonb @> '{\"c\": 3, \"d\": {\"e\": 4}}'")
 
 
 @step("touch_sessions", "touch_sessions")

@@ -14,8 +14,8 @@ WITH kinds (kind, names) AS (VALUES
     ('writes', 'create_session refresh_session rotate_session_token extend_session revoke_session revoke_user_session
         revoke_session_by_token revoke_all_user_sessions revoke_all_user_sessions_except revoke_device_sessions
         revoke_inactive_sessions mark_mfa_verified mark_mfa_verified_by_token clear_mfa_verified set_session_scopes
-        set_session_metadata touch_sessions trust_device untrust_device untrust_all_devices rename_device forget_device
-        cleanup_sessions
+        set_session_metadata patch_session_metadata touch_sessions trust_device untrust_device untrust_all_devices
+        rename_device forget_device cleanup_sessions
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
     ('own', 'generate_token stats')),
@@ -35,7 +35,7 @@ good (argument, sql) AS (VALUES
     ('user_agent', '''Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'''),
     ('ip_address', '''192.0.2.1''::pg_catalog.inet'),
     ('scopes', '''{read,write}''::pg_catalog.text[]'), ('scope', '''read'''), ('metadata', '''{"a": 1}''::pg_catalog.jsonb'),
-    ('before', 'pg_catalog.gen_random_uuid()'),
+    ('patch', '''{"b": {"c": 1, "d": null}}''::pg_catalog.jsonb'), ('before', 'pg_catalog.gen_random_uuid()'),
     ('session_expiry', '''1 day''::pg_catalog.interval'), ('inactivity_timeout', '''1 hour''::pg_catalog.interval'),
     ('refresh_expiry', '''2 days''::pg_catalog.interval'), ('absolute_timeout', '''3 days''::pg_catalog.interval'),
     ('by', '''1 day''::pg_catalog.interval'), ('trust_for', '''1 day''::pg_catalog.interval'),
@@ -59,6 +59,7 @@ bad (argument, sql, state) AS (VALUES
     ('device_name', 'repeat(''x'', 1000000)', '22001'),
     ('scopes', 'array_fill(''a''::text, ''{101}'')', '22001'), ('scopes', 'ARRAY[repeat(''x'', 256)]', '22001'),
     ('scopes', 'ARRAY[''a b'']', '22023'), ('scopes', 'ARRAY[''a'', NULL]', '22004'), ('metadata', 'to_jsonb(repeat(''x'', 9000))', '22001'),
+    ('patch', 'to_jsonb(repeat(''x'', 9000))', '22001'),
     ('session_expiry', '''0''::interval', '22023'), ('inactivity_timeout', '''-1 day''::interval', '22023'),
     ('refresh_expiry', '''-1 day''::interval', '22023'), ('absolute_timeout', '''0''::interval', '22023'), ('by', '''-1 day''::interval', '22023'),
     ('trust_for', '''-1 day''::interval', '22023'), ('inactive_for', '''0''::interval', '22023'), ('retention', '''-1 day''::interval', '22023'),

@@ -705,6 +705,7 @@ class Client(threading.Thread):
                 f"session_service.mark_mfa_verified({session_id}, 'totp')",
                 f"session_service.set_session_scopes({session_id}, ARRAY['a', 'b'])",
                 f"session_service.set_session_metadata({session_id}, '{{\"a\": 1}}')",
+                f"session_service.patch_session_metadata({session_id}, '{{\"b\": 1}}')",
             ]
         )
         return Change(f"SELECT {call} AS answer")
