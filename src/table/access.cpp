@@ -213,12 +213,18 @@ struct Indexes {
     bool are_plain = true;
 };
 
+// Without a lock on the indexes, so that nobody waits for one that is moved or made anew: none goes
+// while the table is locked, and what is looked at are definitions, whose changes tell forget().
 Indexes examine_indexes(Relation heap, const Layout& layout) {
     Indexes found;
     List* const indexes = RelationGetIndexList(heap);
     const ListCell* cell = nullptr;
     foreach (cell, indexes) {
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        Relation index = RelationIdGetRelation(lfirst_oid(cell));
+        if (!RelationIsValid(index)) {
+            found.are_plain = false;
+            continue;
+        }
         bool is_unique_as_ours = false;
         for (std::size_t i = 0; i < layout.indexes.size(); ++i) {
             if (is_by(heap, index, layout.indexes[i])) {
@@ -230,7 +236,7 @@ Indexes examine_indexes(Relation heap, const Layout& layout) {
             }
         }
         found.are_plain = found.are_plain && is_plain(index, is_unique_as_ours);
-        index_close(index, AccessShareLock);
+        RelationClose(index);
     }
     list_free(indexes);
     for (std::size_t i = 0; i < layout.indexes.size(); ++i) {
@@ -314,9 +320,6 @@ Access examine(Relation relation, const Layout& layout) {
     access.relation = RelationGetRelid(relation);
     access.owner = relation->rd_rel->relowner;
     const bool can_publish = pg::can_publish_changes(relation);
-    access.may_defer_work = relation->trigdesc != nullptr || relation->rd_rules != nullptr ||
-                            relation->rd_rel->relhassubclass ||
-                            relation->rd_rel->relkind != RELKIND_RELATION;
     access.takes_optional_writes =
         can_publish && !has_deferrable_trigger(relation) && !has_foreign_part(relation);
     if (!is_local_heap(relation) || !has_our_columns(RelationGetDescr(relation), layout)) {

@@ -37,8 +37,6 @@ struct Access {
     /// Whether a write that nobody asked for may be tried by statement: not where the server would
     /// refuse it, or could as late as at COMMIT.
     bool takes_optional_writes = false;
-    /// Whether a write may leave something to be done or checked at COMMIT, by a trigger or rule.
-    bool may_defer_work = false;
     std::array<IndexAccess, most_indexes> indexes{};
 };
 

@@ -12,6 +12,7 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -323,6 +324,12 @@ Outcome HeapEngine::update(const Values& values, IfHeld if_held) {
 }
 
 Outcome HeapEngine::remove() {
+    // For logical decoding heapam asks which columns identify the row while it has the page locked.
+    // The first who asks opens all indexes, and waits for whoever has one: here that can be
+    // cancelled.
+    if (RelationIsLogicallyLogged(relation_)) {
+        bms_free(RelationGetIndexAttrBitmap(relation_, INDEX_ATTR_BITMAP_IDENTITY_KEY));
+    }
     TM_Result result = pg::delete_version(relation_, &slot_->tts_tid, false);
     if (result == TM_BeingModified) {
         // Perhaps it is this transaction itself that holds the row.

@@ -407,17 +407,16 @@ Outcome SqlEngine::remove(const RowView& row) {
     return is_done ? Outcome::done : Outcome::refused;
 }
 
-Outcome SqlEngine::update_if_nothing_is_in_the_way(const RowView& row, const Values& values,
-                                                   bool may_defer_work) {
+Outcome SqlEngine::update_if_nothing_is_in_the_way(const RowView& row, const Values& values) {
     // What waits for COMMIT already is the caller's own.
-    const int deferred_before = may_defer_work ? pg::count_deferred_work() : 0;
+    const int deferred_before = pg::count_deferred_work();
     Given given = version_of(row, *layout_);
     add_columns(given, *layout_, values, values.columns());
     const bool is_done = pg::keep_if(pg::Errors::swallow, [&] {
         return pg::within_owner_scope(owner(), [&](const pg::OwnerScope& scope) {
             wait_for_no_lock();
             return write(scope, Kind::update_if_free, *layout_, values.columns(), given) > 0 &&
-                   (!may_defer_work || pg::count_deferred_work() <= deferred_before);
+                   pg::count_deferred_work() <= deferred_before;
         });
     });
     return is_done ? Outcome::done : Outcome::held;

@@ -29,9 +29,7 @@ class SqlEngine {
     /// Changes the row if nothing is in the way: not where it or what a trigger wants is locked,
     /// nor where that raises an error or leaves something to be checked at COMMIT, which must not
     /// fail for this.
-    /// `may_defer_work` tells whether that has to be looked at.
-    Outcome update_if_nothing_is_in_the_way(const RowView& row, const Values& values,
-                                            bool may_defer_work);
+    Outcome update_if_nothing_is_in_the_way(const RowView& row, const Values& values);
 
     void close();
 

@@ -38,7 +38,6 @@ Table Table::open(TableName name, For purpose, int last, Sees sees) {
     table.is_written_directly_ =
         opened.access.is_written_directly && !are_statement_writes_forced();
     table.takes_optional_writes_ = opened.access.takes_optional_writes;
-    table.may_defer_work_ = opened.access.may_defer_work;
     table.sql_ = SqlEngine::open(layout);
     if (table.is_read_directly_) {
         table.heap_ = HeapEngine::open(opened, layout, std::min(last, layout.column_count()), sees);
@@ -95,7 +94,7 @@ Outcome Table::update_if_nothing_is_in_the_way(const Values& values) {
         return Outcome::held;
     }
     count_call(Engine::sql);
-    return sql_.update_if_nothing_is_in_the_way(*row_, values, may_defer_work_);
+    return sql_.update_if_nothing_is_in_the_way(*row_, values);
 }
 
 void Table::close() {

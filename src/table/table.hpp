@@ -67,7 +67,6 @@ class Table {
     bool is_read_directly_ = false;
     bool is_written_directly_ = false;
     bool takes_optional_writes_ = false;
-    bool may_defer_work_ = false;
     bool has_written_ = false;
     Relation relation_ = nullptr;
     HeapEngine heap_;
