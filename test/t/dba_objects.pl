@@ -4,10 +4,7 @@ use warnings;
 
 use Test::More;
 
-use Extent;
 use PythonTest;
-
-plan skip_all => 'takes minutes: in the long form alone' if extent('quick', 'soak') eq 'quick';
 
 PythonTest::run(
 	'dba_objects', conf => q{

@@ -12,9 +12,9 @@ no right but to call them. What must be true in every cell:
 - triggers ran once for each row version that was written, as logical decoding of the table shows;
 - no row that was written breaks a constraint, at once or deferred, and each row is where its indexes say.
 
-In the long form all cells are tried, with each value of the developer's setting session_service.engine where there is
-one, and then pairs of kinds. The short form has each kind on sessions, where most of the work is, and most of them on
-one of the other tables besides.
+In the long form all cells are tried, with the setting session_service.engine of builds for developers at auto and at
+statement, and then pairs of kinds. The short form has each kind on sessions, where most of the work is, or on another
+table, most of them on both; the life in each is validations and other steps in turn, with those that write its table.
 """
 
 import collections
@@ -30,18 +30,22 @@ import psycopg
 
 import dba_kinds
 import dba_life
-from dba_kinds import SCHEMA, WORDS, Facts, kinds_for
+from dba_kinds import SCHEMA, WORDS, Facts, States, kinds_for
 from tap_output import counted, done, empty, extent, ok
 
 CONNECTION, SERVER_LOG = sys.argv[1:3]
 WANTED = sys.argv[3:]
 WORKERS = 2
+# Each cell of the short form takes one of so many steps.
+TURNS = 6
 # The seconds that pairs of kinds may take, in the long form.
 PAIRS_SECONDS = 2400
 # A call that takes this long goes on for ever.
 PATIENCE = "20s"
 # What waits for somebody's lock: nobody lets go of it before.
 SOON = "50ms"
+# Then he does, for a call that waits where nothing ends it.
+HELD_FOR = "2min"
 
 
 def connect(database, **options):
@@ -157,11 +161,11 @@ class Worker:
                 SERVER elsewhere OPTIONS (schema_name 'work', table_name 'audit');
             GRANT SELECT, INSERT ON work.done_elsewhere TO app""")
 
-    def run(self, kind, engine, is_pair):
+    def run(self, kind, engine, names, is_pair):
         """A cell that is over; begun again where a crash of another one's connection ended it."""
         for _ in range(5):
             self.log.readlines()
-            cell = Cell(self, kind, engine, is_pair)
+            cell = Cell(self, kind, engine, names, is_pair)
             is_broken = False
             try:
                 cell.run()
@@ -190,10 +194,10 @@ class Worker:
 # --- a cell
 
 class Cell:
-    def __init__(self, worker, kind, engine, is_pair):
-        self.worker, self.kind, self.engine, self.is_pair = worker, kind, engine, is_pair
+    def __init__(self, worker, kind, engine, names, is_pair):
+        self.worker, self.kind, self.engine, self.names, self.is_pair = worker, kind, engine, names, is_pair
         self.database, self.fixture = worker.database, worker.fixture
-        self.problems, self.tried, self.refused = [], 0, 0
+        self.problems, self.tried, self.refused = [], [], 0
         # The caller's work beside validations, of transactions that succeeded.
         self.finished = []
         self.pids, self.connections = set(), []
@@ -239,7 +243,7 @@ class Cell:
         if self.kind.holder:
             self.live_beside_locks()
         else:
-            dba_life.life(self)
+            dba_life.life(self, self.names)
         self.judge()
 
     def prepare(self):
@@ -295,24 +299,32 @@ class Cell:
     def live_beside_locks(self):
         """A validation waits for nobody, not for a moment: the server notes each wait that lasts a millisecond. The
         rest gives up soon."""
+        # Of two kinds the other may be what has the table read by statement.
+        may_wait = self.kind.holds_up_select and (self.engine == "statement" or self.is_pair)
+        if may_wait:
+            self.kind.validation_refuses |= States("55P03")
         self.owner.execute(f"ALTER DATABASE {self.database} SET deadlock_timeout = '1ms'")
         self.app = self.connect(user="app")
         for connection in (self.app, self.owner):
             connection.execute(f"SET lock_timeout = '{SOON}'")
         holder = self.connect()
-        holder.execute("BEGIN")
+        holder.execute(f"SET idle_in_transaction_session_timeout = '{HELD_FOR}'; BEGIN")
         for statement in self.kind.holder:
             holder.execute(self.filled(statement))
-        for name in dba_life.BESIDE_A_LOCK:
+        for name in (name for name in dba_life.BESIDE_A_LOCK if name in self.names):
             self.worker.log.readlines()
             dba_life.life(self, [name])
             lines = self.worker.log.readlines()
             self.see_log(lines)
             waits = [line.split("LOG: ")[-1].strip() for line in lines
                      if f"[{self.app.info.backend_pid}]" in line and "still waiting for" in line]
-            if waits and name in dba_life.VALIDATIONS:
+            if waits and name in dba_life.VALIDATIONS and not may_wait:
                 self.problems.append(f"{name}: waits: {waits[0]}")
-        holder.execute("ROLLBACK")
+        try:
+            holder.execute("ROLLBACK")
+        except psycopg.OperationalError:
+            self.connections.remove(holder)
+            self.problems.append("a call waited for the lock, and its timeouts did not end it")
 
     # --- what must be true in the end
 
@@ -407,8 +419,8 @@ def start_worker(numbers, made):
 
 
 def run_cell(task):
-    kind, engine, is_pair = task
-    cell = worker.run(kind, engine, is_pair)
+    kind, engine, names, is_pair = task
+    cell = worker.run(kind, engine, names, is_pair)
     return kind, engine, cell.problems, cell.tried, cell.refused
 
 
@@ -441,6 +453,13 @@ def engines_for(number):
     return ["auto", "statement"] if WANTED or extent(number % 8 == 0, True) else ["auto"]
 
 
+def steps_for(kind, number):
+    """In the short form what writes the kind's table, and each so many-th step in turn."""
+    if WANTED or extent(False, True):
+        return every_step
+    return {*dba_life.WRITING[kind.table], *every_step[number % TURNS::TURNS]}
+
+
 def random_pair(kinds):
     """Two kinds, on one table or on two. Of two that count what triggers did, nobody could tell the counts apart."""
     while True:
@@ -450,24 +469,31 @@ def random_pair(kinds):
 
 
 def try_all(pool, kinds):
-    tasks = [(kind, engine, False) for number, kind in enumerate(kinds) for engine in engines_for(number)]
-    left = collections.Counter(kind.name for kind, _, _ in tasks)
-    results, totals = collections.defaultdict(list), collections.Counter()
+    tasks = [(kind, engine, steps_for(kind, number), False)
+             for number, kind in enumerate(kinds) for engine in engines_for(number)]
+    left = collections.Counter(kind.name for kind, *_ in tasks)
+    results, totals, beside = collections.defaultdict(list), collections.Counter(), collections.defaultdict(set)
     for kind, engine, problems, tried, refused in pool.imap_unordered(run_cell, tasks):
         where = f"{kind.table}{', ' + engine if engine else ''}"
         results[kind.name] += [f"{where}: {problem}" for problem in problems]
-        totals.update(cells=1, steps=tried, refused=refused)
+        totals.update(cells=1, steps=len(tried), refused=refused)
+        beside[kind.table].update(tried)
         left[kind.name] -= 1
         if not left[kind.name]:
             empty(results[kind.name], kind.name)
-    counted(f"{totals['cells']} cells, {totals['steps']} steps, {totals['refused']} of them refused")
+    if not WANTED:
+        left_out = {table: set(every_step) - beside[table] for table in dba_life.TABLES}
+        empty([f"{name}, {table}" for table, names in left_out.items() for name in names],
+              "each step was tried beside objects of each table")
+    counted(f"{len(results)} kinds of objects, {totals['cells']} cells of kind and table, {len(every_step)} steps, "
+            f"{totals['steps']} tried, {totals['refused']} of them refused")
 
 
 def try_pairs(pool, kinds):
     end = time.monotonic() + PAIRS_SECONDS
     problems_of_pairs, pairs = [], 0
     while time.monotonic() < end:
-        tasks = [(random_pair(kinds), random.choice(engines_for(0)), True) for _ in range(20)]
+        tasks = [(random_pair(kinds), random.choice(engines_for(0)), every_step, True) for _ in range(20)]
         for kind, engine, problems, _, _ in pool.imap_unordered(run_cell, tasks):
             pairs += 1
             problems_of_pairs += [f"{kind.name}, on {kind.table}, {engine}: {problem}" for problem in problems]
@@ -532,6 +558,7 @@ with connect("fixture") as owner:
     catalogue = Catalogue(owner)
     made = dba_life.make_fixture(owner), dba_life.stored_rows(owner), dba_life.functions_without_a_step(owner)
     has_engine = values_of(owner, "SELECT current_setting('session_service.engine', true)") != [None]
+    every_step = dba_life.names_of_steps(made[2])
     every_kind = [kind for table in dba_life.TABLES for kind in kinds_for(Facts(table, catalogue))]
 
 numbers = multiprocessing.Queue()

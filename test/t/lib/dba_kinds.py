@@ -49,11 +49,10 @@ class Kind:
     name: str
     # The DBA's statements, each in a transaction of its own. One that begins with ! fails, and is meant to.
     setup: list
-    # SQLSTATEs with which the server may refuse what was asked for; a validation; COMMIT of a transaction with one,
-    # which is only for what nobody can know before; PREPARE TRANSACTION after a validation.
+    # SQLSTATEs with which the server may refuse what was asked for; a validation; PREPARE TRANSACTION after one. COMMIT
+    # after a validation is never refused.
     refuses: States = ""
     validation_refuses: States = ""
-    commit_refuses: States = ""
     prepare_refuses: States = ""
     # Whether the answer may be "no" where it would be "yes", since something is not stored.
     says_no: bool = False
@@ -66,13 +65,15 @@ class Kind:
     empty: dict = dataclasses.field(default_factory=dict)
     # Statements of another connection that holds locks during the life. Only some steps are tried then.
     holder: list = dataclasses.field(default_factory=list)
+    # Whether those locks are ones that a SELECT of a row would wait for, and so a validation that reads by statement.
+    holds_up_select: bool = False
     # By the owner, after the life and before the judgement.
     in_the_end: list = dataclasses.field(default_factory=list)
     # Whether it needs foreign tables. Then the caller's transactions write into one too.
     needs_foreign: bool = False
     table: str = ""
 
-    STATES = ("refuses", "validation_refuses", "commit_refuses", "prepare_refuses")
+    STATES = ("refuses", "validation_refuses", "prepare_refuses")
     STATEMENTS = ("setup", "holder", "in_the_end")
 
     def __post_init__(self):
@@ -89,7 +90,7 @@ class Kind:
 
     def beside(self, other):
         """Both at once: what either may lead to."""
-        either = (*self.STATES, "says_no", "hides", "needs_foreign", "empty")
+        either = (*self.STATES, "says_no", "hides", "needs_foreign", "holds_up_select", "empty")
         both = {field: getattr(self, field) | getattr(other, field) for field in either}
         both |= {field: getattr(self, field) + getattr(other, field) for field in (*self.STATEMENTS, "audit")}
         name = f"{self.name}, beside {other.name}" + (f" on {other.table}" if other.table != self.table else "")
@@ -149,6 +150,9 @@ def trigger_function(name, body):
 
 
 DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+# What is written here is looked up there at COMMIT.
+REFERRING_NOTES = ["CREATE TABLE dba.known (what text PRIMARY KEY)",
+                   f"CREATE TABLE dba.notes (what text REFERENCES dba.known {DEFERRED})"]
 
 # Rows that were written, and are not what was there before. (A sign-in may write its user's row as it is.)
 KEEP = "CREATE TABLE dba.before AS TABLE <t>"
@@ -220,15 +224,12 @@ def trigger_kinds_for(t, operation):
 
 def busy_trigger_kinds(t, every, each):
     """What triggers do."""
-    notes = ["CREATE TABLE dba.known (what text PRIMARY KEY)",
-             f"CREATE TABLE dba.notes (what text REFERENCES dba.known {DEFERRED})",
-             trigger_function("note", "INSERT INTO dba.notes VALUES (TG_OP); RETURN NULL;"),
+    notes = [*REFERRING_NOTES, trigger_function("note", "INSERT INTO dba.notes VALUES (TG_OP); RETURN NULL;"),
              trigger("a", "AFTER", every, "dba.note")]
     yield Kind("a trigger that refers to what is there, at COMMIT",
                [*notes, "INSERT INTO dba.known VALUES ('INSERT'), ('UPDATE'), ('DELETE')"])
-    # What a trigger leads to, and that it is deferred, nobody can know before COMMIT.
-    yield Kind("a trigger that refers to what is not there, at COMMIT", notes, refuses="23503", commit_refuses="23503",
-               records=False, empty={"a note that refers to nothing": "SELECT FROM dba.notes"})
+    yield Kind("a trigger that refers to what is not there, at COMMIT", notes, refuses="23503", records=False,
+               empty={"a note that refers to nothing": "SELECT FROM dba.notes"})
     send = """
         INSERT INTO tools.audit_elsewhere (what, operation, xid, rows) VALUES (TG_NAME, TG_OP, tools.xid(), 1);
         RETURN NULL;"""
@@ -275,6 +276,12 @@ def check_kinds(t):
     raising = f"1 / CASE WHEN {t.often} IS NULL THEN 1 ELSE 0 END > 0"
     yield Kind("a check that raises", [KEEP, f"ALTER TABLE <t> ADD CHECK ({raising}) NOT VALID"], refuses="22012",
                **broken)
+    yield Kind("a check by a function that refers to what is not there, at COMMIT",
+               [*REFERRING_NOTES, """
+                   CREATE FUNCTION dba.note() RETURNS boolean LANGUAGE plpgsql AS $$
+                   BEGIN INSERT INTO dba.notes VALUES ('checked'); RETURN true; END $$""",
+                "ALTER TABLE <t> ADD CHECK (dba.note()) NOT VALID"], refuses="23503", records=False,
+               empty={"a note that refers to nothing": "SELECT FROM dba.notes"})
     if t.is_one_of("sessions"):
         for what, holds, breaks in (
                 ("the new address", "host(ip_address) <> '192.0.2.7'", "host(ip_address) = '192.0.2.7'"),
@@ -692,7 +699,8 @@ def lock_kinds(t):
     for what, statement in locks.items():
         for more, setup in beside.items():
             yield Kind(f"somebody holds {what}{more}", setup, holder=[statement], refuses="55P03",
-                       records=not t.is_one_of("sessions"))
+                       records=not t.is_one_of("sessions"),
+                       holds_up_select=t.is_one_of("sessions") and what.endswith("to move it"))
 
 
 def nothing_kinds(t):
