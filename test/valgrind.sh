@@ -7,7 +7,7 @@
 # what tells valgrind of palloc. Arguments are regression tests, instead of everything.
 #
 #   SERVER     a directory to keep that server in for the next time (default: a temporary one, removed)
-#   PARTS      under valgrind only these of: regress isolation drivers
+#   PARTS      under valgrind alone, and only these of: regress isolation drivers; or empty: with assertions alone
 #   ORIGINS    yes: a report tells where bytes that nobody set came from, which takes twice as long
 #
 # Skipped, with the reason, where valgrind or what builds a server is missing, or the source cannot be had; the
@@ -152,9 +152,10 @@ status=0
 stages=(regress isolation)
 [ -n "$missing_drivers" ] || stages+=(drivers)
 [ $# -gt 0 ] || [ -n "${PARTS:-}" ] || bash "$top/test/run.sh" "${stages[@]}" || status=1
-echo "--- under valgrind"
 [ $# -eq 0 ] || PARTS=regress
-export PARTS=${PARTS:-regress isolation drivers}
+export PARTS=${PARTS-regress isolation drivers}
+[ -n "$PARTS" ] || exit "$status"
+echo "--- under valgrind"
 make_workspace "$top"
 run_in_workspace test/valgrind.sh --in-workspace "$@" || status=1
 exit "$status"

@@ -62,6 +62,7 @@ def values_of(connection, query):
 EXAMPLES = {
     "text": "'x'", "integer": "1", "bigint": "1", "timestamp with time zone": "now() - interval '1 hour'",
     "inet": "'192.0.2.99'::inet", "jsonb": "'{}'", "bytea": "'x'",
+    "uuid": "gen_random_uuid()",
     "session_service.token_hash": "session_service.hash_token('x')",
 }
 NUMBERED = {"integer": "n + 10", "bigint": "{} + n", "inet": "'10.0.0.0'::inet + n"}

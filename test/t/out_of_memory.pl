@@ -212,8 +212,15 @@ $node->safe_psql('postgres', 'CREATE TABLE held AS SELECT * FROM sign_in()');
 my %first_calls = map { $_ => $calls{$_} =~ s/^SELECT count\(\*\) FROM/SELECT count(*) FROM held h, LATERAL/r } @first_functions;
 my %expected = map { $_ => $node->safe_psql('postgres', "BEGIN; $first_calls{$_}; ROLLBACK") } @first_functions;
 # libcrypto ends the process where the first allocations of all that it makes are refused. Most servers make them as
-# they start; those without OpenSSL leave them to us.
-my $wake_libcrypto = `ldd "$ENV{BINDIR}/postgres"` =~ /libcrypto/ ? '' : "SELECT session_service.hash_token('') \\g /dev/null";
+# they start; those without OpenSSL, or with a libcrypto of their own, leave them to us.
+sub libcryptos
+{
+	my ($before) = @_;
+	return $node->safe_psql('postgres', qq{$before
+		SELECT string_agg(DISTINCT name[1], ' ') FROM regexp_matches(pg_read_file('/proc/self/maps'), '/\\S*libcrypto\\S*', 'g') name});
+}
+my $is_awake = libcryptos('') eq libcryptos(q{LOAD 'session_service';});
+my $wake_libcrypto = $is_awake ? '' : q{SELECT session_service.hash_token('') \g /dev/null};
 my ($tried, $errors, @wrong) = (0, 0);
 for my $name (sort keys %first_calls)
 {

@@ -227,7 +227,8 @@ def busy_trigger_kinds(t, every, each):
     notes = [*REFERRING_NOTES, trigger_function("note", "INSERT INTO dba.notes VALUES (TG_OP); RETURN NULL;"),
              trigger("a", "AFTER", every, "dba.note")]
     yield Kind("a trigger that refers to what is there, at COMMIT",
-               [*notes, "INSERT INTO dba.known VALUES ('INSERT'), ('UPDATE'), ('DELETE')"])
+               [*notes, "INSERT INTO dba.known VALUES ('INSERT'), ('UPDATE'), ('DELETE')"],
+               records=not t.is_one_of("sessions"))
     yield Kind("a trigger that refers to what is not there, at COMMIT", notes, refuses="23503", records=False,
                empty={"a note that refers to nothing": "SELECT FROM dba.notes"})
     send = """
@@ -295,12 +296,13 @@ def check_kinds(t):
 
 def not_null_kinds(t):
     """Of all columns, or in the short form of those that a sign-in without an address leaves empty, and that activity
-    empties."""
+    empties. Not of those in which a value makes a session or device another than the steps take it for."""
     for column in t.columns:
         name = column.name
-        if column.not_null or not (t.is_soak or name in (t.optional, "rotation_salt")):
+        if column.not_null or name in ("revoked_at", "mfa_verified_at", "trusted_until") or not (
+                t.is_soak or name in (t.optional, "rotation_salt")):
             continue
-        # What fills the column makes sessions and devices others than they were: revoked, verified, trusted.
+        # What fills the column can make lists others than they were.
         refused = {"refuses": "23502", "says_no": True, "hides": True, "records": not t.is_one_of("sessions")}
         yield Kind(f"NOT NULL on {name}", [f"UPDATE <t> SET {name} = {column.example} WHERE {name} IS NULL",
                                            f"ALTER TABLE <t> ALTER {name} SET NOT NULL"],
