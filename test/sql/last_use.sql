@@ -9,18 +9,21 @@ CREATE PROCEDURE pg_temp.use_device(device text) LANGUAGE plpgsql AS $$
 DECLARE
     token text;
 BEGIN
-    SELECT c.token INTO token FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', device, ip_address => '192.0.2.1', device_key => device) c;
+    SELECT c.token INTO token FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', device,
+    ip_address => '192.0.2.1', device_key => device) c;
     CALL pg_temp.time_passes('1 hour');
     PERFORM session_service.validate_user(token, '192.0.2.2');
     COMMIT;
 END $$;
 -- Hours since it was used, and the address then.
 CREATE FUNCTION pg_temp.last_use(device text) RETURNS text LANGUAGE sql AS $$
-    SELECT round(extract(epoch FROM clock_timestamp() - last_seen_at) / 3600) || ' ' || ip_address || ' active ' || active_sessions
+    SELECT round(extract(epoch FROM clock_timestamp() - last_seen_at) / 3600) || ' ' || ip_address
+        || ' active ' || active_sessions
     FROM session_service.list_user_devices('00000000-0000-4000-8000-00000000000a') WHERE name = device
 $$;
 CREATE FUNCTION pg_temp.session_of(device text) RETURNS uuid LANGUAGE sql AS $$
-    SELECT id FROM session_service.list_user_sessions('00000000-0000-4000-8000-00000000000a', include_inactive => true) WHERE device_name = device ORDER BY created_at LIMIT 1
+    SELECT id FROM session_service.list_user_sessions('00000000-0000-4000-8000-00000000000a',
+    include_inactive => true) WHERE device_name = device ORDER BY created_at LIMIT 1
 $$;
 
 -- signed out: by id, by another's limit, all, all of the device, as inactive, replaced
@@ -47,7 +50,8 @@ SELECT revoke_inactive_sessions();
 SELECT pg_temp.last_use('inactive');
 CALL pg_temp.use_device('replaced');
 CALL pg_temp.time_passes('1 hour');
-SELECT cardinality(evicted_session_ids) FROM create_session(:'alice', device_key => 'replaced', replace_device_sessions => true);
+SELECT cardinality(evicted_session_ids) FROM create_session(:'alice', device_key => 'replaced',
+    replace_device_sessions => true);
 SELECT pg_temp.last_use('replaced');
 -- over by itself: while nobody noticed, found over by a sign-in, and after cleanup
 CALL pg_temp.use_device('idle');

@@ -6,10 +6,12 @@
 SELECT * FROM create_session(:'alice', 'laptop') \gset
 SELECT validate_user(:'token') = :'alice' AS alices, pg_typeof(validate_user(:'token'));
 -- no is NULL: nothing, garbage, the other kind of token, an unknown session
-SELECT validate_user(NULL) IS NULL AS none, validate_user('') IS NULL AS empty, validate_user('sst_x') IS NULL AS garbage,
+SELECT validate_user(NULL) IS NULL AS none, validate_user('') IS NULL AS empty,
+    validate_user('sst_x') IS NULL AS garbage,
        validate_user(:'refresh_token') IS NULL AS refresh, validate_user(repeat('x', 1000000)) IS NULL AS long;
 -- an imported token as well
-SELECT import_session(hash_token('from elsewhere'), :'bob', clock_timestamp() + interval '1 day') IS NOT NULL AS imported;
+SELECT import_session(hash_token('from elsewhere'), :'bob',
+    clock_timestamp() + interval '1 day') IS NOT NULL AS imported;
 SELECT validate_user('from elsewhere') = :'bob' AS bobs;
 
 -- it records activity, with the address, once it is due

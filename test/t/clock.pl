@@ -163,7 +163,7 @@ sub changed
 	return join '|', map { ask("BEGIN;\nSELECT $_;\nROLLBACK") } @calls;
 }
 
-my %alive = (seen => '1|1|1|1|true|true|t|active|1|active|1', changed => '1|t|t|t|t|t|t|1|1|t|t|t|t|1|1|0');
+my %alive = (seen => '1|1|1|1|true|true|t|active|1|active|1', changed => '1|t|t|t|t|t|t|t|1|1|t|t|t|t|1|1|0');
 
 # Checks what all calls answer; `ended` names the fields that differ.
 sub answers
@@ -187,12 +187,12 @@ answers($session, @alive{qw(seen changed)}, 'a microsecond before the expiry');
 set_clock($start + HOUR);
 my $expired = '0|0|0|0|false|true|f|expired|0|expired|0';
 # An expired session that a refresh can bring back can also be ended; its own token ends nothing less.
-answers($session, $expired, '0|f|f|f|f|f|f|0|1|t|t|t|t|1|1|0', 'at the expiry');
+answers($session, $expired, '0|f|f|f|f|f|f|f|0|1|t|t|t|t|1|1|0', 'at the expiry');
 set_clock($start + 90 * DAY - 1);
-answers($session, $expired, '0|f|f|f|f|f|f|0|1|t|t|t|t|1|1|0', 'a microsecond before the end of the refresh token');
+answers($session, $expired, '0|f|f|f|f|f|f|f|0|1|t|t|t|t|1|1|0', 'a microsecond before the end of the refresh token');
 set_clock($start + 90 * DAY);
 my $over = '0|0|0|0|false|false|f|expired|0|expired|0';
-my $over_changed = '0|f|f|f|f|f|f|0|0|f|f|f|f|0|0|1';
+my $over_changed = '0|f|f|f|f|f|f|f|0|0|f|f|f|f|0|0|1';
 answers($session, $over, $over_changed, 'at the end of the refresh token');
 is(renew($session), 0, 'which a refresh does not move');
 is(stored($session, 'revoked_at, generation'), '|0', 'nor take for reuse');
@@ -200,7 +200,7 @@ is(stored($session, 'revoked_at, generation'), '|0', 'nor take for reuse');
 $start = new_day();
 $session = create(q{session_expiry => '1 hour', issue_refresh => false});
 set_clock($start + HOUR - 1);
-is(changed($session), '1|t|t|t|t|t|t|1|0|t|t|t|f|1|1|0', 'without a refresh token: a microsecond before the expiry');
+is(changed($session), '1|t|t|t|t|t|t|t|1|0|t|t|t|f|1|1|0', 'without a refresh token: a microsecond before the expiry');
 set_clock($start + HOUR);
 is(changed($session), $over_changed, 'and at the expiry, where it is over');
 
@@ -268,7 +268,7 @@ set_clock($start + 10 * MINUTE - 1);
 answers($session, @alive{qw(seen changed)}, 'a microsecond before it');
 set_clock($start + 10 * MINUTE);
 # Not over by its expiries: it can be ended, and cleanup takes it.
-my $idle_changed = '0|f|f|f|f|f|f|0|0|t|t|t|t|1|1|1';
+my $idle_changed = '0|f|f|f|f|f|f|f|0|0|t|t|t|t|1|1|1';
 answers($session, '0|0|0|0|false|false|f|idle|0|idle|0', $idle_changed, 'at it');
 is(renew($session), 0, 'a refresh does not wake it');
 is(stored($session, 'revoked_at, generation'), '|0', 'nor is it taken for reuse');
@@ -865,7 +865,7 @@ for my $back (1, DAY, 100 * DAY, 10_000 * DAY)
 		is(seen($session) =~ s/\|\d+\|revoked\|\d+$//r, '0|0|0|0|false|false|f|revoked', "$name: what was $kind stays so")
 		  unless $kind eq 'evicted';
 		is(is_valid($session) . status($session), '0revoked', "$name: what was $kind is not valid");
-		is(changed($session) =~ s/(\|\d){3}$//r, '0|f|f|f|f|f|f|0|0|f|f|f|f', 'nor can be renewed or changed') unless $kind eq 'evicted';
+		is(changed($session) =~ s/(\|\d){3}$//r, '0|f|f|f|f|f|f|f|0|0|f|f|f|f', 'nor can be renewed or changed') unless $kind eq 'evicted';
 		is(renew($session), 0, 'nor refreshed');
 		is(stored($session, '*'), $row{$kind}, 'and keeps its time and reason');
 	}
@@ -900,7 +900,7 @@ for my $arguments (q{inactivity_timeout => '10 minutes'}, q{session_expiry => '1
 	set_clock($start + 10 * MINUTE - 1);
 	is(is_valid($session), 0, 'is not valid again');
 	is(status($session), 'idle', 'but is listed as one that is over');
-	is(changed($session), '0|f|f|f|f|f|f|0|0|t|t|t|' . ($session->{refresh_token} ? 't' : 'f') . '|2|2|0', 'nor is it renewed');
+	is(changed($session), '0|f|f|f|f|f|f|f|0|0|t|t|t|' . ($session->{refresh_token} ? 't' : 'f') . '|2|2|0', 'nor is it renewed');
 	is(ask("SELECT session_service.count_user_sessions('$session->{user}')"), 1, 'and the limit holds');
 	is(ask("SELECT session_service.introspect_token('$session->{token}') -> 'active'"), 'false', 'for introspection too');
 }

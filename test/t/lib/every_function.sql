@@ -35,7 +35,7 @@ good (argument, sql) AS (VALUES
     ('user_agent', '''Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'''),
     ('ip_address', '''192.0.2.1''::pg_catalog.inet'),
     ('scopes', '''{read,write}''::pg_catalog.text[]'), ('scope', '''read'''), ('metadata', '''{"a": 1}''::pg_catalog.jsonb'),
-    ('patch', '''{"b": {"c": 1, "d": null}}''::pg_catalog.jsonb'), ('before', 'pg_catalog.gen_random_uuid()'),
+    ('patch', '''{"b": {"c": 1, "d": null}}''::pg_catalog.jsonb'), ('before', '''ffffffff-ffff-ffff-ffff-ffffffffffff''::pg_catalog.uuid'),
     ('session_expiry', '''1 day''::pg_catalog.interval'), ('inactivity_timeout', '''1 hour''::pg_catalog.interval'),
     ('refresh_expiry', '''2 days''::pg_catalog.interval'), ('absolute_timeout', '''3 days''::pg_catalog.interval'),
     ('by', '''1 day''::pg_catalog.interval'), ('trust_for', '''1 day''::pg_catalog.interval'),
