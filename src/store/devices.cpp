@@ -262,10 +262,18 @@ void make_room_for(const UserKey& user, const core::Uuid& new_device, int device
     });
 }
 
+// Whether the session tells what the device's row does not.
+bool is_news(const DeviceRow& device, const EndedSession& session) {
+    const core::Micros seen = device.time(devices::last_seen_at);
+    return seen < session.last_activity ||
+           (seen == session.last_activity &&
+            !keeps_value(device.get(devices::ip_address), session.ip_address));
+}
+
 void note_last_use(const UserKey& user, const EndedSession& session) {
     Table table = Table::open(TableName::devices, For::writing);
     const auto found = table.find(by_id, {pg::uuid_value(session.device_id), user.bucket_value()});
-    if (found && DeviceRow{*found}.time(devices::last_seen_at) < session.last_activity) {
+    if (found && is_news(DeviceRow{*found}, session)) {
         table::Values values;
         values.set(devices::last_seen_at, pg::time_value(session.last_activity));
         if (!session.ip_address.isnull) {
