@@ -28,6 +28,7 @@ CREATE TABLE session_service.devices (
     is_keyed      boolean     NOT NULL,
     is_renamed    boolean     NOT NULL DEFAULT false,
     trusted_until timestamptz,
+    address_at    timestamptz,
     ip_address    inet,
     name          text,
     user_agent    text,
@@ -44,6 +45,7 @@ COMMENT ON TABLE session_service.devices IS 'Where users sign in from';
 COMMENT ON COLUMN session_service.devices.key_hash IS 'SHA-256 of the client''s key or, without one, of what describes the device';
 COMMENT ON COLUMN session_service.devices.is_keyed IS 'Whether the device was found by a key of the client''s';
 COMMENT ON COLUMN session_service.devices.is_renamed IS 'Whether the user named it: a sign-in then leaves the name alone';
+COMMENT ON COLUMN session_service.devices.address_at IS 'When ip_address was told';
 COMMENT ON COLUMN session_service.devices.purge_after IS 'When cleanup looks at it next, after the retention: never later than its last session ends';
 
 CREATE TABLE session_service.sessions (

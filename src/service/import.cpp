@@ -100,7 +100,8 @@ core::Uuid import_new(const ImportedSession& request) {
                                                                .ip_address = request.ip_address},
                                                               counted, last_activity);
     if (core::is_usable(deadlines, now)) {
-        (void)make_room(user, claimed, counted, device.id, now);
+        (void)make_room(user, claimed, counted,
+                        {.device_id = device.id, .has_address = !request.ip_address.isnull}, now);
     }
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());

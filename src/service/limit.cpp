@@ -60,17 +60,22 @@ usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, 
     return sessions.first(static_cast<std::size_t>(usable_end - sessions.begin()));
 }
 
-// Whether the sessions that stay tell of the device what this one would.
-bool is_told_by(std::span<const store::CountedSession> staying,
-                const store::EndedSession& session) {
-    return std::ranges::any_of(staying, [&](const store::CountedSession& other) {
-        return other.device_id == session.device_id && other.last_activity >= session.last_activity;
-    });
+// Whether the new session, or one of those that stay, tells of the device what this one would.
+bool is_told(const store::EndedSession& session, const SignInPlace& place,
+             std::span<const store::CountedSession> staying) {
+    const bool tells_address = !session.ip_address.isnull;
+    const auto tells = [&](const store::CountedSession& other) {
+        return other.device_id == session.device_id &&
+               other.last_activity >= session.last_activity &&
+               (other.has_address || !tells_address);
+    };
+    return (place.device_id == session.device_id && (place.has_address || !tells_address)) ||
+           std::ranges::any_of(staying, tells);
 }
 
 // Ends the first `count` of these sessions; the ids of those that had not ended before.
 std::span<core::Uuid> evict(const UserKey& user, std::span<store::CountedSession> sessions,
-                            std::size_t count, const core::Uuid& device_id, Micros now) {
+                            std::size_t count, const SignInPlace& place, Micros now) {
     const std::span ids{static_cast<core::Uuid*>(palloc(count * sizeof(core::Uuid))), count};
     const pg::Value reason = pg::text_value("Session limit exceeded");
     std::size_t ended = 0;
@@ -84,7 +89,7 @@ std::span<core::Uuid> evict(const UserKey& user, std::span<store::CountedSession
             epoch = store::raise_epoch(user, now);
         }
         tell_of_revocation(user, *revoked, now, store::EventKind::session_evicted, reason, epoch);
-        if (revoked->device_id != device_id && !is_told_by(sessions.subspan(count), *revoked)) {
+        if (!is_told(*revoked, place, sessions.subspan(count))) {
             store::note_last_uses(user, {&*revoked, 1});
         }
         ids[ended++] = session.id;
@@ -104,7 +109,7 @@ Counted sessions_to_count(const UserKey& user, const store::User& claimed) {
 }
 
 std::span<core::Uuid> make_room(const UserKey& user, const store::User& claimed,
-                                const Counted& counted, const core::Uuid& device_id, Micros now) {
+                                const Counted& counted, const SignInPlace& place, Micros now) {
     if (!counted) {
         return {};
     }
@@ -116,7 +121,7 @@ std::span<core::Uuid> make_room(const UserKey& user, const store::User& claimed,
     if (pg::settings::limit_policy() == pg::settings::LimitPolicy::reject) {
         raise_limit_reached();
     }
-    return evict(user, sessions, sessions.size() - limit + 1, device_id, now);
+    return evict(user, sessions, sessions.size() - limit + 1, place, now);
 }
 
 std::span<core::Uuid> replace_sessions_of_device(const UserKey& user, const core::Uuid& device_id) {

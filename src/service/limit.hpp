@@ -11,11 +11,16 @@ using Counted = std::optional<std::span<store::CountedSession>>;
 /// where the user has no limit.
 Counted sessions_to_count(const store::UserKey& user, const store::User& claimed);
 
-/// Makes room among these for one more, on this device; 53400 where the policy rejects. The ids of
+/// Where a user signs in from.
+struct SignInPlace {
+    core::Uuid device_id;
+    bool has_address;
+};
+
+/// Makes room among these for one more, from there; 53400 where the policy rejects. The ids of
 /// the evicted, in the current memory context.
 std::span<core::Uuid> make_room(const store::UserKey& user, const store::User& claimed,
-                                const Counted& counted, const core::Uuid& device_id,
-                                core::Micros now);
+                                const Counted& counted, const SignInPlace& place, core::Micros now);
 
 /// Ends the sessions of a device that signs in anew. Their ids, in the current memory context.
 std::span<core::Uuid> replace_sessions_of_device(const store::UserKey& user,

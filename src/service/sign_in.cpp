@@ -75,7 +75,9 @@ SignedIn create_session(const SignIn& request) {
         made.replaced_session_ids = replace_sessions_of_device(user, device.id);
         counted = sessions_to_count(user, claimed);
     }
-    made.evicted_session_ids = make_room(user, claimed, counted, device.id, now);
+    made.evicted_session_ids =
+        make_room(user, claimed, counted,
+                  {.device_id = device.id, .has_address = !request.ip_address.isnull}, now);
     const Drawn drawn = draw();
     made.session_id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket, drawn.session_id);
     made.device_id = device.id;

@@ -40,12 +40,13 @@ constinit table::Search of_user{
 constinit pg::Statement upsert_device{
     R"(INSERT INTO session_service.devices AS d
            (id, bucket, user_id, key_hash, is_keyed, first_seen_at, last_seen_at, purge_after,
-            ip_address, name, user_agent, browser, os, device_type)
-       VALUES ($1, $2, $3, $4::session_service.token_hash, $5, $6, $6, $7, $8, $9, $10, $11, $12,
-               $13)
+            address_at, ip_address, name, user_agent, browser, os, device_type)
+       VALUES ($1, $2, $3, $4::session_service.token_hash, $5, $6, $6, $7,
+               CASE WHEN $8 IS NOT NULL THEN $6 END, $8, $9, $10, $11, $12, $13)
        ON CONFLICT (user_id, key_hash, bucket) DO UPDATE SET
            last_seen_at = GREATEST(d.last_seen_at, EXCLUDED.last_seen_at),
            purge_after = GREATEST(d.purge_after, EXCLUDED.purge_after),
+           address_at = COALESCE(EXCLUDED.address_at, d.address_at),
            ip_address = COALESCE(EXCLUDED.ip_address, d.ip_address),
            name = CASE WHEN d.is_renamed THEN d.name ELSE COALESCE(EXCLUDED.name, d.name) END,
            user_agent = COALESCE(EXCLUDED.user_agent, d.user_agent),
@@ -65,8 +66,8 @@ constinit pg::Statement select_of_user{
            COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
                                  ELSE d.browser || ' on ' || d.os END)::text,
            d.user_agent::text, d.browser::text, d.os::text, d.device_type::text,
-           CASE WHEN last.at >= d.last_seen_at THEN COALESCE(last.ip_address, d.ip_address)
-                ELSE COALESCE(d.ip_address, last.ip_address) END::inet, NULL::text, NULL::text,
+           CASE WHEN d.address_at > last.address_at THEN d.ip_address
+                ELSE COALESCE(last.ip_address, d.ip_address) END::inet, NULL::text, NULL::text,
            d.first_seen_at, GREATEST(d.last_seen_at, last.at), d.trusted_until,
            COALESCE(d.trusted_until > $1, false), COALESCE(last.active, 0)::int4,
            COALESCE(d.id = $4, false)
@@ -74,6 +75,7 @@ constinit pg::Statement select_of_user{
            SELECT s.device_id, max(s.last_activity_at) AS at,
                count(*) FILTER (WHERE )" +
         rules::active + R"() AS active,
+               max(s.last_activity_at) FILTER (WHERE s.ip_address IS NOT NULL) AS address_at,
                (array_agg(s.ip_address ORDER BY s.last_activity_at DESC)
                    FILTER (WHERE s.ip_address IS NOT NULL))[1] AS ip_address
            FROM session_service.sessions s
@@ -262,24 +264,26 @@ void make_room_for(const UserKey& user, const core::Uuid& new_device, int device
     });
 }
 
-// Whether the session tells what the device's row does not.
-bool is_news(const DeviceRow& device, const EndedSession& session) {
-    const core::Micros seen = device.time(devices::last_seen_at);
-    return seen < session.last_activity ||
-           (seen == session.last_activity &&
-            !keeps_value(device.get(devices::ip_address), session.ip_address));
+// What the session tells and the device's row does not.
+table::Values news_of(const DeviceRow& device, const EndedSession& session) {
+    table::Values news;
+    if (device.time(devices::last_seen_at) < session.last_activity) {
+        news.set(devices::last_seen_at, pg::time_value(session.last_activity));
+    }
+    if (!keeps_value(device.get(devices::ip_address), session.ip_address) &&
+        device.time(devices::address_at, core::no_refresh) <= session.last_activity) {
+        news.set(devices::ip_address, session.ip_address)
+            .set(devices::address_at, pg::time_value(session.last_activity));
+    }
+    return news;
 }
 
 void note_last_use(const UserKey& user, const EndedSession& session) {
     Table table = Table::open(TableName::devices, For::writing);
     const auto found = table.find(by_id, {pg::uuid_value(session.device_id), user.bucket_value()});
-    if (found && is_news(DeviceRow{*found}, session)) {
-        table::Values values;
-        values.set(devices::last_seen_at, pg::time_value(session.last_activity));
-        if (!session.ip_address.isnull) {
-            values.set(devices::ip_address, session.ip_address);
-        }
-        (void)table.update(values, table::IfHeld::leave);
+    const table::Values news = found ? news_of(DeviceRow{*found}, session) : table::Values{};
+    if (!news.empty()) {
+        (void)table.update(news, table::IfHeld::leave);
     }
     table.close();
 }
@@ -328,15 +332,19 @@ Device find_or_create_device(const UserKey& user, const DeviceDescription& descr
 
 void note_last_uses(const UserKey& user, std::span<EndedSession> sessions) {
     std::ranges::sort(sessions, [](const EndedSession& left, const EndedSession& right) {
-        return std::tie(left.device_id, left.last_activity) <
+        return std::tie(left.device_id, left.last_activity) >
                std::tie(right.device_id, right.last_activity);
     });
-    for (std::size_t i = 0; i < sessions.size(); ++i) {
-        const bool is_last_of_device =
-            i + 1 == sessions.size() || sessions[i + 1].device_id != sessions[i].device_id;
-        if (is_last_of_device) {
-            note_last_use(user, sessions[i]);
+    // Of each device the last one, and the last one that tells an address.
+    const EndedSession* last = nullptr;
+    bool has_address = false;
+    for (const EndedSession& session : sessions) {
+        const bool is_last = last == nullptr || last->device_id != session.device_id;
+        if (is_last || (!has_address && !session.ip_address.isnull)) {
+            has_address = (has_address && !is_last) || !session.ip_address.isnull;
+            note_last_use(user, session);
         }
+        last = &session;
     }
 }
 

@@ -19,7 +19,7 @@ using table::Table;
 using table::TableName;
 namespace sessions = table::sessions;
 
-constexpr sessions::Column last_column = sessions::revoked_at;
+constexpr sessions::Column last_column = sessions::ip_address;
 
 constinit auto by_id = table::Search{TableName::sessions,
                                      0,
@@ -124,6 +124,7 @@ CountedSession counted(const SessionRow& session) {
             .device_id = session.uuid(sessions::device_id),
             .created = session.time(sessions::created_at),
             .last_activity = session.time(sessions::last_activity_at),
+            .has_address = !session.is_null(sessions::ip_address),
             .end = core::end_of(session.deadlines())};
 }
 

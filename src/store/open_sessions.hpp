@@ -18,6 +18,7 @@ struct CountedSession {
     core::Uuid device_id;
     Micros created;
     Micros last_activity;
+    bool has_address;
     Micros end; // when it is over unless something renews it
 
     bool is_usable(Micros now) const { return now < end; }

@@ -47,6 +47,7 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(is_keyed,      boolean,     nothing_else) \
     COLUMN(is_renamed,    boolean,     zeroed)       \
     COLUMN(trusted_until, timestamptz, null)         \
+    COLUMN(address_at,    timestamptz, null)         \
     COLUMN(ip_address,    inet,        null)         \
     COLUMN(name,          text,        null)         \
     COLUMN(user_agent,    text,        null)         \

@@ -80,6 +80,7 @@ class Values {
         return *this;
     }
 
+    bool empty() const { return columns_ == 0; }
     bool has(int column) const { return (columns_ >> (column - 1) & 1U) != 0; }
     pg::Value get(int column) const { return values_[static_cast<std::size_t>(column - 1)]; }
 

@@ -965,15 +965,13 @@ class Model:
             "is_current": device.id == current_device_id,
         }
 
-    def _possible_addresses(self, device: Device, sessions: list[Session]) -> list[str | None]:
-        """The address of the latest activity that told one; any of the device's, where one ended later that told none."""
+    @staticmethod
+    def _possible_addresses(device: Device, sessions: list[Session]) -> list[str | None]:
+        """The address of the latest activity that told one."""
         telling = [session for session in sessions if session.ip_address]
         latest = max((session.last_activity_at for session in telling), default=None)
-        known = [*(session.ip_address for session in telling), device.ip_address, *device.older_addresses]
         if latest is None:
             return [device.ip_address, *device.older_addresses]
-        if any(not s.ip_address and s.last_activity_at > latest and not s.is_active(self.now) for s in sessions):
-            return known
         return [session.ip_address for session in telling if session.last_activity_at == latest]
 
     def list_user_devices(self, user_id, current_device_id=None):

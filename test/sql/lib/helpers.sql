@@ -21,7 +21,7 @@ BEGIN
         absolute_expires_at = absolute_expires_at - d, revoked_at = revoked_at - d, mfa_verified_at = mfa_verified_at - d,
         purge_after = coalesce(revoked_at - d, date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)) - d, 'UTC'));
     UPDATE session_service.devices SET
-        first_seen_at = first_seen_at - d, last_seen_at = last_seen_at - d, trusted_until = trusted_until - d, purge_after = purge_after - d;
+        first_seen_at = first_seen_at - d, last_seen_at = last_seen_at - d, address_at = address_at - d, trusted_until = trusted_until - d, purge_after = purge_after - d;
     -- the id of an event starts with its time, milliseconds in 48 bits
     UPDATE session_service.events SET at = at - d,
         id = (lpad(to_hex((('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - extract(epoch FROM d) * 1000)::bigint), 12, '0')
