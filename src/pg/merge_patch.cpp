@@ -28,6 +28,8 @@ std::optional<JsonbValue> member(JsonbContainer* object, const JsonbValue& name)
     return found;
 }
 
+// NOLINTBEGIN(misc-no-recursion): no deeper than the stack allows
+
 // Calls `visit` with the name and the value of each member; an object or array among the values is
 // not gone into.
 template <typename Visit>
@@ -70,6 +72,8 @@ void push_merged(JsonbBuilder& merged, JsonbContainer* target, JsonbContainer* p
     });
     merged.push(WJB_END_OBJECT);
 }
+
+// NOLINTEND(misc-no-recursion)
 
 JsonbContainer* root_object(Jsonb* document) {
     return JB_ROOT_IS_OBJECT(document) ? &document->root : nullptr;

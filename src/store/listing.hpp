@@ -33,8 +33,8 @@ std::int64_t count_all_active(const pg::OwnerScope& owner, Micros now);
 /// Which events to list: the latest `count` of those since a time and before another event, which
 /// may be gone.
 struct EventPage {
-    Micros since;
-    std::int32_t count;
+    Micros since = 0;
+    std::int32_t count = 0;
     std::optional<core::Uuid> before;
 };
 
