@@ -448,7 +448,7 @@ def generated_column_kinds(t):
 
 # Other types that a DBA may give to a column of this type, with how, where it is no cast.
 OTHER_TYPES = {
-    "jsonb": ["text", "json"], "timestamp with time zone": ["timestamp", "timestamptz(0)", "text"],
+    "jsonb": ["text", "json"], "timestamp with time zone": ["timestamp", "timestamptz(3)", "text"],
     "text": ["varchar", "varchar(1000)", "name"], "name": ["text"], "text[]": ["varchar[]"],
     "inet": ["cidr USING network({})", "text"], "uuid": ["text"],
     "bigint": ["numeric", "integer USING {} % 1000000"], "integer": ["bigint", "smallint"],
@@ -474,7 +474,7 @@ def type_kinds(t):
                 # Where there is more than a cast, values are lost.
                 yield Kind(f"{name} as {new}", [f"ALTER TABLE <t> ALTER {name} DROP DEFAULT",
                                                 f"ALTER TABLE <t> ALTER {name} TYPE {new} USING {value}"],
-                           says_no=bool(using) or new == "timestamptz(0)", **refused)
+                           says_no=bool(using) or new == "timestamptz(3)", **refused)
     if t.text:
         yield Kind(f"{t.text} with another collation", [f"ALTER TABLE <t> ALTER {t.text} TYPE text COLLATE \"C\""])
         yield Kind(f"{t.text} of a length that is not enough",
