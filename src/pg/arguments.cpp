@@ -138,17 +138,21 @@ Value Arguments::nonempty_text(int number, const char* name, int limit) const {
 }
 
 Value Arguments::display_name(int number, const char* name) const {
-    const Value given = text(number, name, max_name_length);
-    if (given.isnull) {
+    if (is_null(number)) {
         return null_value;
     }
+    // What counts is what is kept; but what is much larger is not looked at.
+    constexpr std::size_t most_bytes = std::size_t{16} * max_name_length;
+    if (raw_size(datum(number)) > most_bytes) {
+        raise_too_long(name, max_name_length, "characters");
+    }
     const std::string_view trimmed =
-        core::trimmed(to_view(given.value), GetDatabaseEncoding() == PG_UTF8);
+        core::trimmed(to_view(datum(number)), GetDatabaseEncoding() == PG_UTF8);
     if (trimmed.empty()) {
         return null_value;
     }
     const Value normal = normalized(trimmed);
-    require_length(normal.value, name, max_name_length); // form C is longer, but seldom
+    require_length(normal.value, name, max_name_length);
     return normal;
 }
 

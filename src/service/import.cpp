@@ -93,16 +93,22 @@ core::Uuid import_new(const ImportedSession& request) {
     const Micros last_activity = std::clamp(request.last_activity.value_or(now), created, now);
     const core::Deadlines deadlines = deadlines_of(request, own, created, last_activity);
     const Counted counted = sessions_to_count(user, claimed);
-    const store::Device device = store::find_or_create_device(user,
-                                                              {.key = request.device_key,
-                                                               .name = request.device_name,
-                                                               .user_agent = request.user_agent,
-                                                               .ip_address = request.ip_address},
-                                                              counted, last_activity);
-    if (core::is_usable(deadlines, now)) {
+    const store::Device device =
+        store::find_or_create_device(user,
+                                     {.key = request.device_key,
+                                      .name = request.device_name,
+                                      .user_agent = request.user_agent,
+                                      .ip_address = request.ip_address},
+                                     counted, {.used_at = last_activity, .now = now});
+    const bool is_usable = core::is_usable(deadlines, now);
+    if (is_usable) {
         (void)make_room(user, claimed, counted,
-                        {.device_id = device.id, .has_address = !request.ip_address.isnull}, now);
+                        {.device_id = device.id,
+                         .has_address = !request.ip_address.isnull,
+                         .used_at = last_activity},
+                        now);
     }
+    store::make_room_for_device(user, device, now);
     const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());
     table::as_owner([&](const pg::OwnerScope& owner) { add_hashes(owner, request, user, id); });
@@ -114,6 +120,7 @@ core::Uuid import_new(const ImportedSession& request) {
                                  .secret_length = pg::settings::token_length(),
                                  .created = created,
                                  .last_activity = last_activity,
+                                 .is_closed = !is_usable,
                                  .mfa_verified = request.is_mfa_verified ? created : core::never,
                                  .own = own,
                                  .deadlines = deadlines,

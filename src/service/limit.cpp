@@ -42,6 +42,12 @@ std::span<store::CountedSession> ordered_open_sessions(const UserKey& user) {
     return sessions;
 }
 
+void close_over(const UserKey& user, Micros now) {
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        store::note_last_uses(user, store::close_sessions_that_are_over(owner, user, now));
+    });
+}
+
 // Those of the counted sessions that are usable, in the same order. Those that are over are closed
 // on the way: a renewal that began before they were and is still under way counts, and no other
 // can.
@@ -51,9 +57,7 @@ usable_sessions(const UserKey& user, std::span<store::CountedSession> sessions, 
         return !session.is_usable(now);
     };
     if (std::ranges::any_of(sessions, is_over)) {
-        table::as_owner([&](const pg::OwnerScope& owner) {
-            store::note_last_uses(user, store::close_sessions_that_are_over(owner, user, now));
-        });
+        close_over(user, now);
         sessions = ordered_open_sessions(user);
     }
     const auto usable_end = std::remove_if(sessions.begin(), sessions.end(), is_over);
@@ -69,7 +73,8 @@ bool is_told(const store::EndedSession& session, const SignInPlace& place,
                other.last_activity >= session.last_activity &&
                (other.has_address || !tells_address);
     };
-    return (place.device_id == session.device_id && (place.has_address || !tells_address)) ||
+    return (place.device_id == session.device_id && place.used_at >= session.last_activity &&
+            (place.has_address || !tells_address)) ||
            std::ranges::any_of(staying, tells);
 }
 
@@ -111,6 +116,11 @@ Counted sessions_to_count(const UserKey& user, const store::User& claimed) {
 std::span<core::Uuid> make_room(const UserKey& user, const store::User& claimed,
                                 const Counted& counted, const SignInPlace& place, Micros now) {
     if (!counted) {
+        // Nothing is counted, but what is over is closed all the same, so that it costs nothing
+        // until cleanup deletes it.
+        if (store::finds_open_session_over(user, place.device_id, now)) {
+            close_over(user, now);
+        }
         return {};
     }
     const auto limit = static_cast<std::size_t>(limit_of(claimed));

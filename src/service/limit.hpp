@@ -15,6 +15,7 @@ Counted sessions_to_count(const store::UserKey& user, const store::User& claimed
 struct SignInPlace {
     core::Uuid device_id;
     bool has_address;
+    core::Micros used_at; // now, but for an import
 };
 
 /// Makes room among these for one more, from there; 53400 where the policy rejects. The ids of

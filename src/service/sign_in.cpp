@@ -63,26 +63,28 @@ SignedIn create_session(const SignIn& request) {
     const core::Lifetimes own = own_lifetimes(request);
     const core::Deadlines deadlines = first_deadlines(request, own, now);
     Counted counted = sessions_to_count(user, claimed);
-    const store::Device device = store::find_or_create_device(user,
-                                                              {.key = request.device_key,
-                                                               .name = request.device_name,
-                                                               .user_agent = request.user_agent,
-                                                               .ip_address = request.ip_address},
-                                                              counted, now);
+    const store::Device device =
+        store::find_or_create_device(user,
+                                     {.key = request.device_key,
+                                      .name = request.device_name,
+                                      .user_agent = request.user_agent,
+                                      .ip_address = request.ip_address},
+                                     counted, {.used_at = now, .now = now});
 
     SignedIn made{};
     if (request.replace_device_sessions && !device.is_new) {
         made.replaced_session_ids = replace_sessions_of_device(user, device.id);
         counted = sessions_to_count(user, claimed);
     }
-    made.evicted_session_ids =
-        make_room(user, claimed, counted,
-                  {.device_id = device.id, .has_address = !request.ip_address.isnull}, now);
+    made.evicted_session_ids = make_room(
+        user, claimed, counted,
+        {.device_id = device.id, .has_address = !request.ip_address.isnull, .used_at = now}, now);
+    store::make_room_for_device(user, device, now);
     const Drawn drawn = draw();
     made.session_id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket, drawn.session_id);
     made.device_id = device.id;
     made.is_new_device = device.is_new;
-    made.is_first_device = device.is_first;
+    made.is_first_device = device.is_first();
     made.expires = deadlines.expires;
     made.refresh_expires = deadlines.refresh;
 

@@ -35,8 +35,9 @@ constinit table::Search by_key{
 constinit table::Search of_user{
     TableName::devices, 1, {{devices::user_id, Is::equal}, {devices::bucket, Is::equal}}};
 
-// The name that a sign-in gives does not replace the one that the user gave. purge_after is cut to
-// the day, so that the sign-ins of one day leave its index alone.
+// $14 is now: a time after that was left by a clock that was set back. An import may tell what is
+// older than what is known. The name that a sign-in gives does not replace the one that the user
+// gave. purge_after is cut to the day, so that the sign-ins of one day leave its index alone.
 constinit pg::Statement upsert_device{
     R"(INSERT INTO session_service.devices AS d
            (id, bucket, user_id, key_hash, is_keyed, first_seen_at, last_seen_at, purge_after,
@@ -44,10 +45,12 @@ constinit pg::Statement upsert_device{
        VALUES ($1, $2, $3, $4::session_service.token_hash, $5, $6, $6, $7,
                CASE WHEN $8 IS NOT NULL THEN $6 END, $8, $9, $10, $11, $12, $13)
        ON CONFLICT (user_id, key_hash, bucket) DO UPDATE SET
-           last_seen_at = GREATEST(d.last_seen_at, EXCLUDED.last_seen_at),
+           last_seen_at = CASE WHEN d.last_seen_at > $14 THEN EXCLUDED.last_seen_at
+                               ELSE GREATEST(d.last_seen_at, EXCLUDED.last_seen_at) END,
            purge_after = GREATEST(d.purge_after, EXCLUDED.purge_after),
-           address_at = COALESCE(EXCLUDED.address_at, d.address_at),
-           ip_address = COALESCE(EXCLUDED.ip_address, d.ip_address),
+           address_at = GREATEST(EXCLUDED.address_at, d.address_at),
+           ip_address = CASE WHEN EXCLUDED.address_at < d.address_at THEN d.ip_address
+                             ELSE COALESCE(EXCLUDED.ip_address, d.ip_address) END,
            name = CASE WHEN d.is_renamed THEN d.name ELSE COALESCE(EXCLUDED.name, d.name) END,
            user_agent = COALESCE(EXCLUDED.user_agent, d.user_agent),
            browser = CASE WHEN EXCLUDED.user_agent IS NULL THEN d.browser
@@ -57,7 +60,7 @@ constinit pg::Statement upsert_device{
                               ELSE EXCLUDED.device_type END
        RETURNING d.id)",
     pg::parameters(UUIDOID, INT2OID, UUIDOID, BYTEAOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-                   INETOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID)};
+                   INETOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID)};
 
 // What a device's open sessions tell of it more recently than its own row does; those that ended
 // left it there. $1 is now.
@@ -250,30 +253,19 @@ int count_devices(const UserKey& user) {
     return count;
 }
 
-// Of a user who has so many devices, the new one among them.
-void make_room_for(const UserKey& user, const core::Uuid& new_device, int device_count,
-                   core::Micros now) {
-    const int most = pg::settings::max_devices_per_user();
-    if (most == 0 || device_count <= most) {
-        return;
-    }
-    table::as_owner([&](const pg::OwnerScope& owner) {
-        (void)delete_longest_unseen.write(owner, {pg::time_value(now), user.id_value(),
-                                                  user.bucket_value(), pg::uuid_value(new_device),
-                                                  pg::integer_value(device_count - most)});
-    });
-}
-
 // What the session tells and the device's row does not.
-table::Values news_of(const DeviceRow& device, const EndedSession& session) {
+table::Values news_of(const DeviceRow& device, const EndedSession& session, core::Micros now) {
+    // A clock that was set back leaves times in the future.
+    const core::Micros used = std::min(session.last_activity, now);
+    const core::Micros told = device.time(devices::address_at, core::no_refresh);
+    const bool is_other = !keeps_value(device.get(devices::ip_address), session.ip_address);
     table::Values news;
-    if (device.time(devices::last_seen_at) < session.last_activity) {
-        news.set(devices::last_seen_at, pg::time_value(session.last_activity));
+    if (device.time(devices::last_seen_at) < used) {
+        news.set(devices::last_seen_at, pg::time_value(used));
     }
-    if (!keeps_value(device.get(devices::ip_address), session.ip_address) &&
-        device.time(devices::address_at, core::no_refresh) <= session.last_activity) {
+    if (!session.ip_address.isnull && (told < used || (told == used && is_other))) {
         news.set(devices::ip_address, session.ip_address)
-            .set(devices::address_at, pg::time_value(session.last_activity));
+            .set(devices::address_at, pg::time_value(used));
     }
     return news;
 }
@@ -281,7 +273,8 @@ table::Values news_of(const DeviceRow& device, const EndedSession& session) {
 void note_last_use(const UserKey& user, const EndedSession& session) {
     Table table = Table::open(TableName::devices, For::writing);
     const auto found = table.find(by_id, {pg::uuid_value(session.device_id), user.bucket_value()});
-    const table::Values news = found ? news_of(DeviceRow{*found}, session) : table::Values{};
+    const table::Values news =
+        found ? news_of(DeviceRow{*found}, session, pg::now()) : table::Values{};
     if (!news.empty()) {
         (void)table.update(news, table::IfHeld::leave);
     }
@@ -289,45 +282,56 @@ void note_last_use(const UserKey& user, const EndedSession& session) {
 }
 
 Device upsert(const pg::OwnerScope& owner, const UserKey& user,
-              const DeviceDescription& description, core::Micros now) {
+              const DeviceDescription& description, const DeviceUse& use) {
     const core::UserAgent agent = agent_of(description);
     const core::Digest key_hash = identity(description, agent);
-    const core::Uuid id = core::make_uuid7(pg::to_unix(now) / 1000, user.bucket,
+    const core::Uuid id = core::make_uuid7(pg::to_unix(use.used_at) / 1000, user.bucket,
                                            pg::random_bytes<std::array<std::uint8_t, 8>>());
     const pg::Result row = upsert_device.write(
-        owner, {pg::uuid_value(id), user.bucket_value(), user.id_value(), pg::bytea_value(key_hash),
-                pg::boolean_value(!description.key.isnull), pg::time_value(now),
-                pg::time_value(core::start_of_day(now)), description.ip_address, description.name,
-                description.user_agent, pg::text_or_null(agent.browser), pg::text_or_null(agent.os),
-                pg::text_value(core::name_of(agent.device_type))});
+        owner,
+        {pg::uuid_value(id), user.bucket_value(), user.id_value(), pg::bytea_value(key_hash),
+         pg::boolean_value(!description.key.isnull), pg::time_value(use.used_at),
+         pg::time_value(core::start_of_day(use.used_at)), description.ip_address, description.name,
+         description.user_agent, pg::text_or_null(agent.browser), pg::text_or_null(agent.os),
+         pg::text_value(core::name_of(agent.device_type)), pg::time_value(use.now)});
     if (row.empty()) {
         ereport(ERROR, (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
                         errmsg("a trigger or rule of table \"session_service.devices\" left out a "
                                "row")));
     }
     const core::Uuid stored = row.uuid(0, 1);
-    return {.id = stored, .is_new = stored == id, .is_first = false};
+    return {.id = stored, .is_new = stored == id, .count = 0};
 }
 
 } // namespace
 
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
                              const std::optional<std::span<const CountedSession>>& sessions,
-                             core::Micros now) {
+                             const DeviceUse& use) {
     if (!sessions || !sessions->empty()) {
         const auto known = find_described_so(user, description);
-        if (known && is_kept(user, *known, sessions, now + core::micros_per_day)) {
-            return {.id = known->id, .is_new = false, .is_first = false};
+        if (known && is_kept(user, *known, sessions, use.now + core::micros_per_day)) {
+            return {.id = known->id, .is_new = false, .count = 0};
         }
     }
     Device device = table::as_owner(
-        [&](const pg::OwnerScope& owner) { return upsert(owner, user, description, now); });
+        [&](const pg::OwnerScope& owner) { return upsert(owner, user, description, use); });
     if (device.is_new) {
-        const int count = count_devices(user);
-        device.is_first = count == 1;
-        make_room_for(user, device.id, count, now);
+        device.count = count_devices(user);
     }
     return device;
+}
+
+void make_room_for_device(const UserKey& user, const Device& device, core::Micros now) {
+    const int most = pg::settings::max_devices_per_user();
+    if (most == 0 || device.count <= most) {
+        return;
+    }
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        (void)delete_longest_unseen.write(owner, {pg::time_value(now), user.id_value(),
+                                                  user.bucket_value(), pg::uuid_value(device.id),
+                                                  pg::integer_value(device.count - most)});
+    });
 }
 
 void note_last_uses(const UserKey& user, std::span<EndedSession> sessions) {

@@ -20,21 +20,31 @@ struct DeviceDescription {
 struct Device {
     core::Uuid id;
     bool is_new;
-    bool is_first; // the user had none before
+    int count; // how many the user has, where it is new
+
+    bool is_first() const { return is_new && count == 1; }
+};
+
+/// When a device is in use: an import's use lies in the past.
+struct DeviceUse {
+    core::Micros used_at;
+    core::Micros now;
 };
 
 /// Finds the user's device, or makes it: by its key, else by browser, operating system, device type
-/// and name. Of two sign-ins that race from the same new device exactly one finds it new. A new one
-/// makes those go that session_service.max_devices_per_user leaves no room for: seen longest ago,
-/// not trusted, without a usable session. REQUIRES: the user's row is held. `now` is when it is in
-/// use.
+/// and name. Of two sign-ins that race from the same new device exactly one finds it new. REQUIRES:
+/// the user's row is held.
 ///
 /// `sessions` are the user's open sessions, where they were counted. A known device that has one of
 /// these, good for another day, is not written where only the time of the last sign-in would
 /// change: its open sessions tell that, and who ends one notes it.
 Device find_or_create_device(const UserKey& user, const DeviceDescription& description,
                              const std::optional<std::span<const CountedSession>>& sessions,
-                             core::Micros now);
+                             const DeviceUse& use);
+
+/// For a new device: those go for which session_service.max_devices_per_user leaves no room. They
+/// were seen longest ago, are not trusted, and have no usable session.
+void make_room_for_device(const UserKey& user, const Device& device, core::Micros now);
 
 /// Notes when and from where ended sessions were used last, of devices whose rows do not know it.
 /// Changes the order of the sessions. A device whose row somebody holds is left as it is.

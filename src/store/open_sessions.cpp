@@ -72,31 +72,34 @@ class List {
 
 // A user that signed in in this transaction; the list is there from the second sign-in on.
 struct Remembered {
-    bool is_used;
+    std::uint64_t era; // of the transaction, or of what is left of it after a rollback
     bool has_list;
     core::Uuid user_id;
     List<core::Uuid> ids;
 };
 
 // One of the users that share a place makes room for the other.
-std::array<Remembered, 64> remembered{};
-bool is_any_remembered = false;
+std::array<Remembered, 1024> remembered{};
+std::uint64_t era = 1;
 
 Remembered& place_of(const UserKey& user) {
     return remembered[user.bucket % remembered.size()];
 }
 
+bool is_of(const Remembered& place, const UserKey& user) {
+    return place.era == era && place.user_id == user.id;
+}
+
 // The list of this user's sessions, if there is one.
 List<core::Uuid>* list_of(const UserKey& user) {
     Remembered& place = place_of(user);
-    return place.is_used && place.has_list && place.user_id == user.id ? &place.ids : nullptr;
+    return is_of(place, user) && place.has_list ? &place.ids : nullptr;
 }
 
 void remember(const UserKey& user, std::span<const CountedSession> counted) {
     Remembered& place = place_of(user);
-    if (!place.is_used || place.user_id != user.id) {
-        place = {.is_used = true, .has_list = false, .user_id = user.id, .ids = {}};
-        is_any_remembered = true;
+    if (!is_of(place, user)) {
+        place = {.era = era, .has_list = false, .user_id = user.id, .ids = {}};
         return;
     }
     if (!place.has_list) {
@@ -113,10 +116,7 @@ void remember(const UserKey& user, std::span<const CountedSession> counted) {
 
 // The memory goes with the transaction.
 void forget_all() {
-    if (is_any_remembered) {
-        remembered.fill({});
-        is_any_remembered = false;
-    }
+    ++era;
 }
 
 CountedSession counted(const SessionRow& session) {
@@ -138,12 +138,34 @@ void add_remembered(Table& table, const UserKey& user, std::span<const core::Uui
     }
 }
 
+using Found = std::optional<table::RowView>;
+
+Found of_user(Table& table, const UserKey& user) {
+    return table.find(open_of_user,
+                      {user.id_value(), user.bucket_value(), pg::boolean_value(false)});
+}
+
+Found of_device(Table& table, const UserKey& user, const core::Uuid& device_id) {
+    return table.find(open_of_device, {user.id_value(), user.bucket_value(),
+                                       pg::boolean_value(false), pg::uuid_value(device_id)});
+}
+
 void add_found(Table& table, const UserKey& user, List<CountedSession>& list) {
-    auto found =
-        table.find(open_of_user, {user.id_value(), user.bucket_value(), pg::boolean_value(false)});
-    for (; found; found = table.next()) {
+    for (Found found = of_user(table, user); found; found = table.next()) {
         list.add(counted(SessionRow{*found}));
     }
+}
+
+// Whether one of the first few, which are the oldest where none has been changed, is like that.
+template <typename IsLike>
+bool is_any_of_a_few(Table& table, Found found, IsLike is_like) {
+    constexpr int few = 8;
+    for (int i = 0; found && i < few; ++i, found = table.next()) {
+        if (is_like(SessionRow{*found})) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void at_transaction_end(XactEvent /*event*/, void* /*unused*/) {
@@ -181,14 +203,19 @@ void remember_open_session(const UserKey& user, const core::Uuid& id) {
 }
 
 bool has_open_session(const UserKey& user, const core::Uuid& device_id, Micros at) {
-    constexpr int looked_at = 8;
     Table table = Table::open(TableName::sessions, For::reading, last_column);
-    auto found = table.find(open_of_device, {user.id_value(), user.bucket_value(),
-                                             pg::boolean_value(false), pg::uuid_value(device_id)});
-    bool has_one = false;
-    for (int i = 0; found && !has_one && i < looked_at; ++i, found = table.next()) {
-        has_one = SessionRow{*found}.is_usable(at);
-    }
+    const bool has_one =
+        is_any_of_a_few(table, of_device(table, user, device_id),
+                        [at](const SessionRow& session) { return session.is_usable(at); });
+    table.close();
+    return has_one;
+}
+
+bool finds_open_session_over(const UserKey& user, const core::Uuid& device_id, Micros now) {
+    const auto is_over = [now](const SessionRow& session) { return !session.is_usable(now); };
+    Table table = Table::open(TableName::sessions, For::reading, last_column);
+    const bool has_one = is_any_of_a_few(table, of_device(table, user, device_id), is_over) ||
+                         is_any_of_a_few(table, of_user(table, user), is_over);
     table.close();
     return has_one;
 }

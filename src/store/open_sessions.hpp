@@ -34,6 +34,9 @@ void remember_open_session(const UserKey& user, const core::Uuid& id);
 /// time.
 bool has_open_session(const UserKey& user, const core::Uuid& device_id, Micros at);
 
+/// Whether one of a few of the user's open sessions, and of the device's, is over by now.
+bool finds_open_session_over(const UserKey& user, const core::Uuid& device_id, Micros now);
+
 /// Registers what ends the remembering; called once, as the library is loaded.
 void watch_open_sessions();
 

@@ -215,6 +215,7 @@ void insert_session(const UserKey& user, const NewSession& session) {
         .set(sessions::refresh_expiry, pg::bigint_value(session.own.refresh))
         .set(sessions::inactivity_timeout, pg::bigint_value(session.own.inactivity))
         .set(sessions::bucket, user.bucket_value())
+        .set(sessions::is_closed, pg::boolean_value(session.is_closed))
         .set(sessions::secret_length, length_value(session.secret_length))
         .set(sessions::absolute_expires_at, pg::time_value(session.deadlines.absolute))
         .set(sessions::mfa_verified_at, pg::time_value(session.mfa_verified))

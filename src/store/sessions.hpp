@@ -48,6 +48,7 @@ struct NewSession {
     std::size_t secret_length = 0;
     Micros created = 0;
     Micros last_activity = 0;
+    bool is_closed = false;            // over as it is made
     Micros mfa_verified = core::never; // `never` where it was not
     core::Lifetimes own;
     core::Deadlines deadlines;

@@ -55,6 +55,11 @@ SELECT pg_temp.devices();
 SELECT count(import_session(hash_token('i' || i), :'bob', clock_timestamp() - interval '1 day',
     device_key => 'd' || i)) FROM generate_series(1, 5) i;
 SELECT count(*) FROM list_user_devices(:'bob');
+-- by what is over now, not by when an imported session was used
+SELECT count(import_session(hash_token('p' || i), :'carol', clock_timestamp() - interval '1 day',
+    last_activity_at => clock_timestamp() - interval '3 days', created_at => clock_timestamp() - interval '4 days',
+    device_key => 'd' || i)) FROM generate_series(1, 5) i;
+SELECT count(*) FROM list_user_devices(:'carol');
 SET session_service.max_devices_per_user = 0;
 SELECT count(import_session(hash_token('j' || i), :'bob', clock_timestamp() - interval '1 day',
     device_key => 'e' || i)) FROM generate_series(1, 5) i;

@@ -78,3 +78,27 @@ SELECT pg_temp.last_use('several');
 SELECT * FROM create_session(:'alice', 'several', device_key => 'several') \gset
 SELECT revoke_session(:'session_id');
 SELECT pg_temp.last_use('several');
+-- of two with addresses, of which one is known already, the one that was used last tells, in whatever order they end
+TRUNCATE users, devices, sessions, events;
+SELECT session_id AS first FROM create_session(:'alice', 'both', ip_address => '192.0.2.1', device_key => 'both') \gset
+SELECT session_id AS second FROM create_session(:'alice', 'both', ip_address => '192.0.2.2', device_key => 'both') \gset
+SELECT count(*) FROM create_session(:'alice', 'both', ip_address => '192.0.2.1', device_key => 'both');
+UPDATE sessions SET last_activity_at = last_activity_at + interval '2 hours' WHERE id = :'first';
+UPDATE sessions SET last_activity_at = last_activity_at + interval '1 hour' WHERE id = :'second';
+CALL pg_temp.time_passes('3 hours');
+SELECT revoke_session(:'first');
+SELECT pg_temp.last_use('both');
+SELECT revoke_session(:'second');
+SELECT pg_temp.last_use('both');
+-- an import tells of a use that may be older than what is known
+SELECT import_session(hash_token('older'), :'alice', clock_timestamp() + interval '1 day', device_name => 'both',
+    ip_address => '192.0.2.9', last_activity_at => clock_timestamp() - interval '2 hours',
+    created_at => clock_timestamp() - interval '1 day', device_key => 'both') IS NOT NULL AS imported;
+SELECT pg_temp.last_use('both');
+-- a time in the future, left by a clock that was set back, does not stay
+UPDATE sessions SET last_activity_at = clock_timestamp() + interval '1 day';
+SELECT revoke_all_user_sessions(:'alice') > 0 AS revoked;
+SELECT split_part(pg_temp.last_use('both'), ' ', 1) AS hours;
+UPDATE devices SET last_seen_at = clock_timestamp() + interval '1 day';
+SELECT count(*) FROM create_session(:'alice', device_key => 'both');
+SELECT split_part(pg_temp.last_use('both'), ' ', 1) AS hours;

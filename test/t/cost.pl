@@ -112,7 +112,6 @@ query(
 		END LOOP;
 	END $$;
 	UPDATE session_service.sessions SET expires_at = clock_timestamp() - interval '1 hour' WHERE refresh_hash IS NULL;
-	SET session_service.max_per_user = 5;
 	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k0');
 	VACUUM (ANALYZE)});
 for my $call (
