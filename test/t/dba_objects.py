@@ -562,10 +562,12 @@ with connect("fixture") as owner:
     every_step = dba_life.names_of_steps(made[2])
     every_kind = [kind for table in dba_life.TABLES for kind in kinds_for(Facts(table, catalogue))]
 
-numbers = multiprocessing.Queue()
+# Python 3.14 and later start them in another way, which would run this file once more.
+processes = multiprocessing.get_context("fork")
+numbers = processes.Queue()
 for number in range(WORKERS):
     numbers.put(number)
-with multiprocessing.Pool(WORKERS, start_worker, (numbers, made)) as pool:
+with processes.Pool(WORKERS, start_worker, (numbers, made)) as pool:
     try_all(pool, chosen(every_kind))
     if extent(False, True) and not WANTED:
         try_pairs(pool, every_kind)
