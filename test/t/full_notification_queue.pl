@@ -123,6 +123,7 @@ my @calls = (
 	[ 'revoke_inactive_sessions', q{SELECT session_service.revoke_inactive_sessions('1 microsecond')}, 1, 'idle' ],
 	[ 'delete_user', q{SELECT session_service.delete_user('%{user}')}, 1, 'admin' ],
 	[ 'a sign-in at the limit', q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}')}, 1, 'limit', 'session_service.max_per_user=1' ],
+	[ 'a sign-in that replaces', q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}', 'a device', replace_device_sessions => true)}, 1, 'limit' ],
 	[ 'an import at the limit', q{SELECT session_service.import_session(session_service.hash_token('%{token}'), '%{user}', now() + '1 day') IS NOT NULL}, 't', 'limit', 'session_service.max_per_user=1' ],
 	[ 'a refresh token used again', q{SELECT count(*) FROM session_service.refresh_session('%{refresh_token}')}, 0, 'reuse', 'session_service.refresh_grace=0' ],
 );
