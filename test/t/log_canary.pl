@@ -97,16 +97,35 @@ sub hashes_of
 	return map { sha256($_) } @hashed;
 }
 
-sub pattern { my %once = map { $_ => 1 } @_; return join('|', map { quotemeta } sort keys %once) || '(?!)'; }
+# Patterns for any of these words. Of more in one, Perl would look for each at every place.
+sub patterns
+{
+	my %once = map { $_ => 1 } @_;
+	my @words = map { quotemeta } sort keys %once;
+	my @patterns;
+	push @patterns, join '|', splice @words, 0, 4000 while @words;
+	return \@patterns;
+}
 
+# What is found of any of these lists of patterns, at most three for each pattern, with what is around it.
 sub found_in
 {
-	my ($text, $pattern) = @_;
+	my ($text, @lists) = @_;
 	my @found;
 	# Plans are wrapped at a column, also within the numbers of a constant: what is searched has no space.
 	$text =~ s/(?:\\n|\s)+//g;
-	push @found, substr($text, $-[0] < 100 ? 0 : $-[0] - 100, 200) while $text =~ /$pattern/g && @found < 3;
+	for my $pattern (map { @$_ } @lists)
+	{
+		my $count = 0;
+		push @found, substr($text, $-[0] < 100 ? 0 : $-[0] - 100, 200) while $text =~ /$pattern/g && ++$count <= 3;
+	}
 	return \@found;
+}
+
+sub has_any
+{
+	my ($bytes, @lists) = @_;
+	return grep { $bytes =~ /$_/ } map { @$_ } @lists;
 }
 
 # --- the logs
@@ -174,9 +193,9 @@ sub calls
 my ($told, $logged) = calls('every', "$noisy -c plan_cache_mode=force_generic_plan");
 my @secrets = @{ $told->{secrets} };
 cmp_ok(scalar @secrets, '>', 40, 'tokens were handed over');
-my $tokens = pattern(map { forms_of_token($_) } @secrets);
-my $hashes = pattern(map { forms_of_hash($_) } map { hashes_of($_) } @secrets);
-my $bound = pattern(@{ $told->{bound} });
+my $tokens = patterns(map { forms_of_token($_) } @secrets);
+my $hashes = patterns(map { forms_of_hash($_) } map { hashes_of($_) } @secrets);
+my $bound = patterns(@{ $told->{bound} });
 counted(@{ $told->{outcomes} } . ' calls at the noisiest settings, with ' . @secrets . ' secrets and ' . @{ $told->{bound} } . ' other values');
 for my $kind (sort keys %logs)
 {
@@ -185,12 +204,12 @@ for my $kind (sort keys %logs)
 	ok($logged->{$kind} =~ /:paramkind 0/, "$kind: with their plans");
 	ok($logged->{$kind} =~ /Query Text: UPDATE session_service\.sessions/, "$kind: and explained") if $preload =~ /auto_explain/;
 	ok($logged->{$kind} =~ /not a token hash|invalid input/, "$kind: and errors");
-	is_deeply(found_in($logged->{$kind}, "$tokens|$hashes|$bound"), [], "$kind: no token, no hash and no other value");
+	is_deeply(found_in($logged->{$kind}, $tokens, $hashes, $bound), [], "$kind: no token, no hash and no other value");
 }
 my $texts = join "\n", @{ $told->{texts} };
 ok($texts =~ /refresh_session\(\$1/ || $preload !~ /pg_stat_statements/, 'the views of statements show the calls');
 ok($texts =~ /pg_stat_statements/ || $preload !~ /pg_stat_statements/, 'that of all connections too');
-is_deeply(found_in($texts, "$tokens|$hashes|$bound"), [], 'and no token, no hash and no other value');
+is_deeply(found_in($texts, $tokens, $hashes, $bound), [], 'and no token, no hash and no other value');
 my $statistics = join "\n", @{ $told->{statistics} };
 ok($statistics =~ /token_hash/, 'the statistics of the tables show their columns');
 is_deeply(found_in($statistics, $tokens), [], 'and no token');
@@ -199,19 +218,19 @@ is_deeply(found_in($statistics, $tokens), [], 'and no token');
 
 $node->safe_psql('postgres', 'CHECKPOINT');
 my ($size, @files_with_token, @files_with_hash) = (0);
-my $ends_of_tokens = pattern(map { substr($_, -20, 16) } @secrets);
+my $ends_of_tokens = patterns(map { substr($_, -20, 16) } @secrets);
 # The secret of each, and the family key of refresh tokens.
-my $raw_secrets = pattern(map { my ($kind, $text) = /^ss([tr])_(.*)/; my $bytes = $kind ? decode_base64($text =~ tr{-_}{+/}r . '==') : '';
+my $raw_secrets = patterns(map { my ($kind, $text) = /^ss([tr])_(.*)/; my $bytes = $kind ? decode_base64($text =~ tr{-_}{+/}r . '==') : '';
 	$kind ? (substr($bytes, -20, 16), $kind eq 'r' ? substr($bytes, 17, 16) : ()) : () } @secrets);
-my $raw_hashes = pattern(map { sha256($_) } @secrets);
+my $raw_hashes = patterns(map { sha256($_) } @secrets);
 find(
 	sub {
 		return if !-f || $File::Find::dir =~ m{/log$};
 		my $bytes = slurp_file($File::Find::name);
 		utf8::downgrade($bytes, 1);
 		$size += length $bytes;
-		push @files_with_token, $File::Find::name if $bytes =~ /$ends_of_tokens|$raw_secrets/;
-		push @files_with_hash, $File::Find::name if $bytes =~ /$raw_hashes/;
+		push @files_with_token, $File::Find::name if has_any($bytes, $ends_of_tokens, $raw_secrets);
+		push @files_with_hash, $File::Find::name if has_any($bytes, $raw_hashes);
 	},
 	$data);
 cmp_ok($size, '>', 16 * 1024 * 1024, 'the server has files');
@@ -236,14 +255,14 @@ sub tell_no_secret
 {
 	my ($name, $options, $only_ours) = @_;
 	my ($told, $logged) = calls('every', $options);
-	my $secrets = search_tokens($told) . '|' . search_hashes($told);
-	my $values = pattern(@{ $told->{bound} });
+	my @secrets = (search_tokens($told), search_hashes($told));
+	my $values = patterns(@{ $told->{bound} });
 	my @ours = of_ours($logged->{json});
 	cmp_ok(scalar @ours, '>', 10, "$name: there are messages of ours")
 	  if $options =~ /verbosity=verbose/ && $options !~ /log_min_messages=panic/;
-	is_deeply(found_in(join("\n", @ours), $secrets), [], "$name: none has a secret");
+	is_deeply(found_in(join("\n", @ours), @secrets), [], "$name: none has a secret");
 	is_deeply(found_in(join("\n", map { without($_, 'context') } @ours), $values), [], "$name: nor another value");
-	is_deeply([ map { @{ found_in($logged->{$_}, "$secrets|$values") } } sort keys %logs ], [], "$name: nor has anything else in the log") unless $only_ours;
+	is_deeply([ map { @{ found_in($logged->{$_}, @secrets, $values) } } sort keys %logs ], [], "$name: nor has anything else in the log") unless $only_ours;
 	return;
 }
 
@@ -283,8 +302,8 @@ counted((1 + @other_settings) . ' settings of the log');
 
 # --- that the search finds what is there
 
-sub search_tokens { return pattern(map { forms_of_token($_) } @{ $_[0]{secrets} }); }
-sub search_hashes { return pattern(map { forms_of_hash($_) } map { hashes_of($_) } @{ $_[0]{secrets} }); }
+sub search_tokens { return patterns(map { forms_of_token($_) } @{ $_[0]{secrets} }); }
+sub search_hashes { return patterns(map { forms_of_hash($_) } map { hashes_of($_) } @{ $_[0]{secrets} }); }
 
 ($told, $logged) = calls('tokens', "$noisy -c plan_cache_mode=force_generic_plan -c log_parameter_max_length=-1");
 isnt(scalar @{ found_in($logged->{$_}, search_tokens($told)) }, 0, "$_: with parameters in the log, tokens are found") for sort keys %logs;
@@ -300,7 +319,7 @@ for my $output ('hex', 'escape')
 is_deeply(found_in($logged->{$_}, search_tokens($told)), [], "$_: not with parameters in the context of errors, which we hide")
   for sort keys %logs;
 ($told, $logged) = calls('tokens', "$noisy -c plan_cache_mode=force_custom_plan");
-isnt(scalar @{ found_in($logged->{$_}, pattern(map { as_numbers(substr $_, -12, 10) } @{ $told->{secrets} })) },
+isnt(scalar @{ found_in($logged->{$_}, patterns(map { as_numbers(substr $_, -12, 10) } @{ $told->{secrets} })) },
 	0, "$_: a plan of the caller's statement shows the token, in numbers as well")
   for sort keys %logs;
 is_deeply(found_in($logged->{$_}, search_hashes($told)), [], "$_: no plan of ours shows a hash") for sort keys %logs;
@@ -313,11 +332,11 @@ isnt(scalar @{ found_in($logged->{$_}, search_hashes($told)) }, 0, "$_: where a 
 my @ours = of_ours($logged->{json});
 cmp_ok(scalar @ours, '>', 100, 'messages of ours about calls with literals');
 # The statement of a function that takes a token is hidden.
-my $given = pattern(map { forms_of_token($_) } grep { !/^canary/ } @{ $told->{secrets} });
-is_deeply(found_in(join("\n", @ours), "$given|" . search_hashes($told)), [], 'neither they nor their statements have a token or a hash');
-$given = search_tokens($told) . '|' . pattern(@{ $told->{bound} });
-is_deeply(found_in(join("\n", map { without($_, 'statement') } split /\n/, $logged->{json}), $given), [], 'nor do they, or messages of the server, have a key or another value');
-isnt(scalar @{ found_in(join("\n", @ours), $given) }, 0, 'which the statements have, where they are logged');
+my $given = patterns(map { forms_of_token($_) } grep { !/^canary/ } @{ $told->{secrets} });
+is_deeply(found_in(join("\n", @ours), $given, search_hashes($told)), [], 'neither they nor their statements have a token or a hash');
+my @given = (search_tokens($told), patterns(@{ $told->{bound} }));
+is_deeply(found_in(join("\n", map { without($_, 'statement') } split /\n/, $logged->{json}), @given), [], 'nor do they, or messages of the server, have a key or another value');
+isnt(scalar @{ found_in(join("\n", @ours), @given) }, 0, 'which the statements have, where they are logged');
 counted(@{ $told->{outcomes} } . ' calls with literals');
 
 my ($id, $token, $refresh_token) = split /\|/, $node->safe_psql('postgres',
@@ -342,8 +361,8 @@ for my $call ([ 'refresh_session', $refresh_token ], [ 'rotate_session_token', $
 	push @errors, [ "SET statement_timeout = '150ms'; SELECT session_service.$call->[0]('$call->[1]')", '57014', 1, 'waits' ],
 	  [ "SET lock_timeout = '150ms'; SELECT session_service.$call->[0]('$call->[1]')", '55P03', 1, 'waits' ];
 }
-$tokens = pattern(map { forms_of_token($_) } @literal_secrets);
-$hashes = pattern(map { forms_of_hash($_) } map { hashes_of($_) } @literal_secrets);
+$tokens = patterns(map { forms_of_token($_) } @literal_secrets);
+$hashes = patterns(map { forms_of_hash($_) } map { hashes_of($_) } @literal_secrets);
 my $holder = "BEGIN; SELECT FROM session_service.sessions WHERE id = '$id' FOR UPDATE; PREPARE TRANSACTION 'holder'";
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 1');
 $node->restart;
@@ -362,7 +381,7 @@ for my $error (sort { !!$a->[3] <=> !!$b->[3] } @errors)
 	my @raised = grep { ($_->{state_code} // '') eq $state } @entries;
 	is(scalar @raised, 1, "$state: $name") or diag(map { "$_->{error_severity} $_->{state_code} $_->{message}\n" } grep { $_->{state_code} } @entries);
 	my @said = map { my %entry = %$_; delete $entry{statement}; join "\n", values %entry } @entries;
-	is_deeply(found_in(join("\n", @said), "$tokens|$hashes"), [], 'no message repeats the token') or diag($name);
+	is_deeply(found_in(join("\n", @said), $tokens, $hashes), [], 'no message repeats the token') or diag($name);
 	is_deeply([ grep { defined } map { $_->{statement} } @raised ], [], 'nor is the statement logged') if $hidden;
 }
 $node->safe_psql('postgres', "ROLLBACK PREPARED 'holder'");
