@@ -72,9 +72,9 @@ class List {
 
 // A user that signed in in this transaction; the list is there from the second sign-in on.
 struct Remembered {
-    std::uint64_t era; // of the transaction, or of what is left of it after a rollback
-    bool has_list;
-    core::Uuid user_id;
+    std::uint64_t era = 0; // of the transaction, or of what is left of it after a rollback
+    bool has_list = false;
+    core::Uuid user_id{};
     List<core::Uuid> ids;
 };
 
