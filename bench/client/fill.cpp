@@ -192,7 +192,8 @@ void fill_users(const std::string& database, const Population& population, Loadi
 void fill_devices(const std::string& database, const Population& population, Loading loading) {
     CopyWriter copy(database, "session_service.devices",
                     "id, bucket, user_id, key_hash, is_keyed, first_seen_at, last_seen_at, "
-                    "purge_after, ip_address, name, user_agent, browser, os, device_type",
+                    "purge_after, address_at, ip_address, name, user_agent, browser, os, "
+                    "device_type",
                     loading);
     for (std::uint64_t n = 0; n < population.count(); ++n) {
         const MadeSession session = population.session(n);
@@ -207,6 +208,7 @@ void fill_devices(const std::string& database, const Population& population, Loa
         copy.time(created);
         copy.time(created);
         copy.time(core::start_of_day(created));
+        copy.time(created);
         copy.inet(session.address);
         copy.text(session.device_name);
         copy.text(session.user_agent);

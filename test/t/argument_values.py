@@ -99,20 +99,20 @@ class Values:
             yield "cut within a character", "convert_from('\\xe282', 'SQL_ASCII')"
             yield "too long a form", "convert_from('\\xc080f8', 'SQL_ASCII')"
 
-    def long_texts(self, limit):
+    def long_texts(self, limit, is_trimmed):
         yield Value("longest", of_length(limit))
         yield Value("longest, compressed", f"{self.database.stored}.compressed_{limit}")
         yield Value("longest, out of line", f"{self.database.stored}.external_{limit}")
         yield Value("one more", of_length(limit + 1), TOO_LONG)
-        yield Value("one more, of spaces", f"repeat(' ', {limit + 1})", TOO_LONG)
+        yield Value("one more, of spaces", f"repeat(' ', {limit + 1})", ANSWER if is_trimmed else TOO_LONG)
         for place, character in enumerate(self.beyond_ascii):
             yield Value(f"longest beyond ASCII {place}", f"repeat({character}, {limit})")
             yield Value(f"one more beyond ASCII {place}", f"repeat({character}, {limit + 1})", TOO_LONG)
         for name in ("compressed", "external"):
             yield Value(f"a million, {name}", f"{self.database.stored}.{name}_million", TOO_LONG)
 
-    def limited_text(self, limit):
-        return [Value(name, sql) for name, sql in self.strange_texts()] + list(self.long_texts(limit))
+    def limited_text(self, limit, is_trimmed):
+        return [Value(name, sql) for name, sql in self.strange_texts()] + list(self.long_texts(limit, is_trimmed))
 
     def any_text(self, expected=ANSWER):
         """Of texts that no length is too long for, and of tokens."""
@@ -285,7 +285,7 @@ def values_of(values, function, argument):
         elif name == "level":
             made = values.level()
         elif name in LIMITS:
-            made = values.limited_text(LIMITS[name])
+            made = values.limited_text(LIMITS[name], name in ("device_name", "name"))
     elif kind == "text[]":
         made = {"tokens": values.tokens_array, "scopes": values.scopes}[name]()
     elif kind == "uuid":

@@ -97,7 +97,7 @@ my $import = q{SELECT session_service.import_session(session_service.hash_token(
 my %before = (
 	(map { $_ => 'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a' }
 		  qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified list_mfa_verified_sessions)),
-	is_trusted_device => 'SELECT session_service.trust_device(h.user_id, h.device_id)',
+	(map { $_ => 'SELECT session_service.trust_device(h.user_id, h.device_id)' } qw(is_trusted_device untrust_all_devices)),
 	revoke_all_user_sessions_except => "SELECT count(*) FROM $another",
 	(map { $_ => "SELECT session_service.revoke_session(session_id) FROM $another" } qw(user_epoch cleanup_sessions)),
 	'get_session, a file newly opened' => q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},

@@ -636,6 +636,7 @@ def set_metadata(s, f):
 @step("patch_session_metadata", "patch_session_metadata")
 def patch_metadata(s, f):
     of = f["with other metadata"]
+    s.says(s.value("set_session_metadata", of.session_id, '{"c": 3}'), True)
     s.says(s.value("patch_session_metadata", of.session_id, '{"d": {"e": 4, "f": null}}'), True)
     s.session_holds(of.session_id, "both are stored", "s.metadata::jsonb @> '{\"c\": 3, \"d\": {\"e\": 4}}'")
 
