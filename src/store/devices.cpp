@@ -65,9 +65,7 @@ constinit pg::Statement upsert_device{
 // What a device's open sessions tell of it more recently than its own row does; those that ended
 // left it there. $1 is now.
 constinit pg::Statement select_of_user{
-    R"(SELECT d.id::uuid, d.user_id::uuid,
-           COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
-                                 ELSE d.browser || ' on ' || d.os END)::text,
+    "SELECT d.id::uuid, d.user_id::uuid, " + rules::device_name + R"(,
            d.user_agent::text, d.browser::text, d.os::text, d.device_type::text,
            CASE WHEN d.address_at > last.address_at THEN d.ip_address
                 ELSE COALESCE(last.ip_address, d.ip_address) END::inet, NULL::text, NULL::text,

@@ -11,12 +11,10 @@ using pg::Statement;
 using pg::Value;
 
 // In each of these $1 is now and $2 the current session. Columns are cast to the types of
-// session_info, which costs nothing where they have them. A device without a name is shown as
-// "Browser on OS".
+// session_info, which costs nothing where they have them.
 constexpr auto session_info = R"(
-    SELECT s.id::uuid, s.user_id::uuid, s.device_id::uuid,
-        COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
-                              ELSE d.browser || ' on ' || d.os END)::text,
+    SELECT s.id::uuid, s.user_id::uuid, s.device_id::uuid, )" +
+                              rules::device_name + R"(,
         d.user_agent::text, s.ip_address::inet, NULL::text, NULL::text, s.scopes::text[],
         s.metadata::jsonb, s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method::text,
         s.created_at, s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at,

@@ -65,6 +65,11 @@ inline constexpr auto revocable = "(s.revoked_at IS NULL AND " + not_expired_for
 inline constexpr pg::SqlText inactive{
     R"((s.last_activity_at <= $3 OR ($4 AND s.idle_expires_at <= $1)))"};
 
+/// What a device `d` is called: its name, else "Browser on OS", or the one of these that is known.
+inline constexpr pg::SqlText device_name{
+    R"(COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
+                             ELSE d.browser || ' on ' || d.os END)::text)"};
+
 /// The end of a session `t`.
 inline constexpr pg::SqlText end{R"(COALESCE(t.revoked_at,
     LEAST(t.idle_expires_at, GREATEST(t.expires_at, t.refresh_expires_at))))"};
