@@ -219,7 +219,10 @@ run_tap() {
         results_from_tap <"$file.log" | sed "s,^\([a-z]*\) ,\1 ${file##*/}: ," >&3
         if [ "$(cat "$file.status" 2>/dev/null)" != 0 ]; then
             cat "$file.log"
-            grep -q '^not ok' "$file.log" || echo "fail ${file##*/}: ended too early" >&3
+            grep -q '^not ok' "$file.log" && continue
+            echo "fail ${file##*/}: ended too early" >&3
+            # Why, is in what its servers said.
+            tail -n 40 "$file"/tmp_check/log/* || true
         fi
     done
 }

@@ -4,6 +4,7 @@ package Crash;
 use strict;
 use warnings;
 
+use Cwd 'abs_path';
 use Exporter 'import';
 use IPC::Run;
 use Test::More;
@@ -12,19 +13,12 @@ use PostgreSQL::Test::Utils ();
 
 our @EXPORT = qw(kill_server kill_backend wait_for_end answers wait_for_server tables_are_consistent);
 
-# Process ids with this parent.
-sub children_of
+# Process ids of a node's server: each works in its data directory, also one whose parent has ended.
+sub processes_of
 {
-	my ($parent) = @_;
-	my @children;
-	for my $file (glob '/proc/[0-9]*/stat')
-	{
-		open my $stat, '<', $file or next;
-		my $line = <$stat> // '';
-		close $stat;
-		push @children, $1 if $line =~ /^(\d+) \(.*\) \S (\d+)/ && $2 == $parent;
-	}
-	return @children;
+	my ($node) = @_;
+	my $directory = abs_path($node->data_dir);
+	return grep { is_running($_) && (readlink "/proc/$_/cwd" // '') eq $directory } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
 # One that has ended may stay in the list of processes, where nobody looks after orphans.
@@ -53,10 +47,12 @@ sub kill_server
 	my ($node) = @_;
 	my ($postmaster) = split /\n/, PostgreSQL::Test::Utils::slurp_file($node->data_dir . '/postmaster.pid');
 	kill 'STOP', $postmaster;
-	my @children = children_of($postmaster);
+	my @processes = ($postmaster, grep { $_ != $postmaster } processes_of($node));
 	$node->kill9;
-	kill 'KILL', @children;
-	wait_for_end($postmaster, @children);
+	kill 'KILL', @processes;
+	wait_for_end(@processes);
+	my @left = processes_of($node);
+	die "processes of the server are left: @left" if @left;
 	# A server that starts takes it for alive while it is in the list.
 	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock' if kill 0, $postmaster;
 	return;
