@@ -91,7 +91,7 @@ enum class Effect : std::uint8_t { reads, writes };
 enum class Finds : std::uint8_t { by_index, two_lists, whole_table };
 
 /// No statement of ours has more parameters.
-inline constexpr std::size_t most_parameters = 40;
+inline constexpr std::size_t most_parameters = 48;
 
 /// The parts of Statement that need no template.
 SPIPlanPtr prepare(const char* sql, const Oid* types, std::size_t count, Finds finds);

@@ -69,39 +69,49 @@ class Row {
     RowView view_;
 };
 
+/// Columns of a row, a bit each from the lowest on.
+using ColumnSet = std::uint64_t;
+static_assert(most_columns <= 64);
+
+constexpr ColumnSet only(int column) {
+    return ColumnSet{1} << (column - 1);
+}
+
+constexpr bool contains(ColumnSet columns, int column) {
+    return (columns & only(column)) != 0;
+}
+
 /// Values for some of a row's columns: what an INSERT gives, or an UPDATE changes.
 class Values {
   public:
     Values& set(int column, pg::Value value) {
         SESSION_SERVICE_ASSERT(column > 0 && column <= most_columns);
-        const auto index = static_cast<std::size_t>(column - 1);
-        values_[index] = value;
-        columns_ |= 1U << index;
+        values_[static_cast<std::size_t>(column - 1)] = value;
+        columns_ |= only(column);
         return *this;
     }
 
     bool empty() const { return columns_ == 0; }
-    bool has(int column) const { return (columns_ >> (column - 1) & 1U) != 0; }
+    bool has(int column) const { return contains(columns_, column); }
     pg::Value get(int column) const { return values_[static_cast<std::size_t>(column - 1)]; }
 
-    /// The columns that are set, a bit each from the lowest on.
-    std::uint32_t columns() const { return columns_; }
+    /// The columns that are set.
+    ColumnSet columns() const { return columns_; }
 
     /// The same, of those that are not NULL.
-    std::uint32_t columns_with_value() const {
-        std::uint32_t columns = columns_;
-        for (std::size_t i = 0; i < values_.size(); ++i) {
-            if (values_[i].isnull) {
-                columns &= ~(1U << i);
+    ColumnSet columns_with_value() const {
+        ColumnSet columns = columns_;
+        for (int column = 1; column <= most_columns; ++column) {
+            if (get(column).isnull) {
+                columns &= ~only(column);
             }
         }
         return columns;
     }
 
   private:
-    static_assert(most_columns <= 32);
     std::array<pg::Value, most_columns> values_{};
-    std::uint32_t columns_ = 0;
+    ColumnSet columns_ = 0;
 };
 
 /// What became of a write to a row that was read.

@@ -108,11 +108,11 @@ void append_version(StringInfo text, const Layout& layout, Parameters& parameter
     appendStringInfo(text, "t.ctid = $%d", parameters.add(TIDOID));
 }
 
-void append_changes(StringInfo text, const Layout& layout, std::uint32_t columns,
+void append_changes(StringInfo text, const Layout& layout, ColumnSet columns,
                     Parameters& parameters) {
     const char* joint = " SET ";
     for (int column = 1; column <= layout.column_count(); ++column) {
-        if ((columns >> (column - 1) & 1U) != 0) {
+        if (contains(columns, column)) {
             const Type type = layout.column(column).type;
             appendStringInfo(text, "%s%s = ", joint, layout.column(column).name);
             append_parameter(text, parameters.add(type_in_statements(type)), type);
@@ -121,19 +121,19 @@ void append_changes(StringInfo text, const Layout& layout, std::uint32_t columns
     }
 }
 
-void append_insert(StringInfo text, const Layout& layout, std::uint32_t columns,
+void append_insert(StringInfo text, const Layout& layout, ColumnSet columns,
                    Parameters& parameters) {
     appendStringInfo(text, "INSERT INTO session_service.%s ", layout.name);
     const char* joint = "(";
     for (int column = 1; column <= layout.column_count(); ++column) {
-        if ((columns >> (column - 1) & 1U) != 0) {
+        if (contains(columns, column)) {
             appendStringInfo(text, "%s%s", joint, layout.column(column).name);
             joint = ", ";
         }
     }
     joint = ") VALUES (";
     for (int column = 1; column <= layout.column_count(); ++column) {
-        if ((columns >> (column - 1) & 1U) != 0) {
+        if (contains(columns, column)) {
             const Type type = layout.column(column).type;
             appendStringInfoString(text, joint);
             append_parameter(text, parameters.add(type_in_statements(type)), type);
@@ -143,7 +143,7 @@ void append_insert(StringInfo text, const Layout& layout, std::uint32_t columns,
     appendStringInfoChar(text, ')');
 }
 
-SPIPlanPtr prepare_write(Kind kind, const Layout& layout, std::uint32_t columns) {
+SPIPlanPtr prepare_write(Kind kind, const Layout& layout, ColumnSet columns) {
     StringInfoData text;
     initStringInfo(&text);
     Parameters parameters;
@@ -186,13 +186,13 @@ SPIPlanPtr prepare_write(Kind kind, const Layout& layout, std::uint32_t columns)
 struct Kept {
     TableName table;
     Kind kind;
-    std::uint32_t columns;
+    ColumnSet columns;
     SPIPlanPtr plan;
 };
 std::array<Kept, 64> kept_statements;
 std::size_t kept_count = 0;
 
-SPIPlanPtr statement_for(Kind kind, const Layout& layout, std::uint32_t columns) {
+SPIPlanPtr statement_for(Kind kind, const Layout& layout, ColumnSet columns) {
     for (const Kept& kept : std::span{kept_statements}.first(kept_count)) {
         if (kept.table == layout.table && kept.kind == kind && kept.columns == columns) {
             return kept.plan;
@@ -221,16 +221,16 @@ struct Given {
     void add(pg::Value value) { values[count++] = value; }
 };
 
-void add_columns(Given& given, const Layout& layout, const Values& values, std::uint32_t columns) {
+void add_columns(Given& given, const Layout& layout, const Values& values, ColumnSet columns) {
     for (int column = 1; column <= layout.column_count(); ++column) {
-        if ((columns >> (column - 1) & 1U) != 0) {
+        if (contains(columns, column)) {
             given.add(travelling(values.get(column), layout.column(column).type));
         }
     }
 }
 
-std::uint64_t write(const pg::OwnerScope& scope, Kind kind, const Layout& layout,
-                    std::uint32_t columns, const Given& given) {
+std::uint64_t write(const pg::OwnerScope& scope, Kind kind, const Layout& layout, ColumnSet columns,
+                    const Given& given) {
     return pg::execute(scope, statement_for(kind, layout, columns), given.values.data(),
                        given.count, pg::Effect::writes)
         .count();
@@ -359,7 +359,7 @@ Outcome SqlEngine::lock(const RowView& row) {
 
 void SqlEngine::insert(const Values& values) {
     // What is NULL is left out, so that a default counts that somebody gave the column.
-    const std::uint32_t columns = values.columns_with_value();
+    const ColumnSet columns = values.columns_with_value();
     Given given;
     add_columns(given, *layout_, values, columns);
     const std::uint64_t inserted =
