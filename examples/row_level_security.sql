@@ -24,6 +24,8 @@ SELECT session_service.grant_access('notes_owner', 'validate') \g /dev/null
 CREATE TABLE notes (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     owner     uuid    NOT NULL DEFAULT session_service.current_user_id(),
+    -- The customer whose notes these are: the application notes it in the session's metadata at sign-in.
+    tenant    text    NOT NULL DEFAULT session_service.current_metadata() ->> 'tenant',
     is_shared boolean NOT NULL DEFAULT false,
     body      text    NOT NULL);
 -- What a policy compares deserves an index: it is used as if the query named it.
@@ -45,22 +47,31 @@ CREATE POLICY own_notes ON notes
 -- And reads what others share.
 CREATE POLICY shared_notes ON notes FOR SELECT
     USING (is_shared AND (SELECT session_service.current_user_id()) IS NOT NULL);
--- Of what these allow: a session writes only with the scope for it, ...
+-- Of what these allow: rows of the session's tenant alone.
+CREATE POLICY own_tenant ON notes AS RESTRICTIVE
+    USING (tenant = (SELECT session_service.current_metadata() ->> 'tenant'));
+-- A session writes only with the scope for it, ...
 CREATE POLICY insert_by_writers ON notes AS RESTRICTIVE FOR INSERT
     WITH CHECK ((SELECT session_service.has_scope('notes:write')));
 CREATE POLICY update_by_writers ON notes AS RESTRICTIVE FOR UPDATE
     USING ((SELECT session_service.has_scope('notes:write')));
--- ... and deletes only after multi-factor authentication.
+-- ... and deletes only after multi-factor authentication, ...
 CREATE POLICY delete_after_mfa ON notes AS RESTRICTIVE FOR DELETE
     USING ((SELECT session_service.is_mfa_verified()));
+-- ... and within ten minutes of the last time that the application checked who it is.
+CREATE POLICY delete_after_sign_in ON notes AS RESTRICTIVE FOR DELETE
+    USING ((SELECT session_service.is_authenticated_within('10 minutes')));
 
--- The second part: Ada and Bob. The application checked their passwords, and signs them in.
+-- The second part: Ada, Bob and Carol. The application checked their passwords, and signs them in.
 
 SET ROLE notes_login;
 SELECT token, session_id FROM session_service.create_session(
-    'ada00000-0000-4000-8000-000000000001', scopes => '{notes:read,notes:write}') \gset ada_
+    'ada00000-0000-4000-8000-000000000001', scopes => '{notes:read,notes:write}',
+    metadata => '{"tenant": "north"}') \gset ada_
 SELECT token, session_id FROM session_service.create_session(
-    'b0b00000-0000-4000-8000-000000000002', scopes => '{notes:read}') \gset bob_
+    'b0b00000-0000-4000-8000-000000000002', scopes => '{notes:read}', metadata => '{"tenant": "north"}') \gset bob_
+SELECT token FROM session_service.create_session(
+    'ca401000-0000-4000-8000-000000000003', scopes => '{notes:read}', metadata => '{"tenant": "south"}') \gset carol_
 RESET ROLE;
 
 -- Each request is one transaction, which begins with the token that the client sent. No row: answer 401.
@@ -96,6 +107,14 @@ BEGIN
     RAISE 'written for somebody else';
 EXCEPTION WHEN insufficient_privilege THEN
 END $$;
+COMMIT;
+
+-- Carol, who is another tenant's, sees nothing of it.
+BEGIN;
+SELECT user_id FROM session_service.authenticate(:'carol_token');
+--> ca401000-0000-4000-8000-000000000003
+SELECT count(*) FROM notes;
+--> 0
 COMMIT;
 
 -- A request without a good token sees nothing. Nor does one that calls nothing.

@@ -199,7 +199,10 @@ CREATE TYPE session_service.session_info AS (
     revoke_reason       text,
     status              session_service.session_status,
     is_active           boolean,
-    is_current          boolean
+    is_current          boolean,
+    authenticated_at    timestamptz,
+    acr                 text,
+    amr                 text[]
 );
 COMMENT ON TYPE session_service.session_info IS 'a session as shown to its user; never a token or a hash';
 COMMENT ON COLUMN session_service.session_info.status IS 'revoked, then expired, then idle, then active';
@@ -228,7 +231,10 @@ CREATE TYPE session_service.valid_session AS (
     mfa_verified     boolean,
     created_at       timestamptz,
     last_activity_at timestamptz,
-    expires_at       timestamptz
+    expires_at       timestamptz,
+    authenticated_at timestamptz,
+    mfa_verified_at  timestamptz,
+    acr              text
 );
 COMMENT ON TYPE session_service.valid_session IS 'answer of the validate functions';
 
@@ -249,6 +255,16 @@ CREATE TYPE session_service.rotated_session AS (
     expires_at timestamptz
 );
 COMMENT ON TYPE session_service.rotated_session IS 'answer of rotate_session_token';
+
+CREATE TYPE session_service.reauthenticated_session AS (
+    session_id         uuid,
+    user_id            uuid,
+    token              text,
+    refresh_token      text,
+    expires_at         timestamptz,
+    refresh_expires_at timestamptz
+);
+COMMENT ON TYPE session_service.reauthenticated_session IS 'answer of reauthenticate_session';
 
 CREATE TYPE session_service.session_event AS (
     id         uuid,

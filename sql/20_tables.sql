@@ -9,6 +9,7 @@ CREATE TABLE session_service.users (
     bucket       smallint NOT NULL,
     epoch        bigint   NOT NULL,
     max_sessions integer,
+    disabled_at  timestamptz,
     CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
@@ -16,6 +17,7 @@ COMMENT ON TABLE session_service.users IS 'One row per user seen. Whatever touch
 COMMENT ON COLUMN session_service.users.bucket IS 'First 12 bits of SHA-256 of the user id';
 COMMENT ON COLUMN session_service.users.epoch IS 'Grows with each revocation that ended a session';
 COMMENT ON COLUMN session_service.users.max_sessions IS 'The user''s own limit of sessions; 0: none, NULL: the setting''s';
+COMMENT ON COLUMN session_service.users.disabled_at IS 'Since when nobody signs in as this user; NULL: one may';
 
 CREATE TABLE session_service.devices (
     id            uuid        NOT NULL,
@@ -55,6 +57,7 @@ CREATE TABLE session_service.sessions (
     device_id             uuid        NOT NULL,
     token_hash            session_service.token_hash NOT NULL,
     created_at            timestamptz NOT NULL,
+    authenticated_at      timestamptz NOT NULL,
     last_activity_at      timestamptz NOT NULL,
     expires_at            timestamptz NOT NULL,
     purge_after           timestamptz NOT NULL,
@@ -72,6 +75,7 @@ CREATE TABLE session_service.sessions (
     mfa_verified_at       timestamptz,
     scopes                text[]      NOT NULL,
     metadata              jsonb       NOT NULL,
+    acr                   text,
     -- Read by a refresh, or only shown.
     ip_address            inet,
     rotated_at            timestamptz,
@@ -80,6 +84,7 @@ CREATE TABLE session_service.sessions (
     family_hash           session_service.token_hash,
     rotation_salt         bytea,
     mfa_method            text,
+    amr                   text[],
     revoke_reason         text,
     CONSTRAINT sessions_pkey PRIMARY KEY (id, bucket)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
@@ -93,6 +98,7 @@ CREATE INDEX sessions_purge ON session_service.sessions (purge_after);
 COMMENT ON TABLE session_service.sessions IS 'One row per session. Tokens are stored only as SHA-256 hashes.';
 COMMENT ON COLUMN session_service.sessions.id IS 'UUIDv7 whose bits rand_a are the bucket';
 COMMENT ON COLUMN session_service.sessions.token_hash IS 'SHA-256 of the session token''s text';
+COMMENT ON COLUMN session_service.sessions.authenticated_at IS 'When the user was checked last: created_at, or later';
 COMMENT ON COLUMN session_service.sessions.purge_after IS 'When it is over: exact once revoked, else cut to the day so that activity seldom moves it';
 COMMENT ON COLUMN session_service.sessions.session_expiry IS 'Own life of a session token from creation, microseconds';
 COMMENT ON COLUMN session_service.sessions.refresh_expiry IS 'Own life of a refresh token from creation, microseconds';
@@ -100,6 +106,8 @@ COMMENT ON COLUMN session_service.sessions.inactivity_timeout IS 'Own inactivity
 COMMENT ON COLUMN session_service.sessions.generation IS 'Number of refreshes';
 COMMENT ON COLUMN session_service.sessions.secret_length IS 'Bytes in the secrets of the current pair';
 COMMENT ON COLUMN session_service.sessions.is_closed IS 'Found over by a later sign-in of its user, which no longer counts it: nothing renews it after that';
+COMMENT ON COLUMN session_service.sessions.acr IS 'Authentication context class reference, the application''s word (RFC 9470)';
+COMMENT ON COLUMN session_service.sessions.amr IS 'Authentication methods, the application''s words (RFC 8176)';
 COMMENT ON COLUMN session_service.sessions.rotated_at IS 'When the refresh token was replaced last';
 COMMENT ON COLUMN session_service.sessions.refresh_hash IS 'SHA-256 of the refresh token''s text';
 COMMENT ON COLUMN session_service.sessions.previous_refresh_hash IS 'SHA-256 of the refresh token that was replaced last';
@@ -138,6 +146,19 @@ CREATE INDEX imported_tokens_session ON session_service.imported_tokens (session
 
 COMMENT ON TABLE session_service.imported_tokens IS 'Hashes of tokens that another system issued, and the sessions they belong to';
 
+CREATE TABLE session_service.external_sessions (
+    -- In a table of its own: an index of sessions would cost each sign-in that has none.
+    external_hash session_service.token_hash NOT NULL,
+    session_id    uuid     NOT NULL,
+    bucket        smallint NOT NULL,
+    CONSTRAINT external_sessions_pkey PRIMARY KEY (external_hash, session_id, bucket)
+);
+
+CREATE INDEX external_sessions_session ON session_service.external_sessions (session_id, bucket);
+
+COMMENT ON TABLE session_service.external_sessions IS 'Sessions of an identity provider, and the sessions that came of them';
+COMMENT ON COLUMN session_service.external_sessions.external_hash IS 'SHA-256 of the text by which the application names the identity provider''s session';
+
 CREATE TABLE session_service.access_levels (
     -- Each server grants to its own roles: of two that replicate, both may have granted the same, and neither row is
     -- in the other's way.
@@ -156,4 +177,5 @@ SELECT pg_catalog.pg_extension_config_dump('session_service.devices', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.events', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.imported_tokens', '');
+SELECT pg_catalog.pg_extension_config_dump('session_service.external_sessions', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.access_levels', '');

@@ -13,11 +13,14 @@ CREATE FUNCTION session_service.create_session(
     issue_refresh boolean DEFAULT true,
     refresh_expiry interval DEFAULT NULL,
     absolute_timeout interval DEFAULT NULL,
+    acr text DEFAULT NULL,
+    amr text[] DEFAULT NULL,
+    external_id text DEFAULT NULL,
     replace_device_sessions boolean DEFAULT false)
 RETURNS SETOF session_service.created_session
 AS 'MODULE_PATHNAME', 'session_service_create_session'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION session_service.create_session(uuid, text, text, inet, text[], text, jsonb, interval, interval, boolean, interval, interval, boolean) IS 'signs a user in: a new session, its tokens shown this once, within the user''s limit';
+COMMENT ON FUNCTION session_service.create_session(uuid, text, text, inet, text[], text, jsonb, interval, interval, boolean, interval, interval, text, text[], text, boolean) IS 'signs a user in: a new session, its tokens shown this once, within the user''s limit';
 
 CREATE FUNCTION session_service.validate_session(token text, ip_address inet DEFAULT NULL)
 RETURNS SETOF session_service.valid_session
@@ -51,7 +54,10 @@ RETURNS TABLE (
     mfa_verified     boolean,
     created_at       timestamptz,
     last_activity_at timestamptz,
-    expires_at       timestamptz)
+    expires_at       timestamptz,
+    authenticated_at timestamptz,
+    mfa_verified_at  timestamptz,
+    acr              text)
 AS 'MODULE_PATHNAME', 'session_service_validate_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION session_service.validate_sessions(text[]) IS 'validate_session for many tokens: a row for each valid one, with its 1-based place in the array';
@@ -70,6 +76,16 @@ RETURNS SETOF session_service.rotated_session
 AS 'MODULE_PATHNAME', 'session_service_rotate_session_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION session_service.rotate_session_token(text) IS 'new session token for the same session, the old one dead at once; the refresh token stays';
+
+CREATE FUNCTION session_service.reauthenticate_session(
+    token text,
+    acr text DEFAULT NULL,
+    amr text[] DEFAULT NULL,
+    ip_address inet DEFAULT NULL)
+RETURNS SETOF session_service.reauthenticated_session
+AS 'MODULE_PATHNAME', 'session_service_reauthenticate_session'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.reauthenticate_session(text, text, text[], inet) IS 'after the user was checked again: a fresh pair for the same session, all its lifetimes anew; tokens of before are nobody''s';
 
 CREATE FUNCTION session_service.extend_session(session_id uuid, by interval DEFAULT NULL)
 RETURNS timestamptz

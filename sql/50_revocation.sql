@@ -52,3 +52,27 @@ RETURNS integer
 AS 'MODULE_PATHNAME', 'session_service_revoke_inactive_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.revoke_inactive_sessions(interval, text) IS 'ends the sessions of all users that were inactive for this long, by default past their inactivity timeout; reads the whole table';
+
+CREATE FUNCTION session_service.revoke_sessions(
+    user_ids uuid[] DEFAULT NULL,
+    network inet DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL,
+    inactive_for interval DEFAULT NULL,
+    device_type text DEFAULT NULL,
+    scope text DEFAULT NULL,
+    metadata jsonb DEFAULT NULL,
+    reason text DEFAULT 'Revoked by an administrator',
+    max_rows integer DEFAULT 10000)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_revoke_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.revoke_sessions(uuid[], inet, timestamptz, timestamptz, interval, text, text, jsonb, text, integer) IS 'ends the active sessions that list_sessions shows with the same filters, one of which is required; call it until it returns 0';
+
+CREATE FUNCTION session_service.revoke_external_sessions(
+    external_id text,
+    reason text DEFAULT 'Signed out by the identity provider')
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_revoke_external_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.revoke_external_sessions(text, text) IS 'ends the sessions that came of one of an identity provider''s, as OpenID Connect back-channel logout asks';

@@ -66,3 +66,26 @@ RETURNS SETOF session_service.session_event
 AS 'MODULE_PATHNAME', 'session_service_list_all_events'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
 COMMENT ON FUNCTION session_service.list_all_events(timestamptz, integer, uuid) IS 'events of all users, latest first; those before one of them are the next page';
+
+CREATE FUNCTION session_service.list_sessions(
+    user_ids uuid[] DEFAULT NULL,
+    network inet DEFAULT NULL,
+    created_after timestamptz DEFAULT NULL,
+    created_before timestamptz DEFAULT NULL,
+    inactive_for interval DEFAULT NULL,
+    device_type text DEFAULT NULL,
+    scope text DEFAULT NULL,
+    metadata jsonb DEFAULT NULL,
+    include_inactive boolean DEFAULT false,
+    after uuid DEFAULT NULL,
+    max_rows integer DEFAULT 100)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_list_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION session_service.list_sessions(uuid[], inet, timestamptz, timestamptz, interval, text, text, jsonb, boolean, uuid, integer) IS 'active sessions of all users that every filter given lets through, in the order of their ids; for the next page pass the last id as `after`';
+
+CREATE FUNCTION session_service.find_external_sessions(external_id text)
+RETURNS SETOF session_service.session_info
+AS 'MODULE_PATHNAME', 'session_service_find_external_sessions'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.find_external_sessions(text) IS 'sessions that came of one of an identity provider''s, whatever their state';

@@ -30,8 +30,20 @@ AS 'MODULE_PATHNAME', 'session_service_has_scope'
 LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION session_service.has_scope(text) IS 'whether the session that authenticate bound to this transaction has the scope';
 
-CREATE FUNCTION session_service.is_mfa_verified()
+CREATE FUNCTION session_service.current_metadata()
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'session_service_current_metadata'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.current_metadata() IS 'metadata of the session that authenticate bound to this transaction, or NULL';
+
+CREATE FUNCTION session_service.is_mfa_verified(max_age interval DEFAULT NULL)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'session_service_is_mfa_verified'
 LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION session_service.is_mfa_verified() IS 'whether the session that authenticate bound to this transaction passed multi-factor authentication';
+COMMENT ON FUNCTION session_service.is_mfa_verified(interval) IS 'whether the session that authenticate bound to this transaction passed multi-factor authentication, within the interval where one is given';
+
+CREATE FUNCTION session_service.is_authenticated_within(max_age interval)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_is_authenticated_within'
+LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.is_authenticated_within(interval) IS 'whether the user of the session that authenticate bound to this transaction was checked within the interval';

@@ -6,6 +6,24 @@ AS 'MODULE_PATHNAME', 'session_service_set_user_session_limit'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.set_user_session_limit(uuid, integer) IS 'gives a user an own limit of sessions: 0 for none, NULL for the setting''s';
 
+CREATE FUNCTION session_service.disable_user(user_id uuid, reason text DEFAULT 'User disabled')
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_disable_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.disable_user(uuid, text) IS 'ends all sessions of a user, and lets nobody sign in as that user until enable_user; how many it ended';
+
+CREATE FUNCTION session_service.enable_user(user_id uuid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_enable_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.enable_user(uuid) IS 'lets a disabled user sign in again; whether the user was disabled';
+
+CREATE FUNCTION session_service.is_user_disabled(user_id uuid)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_is_user_disabled'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.is_user_disabled(uuid) IS 'whether nobody may sign in as the user';
+
 CREATE FUNCTION session_service.user_epoch(user_id uuid)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'session_service_user_epoch'
@@ -38,6 +56,7 @@ CREATE FUNCTION session_service.stats(
     OUT refreshes_reused bigint,
     OUT activities_written bigint,
     OUT activities_left_out bigint,
+    OUT reauthentications bigint,
     OUT notifications_dropped bigint,
     OUT revocations_user bigint,
     OUT revocations_limit bigint,

@@ -224,7 +224,8 @@ void fill_sessions(const std::string& database, const Population& population, Lo
                     "id, bucket, user_id, device_id, token_hash, created_at, expires_at, "
                     "purge_after, session_expiry, refresh_expiry, inactivity_timeout, "
                     "secret_length, idle_expires_at, refresh_expires_at, absolute_expires_at, "
-                    "scopes, metadata, ip_address, refresh_hash, family_hash, last_activity_at",
+                    "scopes, metadata, ip_address, refresh_hash, family_hash, last_activity_at, "
+                    "authenticated_at",
                     loading);
     for (std::uint64_t n = 0; n < population.count(); ++n) {
         const MadeSession session = population.session(n);
@@ -251,6 +252,7 @@ void fill_sessions(const std::string& database, const Population& population, Lo
         copy.inet(session.address);
         copy.bytes(sha256_of(session.refresh_token));
         copy.bytes(core::sha256(session.family_key));
+        copy.time(created);
         copy.time(created);
     }
     copy.end();

@@ -45,6 +45,8 @@ INSERT INTO memory.probes (name, statement) VALUES
     SELECT refresh_token INTO STRICT c.refresh_token FROM session_service.refresh_session(c.refresh_token, t.address, t.user_agent)'),
 ('rotate_session_token', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
     SELECT token INTO STRICT c.token FROM session_service.rotate_session_token(c.token)'),
+('reauthenticate_session', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
+    SELECT token INTO STRICT c.token FROM session_service.reauthenticate_session(c.token, ''gold'', ''{pwd}'')'),
 ('extend_session', 'ASSERT session_service.extend_session(t.session_id) IS NOT NULL'),
 ('introspect_token', 'ASSERT session_service.introspect_token(t.token) ->> ''active'' = ''true'''),
 ('revoke_session', :'sign_in' || 'ASSERT session_service.revoke_session(c.session_id)'),
@@ -54,6 +56,12 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('revoke_all_user_sessions_except', :'sign_in' || :'sign_in' ||
     'ASSERT session_service.revoke_all_user_sessions_except(u, c.session_id) >= 1'),
 ('revoke_device_sessions', :'sign_in' || 'ASSERT session_service.revoke_device_sessions(u, c.device_id) = 1'),
+('create_session, of an identity provider', 'SELECT * INTO STRICT c FROM session_service.create_session(u, external_id => ''id '' || i);
+    ASSERT session_service.revoke_external_sessions(''id '' || i) = 1'),
+('find_external_sessions', 'PERFORM session_service.find_external_sessions(''none'')'),
+('list_sessions', 'PERFORM session_service.list_sessions(ARRAY[t.user_id]); ASSERT FOUND'),
+('revoke_sessions', :'sign_in' || 'ASSERT session_service.revoke_sessions(ARRAY[u]) >= 1'),
+('disable_user', :'sign_in' || 'ASSERT session_service.disable_user(u) >= 1 AND session_service.is_user_disabled(u) AND session_service.enable_user(u)'),
 ('get_session', 'SELECT * INTO STRICT c FROM session_service.get_session(t.session_id, t.session_id)'),
 ('get_user_session', 'SELECT * INTO STRICT c FROM session_service.get_user_session(t.user_id, t.session_id)'),
 ('list_user_sessions', 'PERFORM session_service.list_user_sessions(t.user_id, t.session_id, true); ASSERT FOUND'),

@@ -8,6 +8,7 @@
 extern "C" {
 #include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "utils/fmgrprotos.h"
 }
 
 using session_service::pg::Arguments;
@@ -69,7 +70,23 @@ SQL_FUNCTION(session_service_has_scope) {
                    service::has_scope(identity->scopes, pg::to_view(PG_GETARG_DATUM(0))));
 }
 
-SQL_FUNCTION(session_service_is_mfa_verified) {
+SQL_FUNCTION(session_service_current_metadata) {
     const auto identity = service::current_identity();
-    PG_RETURN_BOOL(identity && identity->is_mfa_verified);
+    if (!identity) {
+        PG_RETURN_NULL();
+    }
+    const std::string_view json = identity->metadata;
+    return DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(json.data(), json.size())));
+}
+
+SQL_FUNCTION(session_service_is_mfa_verified) {
+    const auto max_age = Arguments{fcinfo}.duration(0, "max_age");
+    const auto identity = service::current_identity();
+    PG_RETURN_BOOL(identity && service::is_mfa_verified(*identity, max_age));
+}
+
+SQL_FUNCTION(session_service_is_authenticated_within) {
+    const core::Micros max_age = Arguments{fcinfo}.required_duration(0, "max_age");
+    const auto identity = service::current_identity();
+    PG_RETURN_BOOL(identity && service::is_authenticated_within(*identity, max_age));
 }

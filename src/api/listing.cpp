@@ -2,9 +2,12 @@
 
 #include "store/listing.hpp"
 #include "api/rows.hpp"
+#include "api/session_filter.hpp"
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
+#include "service/external_id.hpp"
 #include "service/revocation.hpp"
+#include "store/external_sessions.hpp"
 #include "table/table.hpp"
 
 using session_service::pg::Arguments;
@@ -40,18 +43,7 @@ Datum listed(FunctionCallInfo fcinfo, Query&& query) {
     });
 }
 
-constexpr std::int32_t default_event_count = 100;
-
-std::int32_t row_limit(const Arguments& arguments, int number) {
-    if (arguments.is_null(number)) {
-        return default_event_count;
-    }
-    const std::int32_t limit = DatumGetInt32(arguments.datum(number));
-    if (limit <= 0) {
-        pg::raise_out_of_range("max_rows", "positive");
-    }
-    return limit;
-}
+constexpr std::int32_t default_rows = 100;
 
 core::Micros time_or_beginning(const Arguments& arguments, int number) {
     return arguments.is_null(number) ? core::Micros{DT_NOBEGIN}
@@ -61,7 +53,7 @@ core::Micros time_or_beginning(const Arguments& arguments, int number) {
 // From the arguments since, max_rows and before, the first of which has this number.
 store::EventPage event_page(const Arguments& arguments, int number) {
     return {.since = time_or_beginning(arguments, number),
-            .count = row_limit(arguments, number + 1),
+            .count = arguments.row_limit(number + 1, default_rows),
             .before = arguments.optional_uuid(number + 2)};
 }
 
@@ -100,6 +92,25 @@ SQL_FUNCTION(session_service_list_mfa_verified_sessions) {
     const core::Uuid user_id = arguments.uuid(0, "user_id");
     return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
         return store::mfa_verified_sessions(owner, UserKey::of(user_id), pg::now());
+    });
+}
+
+SQL_TOKEN_FUNCTION(session_service_find_external_sessions) {
+    const core::Digest hash = service::hash_external_id(
+        Arguments{fcinfo}.required_text(0, "external_id", pg::max_external_id_length));
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::external_sessions(owner, hash, pg::now());
+    });
+}
+
+SQL_FUNCTION(session_service_list_sessions) {
+    const Arguments arguments{fcinfo};
+    const store::SessionFilter filter = api::session_filter(arguments);
+    const store::SessionPage page{.include_inactive = arguments.boolean_or(8, false),
+                                  .after = arguments.optional_uuid(9),
+                                  .count = arguments.row_limit(10, default_rows)};
+    return listed_sessions(fcinfo, [&](const pg::OwnerScope& owner) {
+        return store::find_sessions(owner, filter, page, pg::now());
     });
 }
 

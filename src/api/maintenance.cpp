@@ -3,6 +3,7 @@
 #include "service/maintenance.hpp"
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
+#include "service/users.hpp"
 
 using session_service::pg::Arguments;
 namespace pg = session_service::pg;
@@ -37,6 +38,21 @@ SQL_FUNCTION(session_service_set_user_session_limit) {
     }
     service::set_user_session_limit(user_id, limit);
     PG_RETURN_VOID();
+}
+
+SQL_FUNCTION(session_service_disable_user) {
+    const Arguments arguments{fcinfo};
+    PG_RETURN_INT32(service::disable_user(
+        arguments.uuid(0, "user_id"),
+        arguments.text_or(1, "reason", pg::max_reason_length, "User disabled")));
+}
+
+SQL_FUNCTION(session_service_enable_user) {
+    PG_RETURN_BOOL(service::enable_user(Arguments{fcinfo}.uuid(0, "user_id")));
+}
+
+SQL_FUNCTION(session_service_is_user_disabled) {
+    PG_RETURN_BOOL(service::is_user_disabled(Arguments{fcinfo}.uuid(0, "user_id")));
 }
 
 SQL_FUNCTION(session_service_user_epoch) {

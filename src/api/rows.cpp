@@ -14,7 +14,7 @@ namespace session_service::api {
 
 namespace {
 
-constexpr std::size_t most_columns = 24;
+constexpr std::size_t most_columns = 32;
 
 struct Row {
     std::array<Datum, most_columns> values{};

@@ -4,6 +4,7 @@
 #include "api/valid_session.hpp"
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
+#include "service/external_id.hpp"
 #include "service/import.hpp"
 #include "service/introspection.hpp"
 #include "service/renewal.hpp"
@@ -31,27 +32,24 @@ constexpr int read_ahead = 8;
 void add_valid_session(api::RowCollector& rows, store::SessionLookup& lookup,
                        const service::SessionKey& key, int position) {
     if (const auto session = service::validate(lookup, key, pg::null_value)) {
-        std::array<pg::Value, 10> values{pg::integer_value(position)};
+        std::array<pg::Value, 13> values{pg::integer_value(position)};
         std::ranges::copy(api::valid_session_values(*session), values.begin() + 1);
         rows.add(values);
     }
 }
 
-// The ids of these lists, one after the other.
-pg::Value uuid_array(std::initializer_list<std::span<core::Uuid>> lists) {
-    std::size_t count = 0;
-    for (const auto& list : lists) {
-        count += list.size();
-    }
-    auto* ids = static_cast<Datum*>(palloc(count * sizeof(Datum) + 1));
-    Datum* next = ids;
-    for (const auto& list : lists) {
-        for (const core::Uuid& id : list) {
-            *next++ = PointerGetDatum(id.data());
-        }
-    }
-    return pg::value(PointerGetDatum(
-        construct_array(ids, static_cast<int>(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR)));
+// The ids of both lists, one after the other.
+pg::Value uuid_array(std::span<core::Uuid> first, std::span<core::Uuid> second) {
+    const std::size_t count = first.size() + second.size();
+    const std::span ids{static_cast<core::Uuid*>(palloc(count * sizeof(core::Uuid) + 1)), count};
+    std::ranges::copy(second, std::ranges::copy(first, ids.begin()).out);
+    return pg::uuid_array_value(ids);
+}
+
+// The hash by which an identity provider's session is found; nothing where none is named.
+std::optional<core::Digest> external_hash(const Arguments& arguments, int number) {
+    const pg::Value id = arguments.nonempty_text(number, "external_id", pg::max_external_id_length);
+    return id.isnull ? std::nullopt : std::optional{service::hash_external_id(id)};
 }
 
 } // namespace
@@ -72,7 +70,10 @@ SQL_TOKEN_FUNCTION(session_service_create_session) {
         .issue_refresh = arguments.boolean_or(9, true),
         .refresh_expiry = arguments.duration(10, "refresh_expiry"),
         .absolute_timeout = arguments.duration(11, "absolute_timeout"),
-        .replace_device_sessions = arguments.boolean_or(12, false)};
+        .acr = arguments.nonempty_text(12, "acr", pg::max_acr_length),
+        .amr = arguments.authentication_methods(13),
+        .external_hash = external_hash(arguments, 14),
+        .replace_device_sessions = arguments.boolean_or(15, false)};
     const service::SignedIn made = service::sign_in(request);
     return api::one_row(
         fcinfo,
@@ -81,7 +82,7 @@ SQL_TOKEN_FUNCTION(session_service_create_session) {
             made.refresh_token ? pg::text_value(made.refresh_token->view()) : pg::null_value,
             pg::time_value(made.expires), pg::time_value(made.refresh_expires),
             pg::uuid_value(made.device_id), pg::boolean_value(made.is_new_device),
-            uuid_array({made.replaced_session_ids, made.evicted_session_ids}),
+            uuid_array(made.replaced_session_ids, made.evicted_session_ids),
             pg::boolean_value(made.is_first_device)});
 }
 
@@ -178,6 +179,27 @@ SQL_TOKEN_FUNCTION(session_service_rotate_session_token) {
     return api::one_row(fcinfo, std::array<pg::Value, 3>{pg::uuid_value(rotated->session_id),
                                                          pg::text_value(rotated->token.view()),
                                                          pg::time_value(rotated->expires)});
+}
+
+SQL_TOKEN_FUNCTION(session_service_reauthenticate_session) {
+    const Arguments arguments{fcinfo};
+    const auto presented = service::read_token(arguments.token(0), core::TokenKind::session);
+    const service::NewAuthentication authentication{
+        .acr = arguments.nonempty_text(1, "acr", pg::max_acr_length),
+        .amr = arguments.authentication_methods(2),
+        .ip_address = arguments.address(3)};
+    const auto pair =
+        presented ? service::reauthenticate(*presented, authentication) : std::nullopt;
+    if (!pair) {
+        return api::no_row(fcinfo);
+    }
+    return api::one_row(
+        fcinfo,
+        std::array<pg::Value, 6>{
+            pg::uuid_value(pair->session_id), pg::uuid_value(pair->user_id),
+            pg::text_value(pair->token.view()),
+            pair->refresh_token ? pg::text_value(pair->refresh_token->view()) : pg::null_value,
+            pg::time_value(pair->expires), pg::time_value(pair->refresh_expires)});
 }
 
 SQL_FUNCTION(session_service_extend_session) {

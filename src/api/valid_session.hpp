@@ -7,7 +7,7 @@
 namespace session_service::api {
 
 /// The columns of valid_session.
-inline std::array<pg::Value, 9> valid_session_values(const store::SessionRow& session) {
+inline std::array<pg::Value, 12> valid_session_values(const store::SessionRow& session) {
     namespace sessions = table::sessions;
     return {session.get(sessions::id),
             session.get(sessions::user_id),
@@ -17,7 +17,10 @@ inline std::array<pg::Value, 9> valid_session_values(const store::SessionRow& se
             pg::boolean_value(!session.is_null(sessions::mfa_verified_at)),
             session.get(sessions::created_at),
             session.get(sessions::last_activity_at),
-            session.get(sessions::expires_at)};
+            session.get(sessions::expires_at),
+            session.get(sessions::authenticated_at),
+            session.get(sessions::mfa_verified_at),
+            session.get(sessions::acr)};
 }
 
 /// Validates; `use` sees the session, if there is one, while it is at hand.

@@ -70,6 +70,53 @@ Value inet_value(const core::Address& address) {
     return value(InetPGetDatum(made));
 }
 
+// What a list of texts may hold, by the names that messages have for it.
+struct ListBounds {
+    const char* list;
+    const char* unit;
+    const char* element;
+    int most;
+    int most_characters;
+};
+
+struct Texts {
+    Datum* elements;
+    int count;
+
+    std::span<Datum> all() const { return {elements, static_cast<std::size_t>(count)}; }
+    Value as_list() const {
+        return value(
+            PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)));
+    }
+};
+
+Texts bounded_texts(Datum list, const ListBounds& bounds) {
+    // Of at most 4 bytes to a character, with the elements' headers: more is not fetched.
+    const std::size_t most_bytes = static_cast<std::size_t>(bounds.most) *
+                                       (static_cast<std::size_t>(bounds.most_characters) * 4 + 8) +
+                                   64;
+    if (raw_size(list) > most_bytes) {
+        ereport(ERROR, (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+                        errmsg("%s are too long", bounds.unit),
+                        errdetail("At most %d %s of at most %d characters are accepted.",
+                                  bounds.most, bounds.unit, bounds.most_characters)));
+    }
+    Texts texts{};
+    bool* nulls = nullptr;
+    deconstruct_array(DatumGetArrayTypeP(list), TEXTOID, -1, false, TYPALIGN_INT, &texts.elements,
+                      &nulls, &texts.count);
+    if (texts.count > bounds.most) {
+        raise_too_long(bounds.list, bounds.most, bounds.unit);
+    }
+    for (int i = 0; i < texts.count; ++i) {
+        if (nulls[i]) {
+            raise_null_argument(bounds.element);
+        }
+        require_length(texts.elements[i], bounds.element, bounds.most_characters);
+    }
+    return texts;
+}
+
 [[noreturn]] void raise_interval_overflow(const char* name) {
     ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
                     errmsg("interval out of range: %s", name)));
@@ -132,6 +179,13 @@ Value Arguments::text(int number, const char* name, int limit) const {
     return value(PointerGetDatum(PG_DETOAST_DATUM_PACKED(datum(number))));
 }
 
+Value Arguments::required_text(int number, const char* name, int limit) const {
+    if (is_null(number)) {
+        raise_null_argument(name);
+    }
+    return text(number, name, limit);
+}
+
 Value Arguments::nonempty_text(int number, const char* name, int limit) const {
     const Value given = text(number, name, limit);
     return given.isnull || to_view(given.value).empty() ? null_value : given;
@@ -182,35 +236,31 @@ Value Arguments::scopes(int number, bool otherwise_empty) const {
         }
         return value(PointerGetDatum(construct_empty_array(TEXTOID)));
     }
-    // 100 scopes of 255 characters, of at most 4 bytes, with their headers: more is not fetched.
-    constexpr std::size_t most = std::size_t{max_scope_count} * (max_scope_length * 4 + 8) + 64;
-    if (raw_size(datum(number)) > most) {
-        ereport(ERROR,
-                (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION), errmsg("scopes are too long"),
-                 errdetail("At most %d scopes of at most %d characters are accepted.",
-                           max_scope_count, max_scope_length)));
-    }
-    ArrayType* array = DatumGetArrayTypeP(datum(number));
-    Datum* elements = nullptr;
-    bool* nulls = nullptr;
-    int count = 0;
-    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
-    if (count > max_scope_count) {
-        raise_too_long("the list of scopes", max_scope_count, "scopes");
-    }
-    for (int i = 0; i < count; ++i) {
-        if (nulls[i]) {
-            raise_null_argument("a scope");
-        }
-        require_length(elements[i], "a scope", max_scope_length);
-        if (!core::is_scope_token(to_view(elements[i]))) {
+    const Texts scopes = bounded_texts(datum(number), {.list = "the list of scopes",
+                                                       .unit = "scopes",
+                                                       .element = "a scope",
+                                                       .most = max_scope_count,
+                                                       .most_characters = max_scope_length});
+    for (const Datum scope : scopes.all()) {
+        if (!core::is_scope_token(to_view(scope))) {
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid scope"),
                             errdetail("A scope has printable ASCII characters, without space, "
                                       "quote and backslash (RFC 6749, section 3.3).")));
         }
     }
-    return value(
-        PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT)));
+    return scopes.as_list();
+}
+
+Value Arguments::authentication_methods(int number) const {
+    if (is_null(number)) {
+        return null_value;
+    }
+    return bounded_texts(datum(number), {.list = "amr",
+                                         .unit = "authentication methods",
+                                         .element = "an authentication method",
+                                         .most = max_amr_count,
+                                         .most_characters = max_method_length})
+        .as_list();
 }
 
 Value Arguments::metadata(int number, bool otherwise_empty) const {
@@ -255,6 +305,22 @@ std::optional<Micros> Arguments::duration(int number, const char* name, bool zer
         raise_out_of_range(name, zero_allowed ? "zero or positive" : "positive");
     }
     return total;
+}
+
+std::int32_t Arguments::row_limit(int number, std::int32_t otherwise) const {
+    const std::int32_t limit = is_null(number) ? otherwise : DatumGetInt32(datum(number));
+    if (limit <= 0) {
+        raise_out_of_range("max_rows", "positive");
+    }
+    return limit;
+}
+
+Micros Arguments::required_duration(int number, const char* name) const {
+    const auto given = duration(number, name);
+    if (!given) {
+        raise_null_argument(name);
+    }
+    return *given;
 }
 
 } // namespace session_service::pg

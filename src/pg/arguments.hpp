@@ -19,6 +19,9 @@ inline constexpr int max_scope_length = 255;
 inline constexpr int max_metadata_size = 8192;
 inline constexpr int max_reason_length = 255;
 inline constexpr int max_method_length = 64;
+inline constexpr int max_acr_length = 255;
+inline constexpr int max_amr_count = 20;
+inline constexpr int max_external_id_length = 512;
 
 /// The longest text that can be a token of ours or of another system.
 inline constexpr std::size_t max_presented_length = 512;
@@ -56,7 +59,10 @@ class Arguments {
     /// An optional text of at most `limit` characters; 22001 where it is longer.
     Value text(int number, const char* name, int limit) const;
 
-    /// The same, where an empty text counts as NULL.
+    /// The same, required: 22004 where it is NULL.
+    Value required_text(int number, const char* name, int limit) const;
+
+    /// The same as text(), where an empty text counts as NULL.
     Value nonempty_text(int number, const char* name, int limit) const;
 
     /// The same as text(), with a default in place of NULL.
@@ -74,6 +80,10 @@ class Arguments {
     /// 255 characters each (22001), each a scope-token (22023), none NULL (22004).
     Value scopes(int number, bool otherwise_empty) const;
 
+    /// Authentication methods (RFC 8176), or NULL: at most 20 of at most 64 characters each
+    /// (22001), none NULL (22004).
+    Value authentication_methods(int number) const;
+
     /// Metadata, in its bounds.
     Value metadata(int number, bool otherwise_empty) const;
 
@@ -84,6 +94,12 @@ class Arguments {
     /// a year 365.25 days, as extract(epoch) counts; 22023 where it is not positive, 22008 where it
     /// overflows. `zero_allowed` admits 0.
     std::optional<Micros> duration(int number, const char* name, bool zero_allowed = false) const;
+
+    /// How many rows to give at most; 22023 where it is not positive.
+    std::int32_t row_limit(int number, std::int32_t otherwise) const;
+
+    /// A required duration that is positive; 22004 where it is NULL.
+    Micros required_duration(int number, const char* name) const;
 
   private:
     FunctionCallInfo fcinfo_;

@@ -9,7 +9,9 @@
 #include "pg/prelude.hpp"
 
 extern "C" {
+#include "catalog/pg_type_d.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 }
@@ -44,6 +46,15 @@ inline Value uuid_value(const core::Uuid& id) {
 
 inline Value optional_uuid_value(const std::optional<core::Uuid>& id) {
     return id ? uuid_value(*id) : null_value;
+}
+
+/// The ids as uuid[]; it refers to them no more.
+inline Value uuid_array_value(std::span<const core::Uuid> ids) {
+    auto* elements = static_cast<Datum*>(palloc(ids.size() * sizeof(Datum) + 1));
+    std::ranges::transform(ids, elements,
+                           [](const core::Uuid& id) { return PointerGetDatum(id.data()); });
+    return value(PointerGetDatum(construct_array(elements, static_cast<int>(ids.size()), UUIDOID,
+                                                 UUID_LEN, false, TYPALIGN_CHAR)));
 }
 
 inline Value bigint_value(std::int64_t number) {

@@ -90,8 +90,9 @@ bool forget_device(const core::Uuid& user_id, const core::Uuid& device_id) {
             }
             const pg::Value reason = pg::text_value("Device signed out");
             ended =
-                end_sessions(owner, user, {.except = {}, .device_id = device_id, .inactivity = {}},
-                             reason, store::EventKind::session_revoked)
+                end_sessions(owner, user,
+                             {.except = {}, .device_id = device_id, .inactivity = {}, .ids = {}},
+                             {.reason = reason})
                     .size();
             store::record(user, pg::now(),
                           {.kind = store::EventKind::device_forgotten,

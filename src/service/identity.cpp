@@ -1,5 +1,6 @@
-// As text: session id and user id as 32 hexadecimal digits each, then '1' or '0' for MFA, then the
-// scopes, each after a space. A policy asks for each row, so that it must be quick to read.
+// As text: session id, user id, the times of authentication and of MFA, in hexadecimal digits of
+// fixed number; the scopes with a space between them, and in a line of its own the metadata. A
+// policy asks for each row, so that it must be quick to read.
 
 #include "service/identity.hpp"
 
@@ -11,19 +12,52 @@ extern "C" {
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/array.h"
+#include "utils/jsonb.h"
 }
 
 namespace session_service::service {
 
 namespace {
 
-constexpr std::size_t id_length = 2 * sizeof(core::Uuid);
-constexpr std::size_t scopes_offset = 2 * id_length + 1;
+constexpr char end_of_scopes = '\n'; // which JSON escapes, and no scope has
 
-void append_id(StringInfo text, const core::Uuid& id) {
-    std::array<char, id_length> digits{};
-    core::hex_encode(id, digits.data());
+using TimeBytes = std::array<std::uint8_t, sizeof(core::Micros)>;
+
+template <std::size_t Size>
+void append_hex(StringInfo text, const std::array<std::uint8_t, Size>& bytes) {
+    std::array<char, 2 * Size> digits{};
+    core::hex_encode(bytes, digits.data());
     appendBinaryStringInfo(text, digits.data(), static_cast<int>(digits.size()));
+}
+
+void append_scopes(StringInfo text, Datum array) {
+    Datum* scopes = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &scopes, &nulls,
+                      &count);
+    for (int i = 0; i < count; ++i) {
+        if (i > 0) {
+            appendStringInfoChar(text, ' ');
+        }
+        const std::string_view scope = pg::to_view(scopes[i]);
+        appendBinaryStringInfo(text, scope.data(), static_cast<int>(scope.size()));
+    }
+}
+
+void append_json(StringInfo text, Datum document) {
+    Jsonb* json = DatumGetJsonbP(document);
+    (void)JsonbToCString(text, &json->root, static_cast<int>(VARSIZE(json)));
+}
+
+// Takes the bytes that the text begins with off it; false where it does not.
+template <std::size_t Size>
+bool take_hex(std::string_view& text, std::array<std::uint8_t, Size>& bytes) {
+    if (text.size() < 2 * Size || !core::hex_decode(text.substr(0, 2 * Size), bytes)) {
+        return false;
+    }
+    text.remove_prefix(2 * Size);
+    return true;
 }
 
 } // namespace
@@ -32,19 +66,13 @@ void bind_identity(const store::SessionRow& session) {
     namespace sessions = table::sessions;
     StringInfoData text;
     initStringInfo(&text);
-    append_id(&text, session.uuid(sessions::id));
-    append_id(&text, session.uuid(sessions::user_id));
-    appendStringInfoChar(&text, session.is_null(sessions::mfa_verified_at) ? '0' : '1');
-    Datum* scopes = nullptr;
-    bool* nulls = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(session.get(sessions::scopes).value), TEXTOID, -1, false,
-                      TYPALIGN_INT, &scopes, &nulls, &count);
-    for (int i = 0; i < count; ++i) {
-        const std::string_view scope = pg::to_view(scopes[i]);
-        appendStringInfoChar(&text, ' ');
-        appendBinaryStringInfo(&text, scope.data(), static_cast<int>(scope.size()));
-    }
+    append_hex(&text, session.uuid(sessions::id));
+    append_hex(&text, session.uuid(sessions::user_id));
+    append_hex(&text, std::bit_cast<TimeBytes>(session.time(sessions::authenticated_at)));
+    append_hex(&text, std::bit_cast<TimeBytes>(session.time(sessions::mfa_verified_at)));
+    append_scopes(&text, session.get(sessions::scopes).value);
+    appendStringInfoChar(&text, end_of_scopes);
+    append_json(&text, session.get(sessions::metadata).value);
     pg::identity_setting::assign(text.data);
     pfree(text.data);
 }
@@ -54,19 +82,32 @@ void clear_identity() {
 }
 
 std::optional<Identity> current_identity() {
-    const std::string_view text = pg::identity_setting::current();
+    std::string_view text = pg::identity_setting::current();
     Identity identity{};
-    if (text.size() < scopes_offset ||
-        !core::hex_decode(text.substr(0, id_length), identity.session_id) ||
-        !core::hex_decode(text.substr(id_length, id_length), identity.user_id)) {
+    TimeBytes authenticated{};
+    TimeBytes mfa_verified{};
+    if (!take_hex(text, identity.session_id) || !take_hex(text, identity.user_id) ||
+        !take_hex(text, authenticated) || !take_hex(text, mfa_verified)) {
         return std::nullopt;
     }
-    identity.is_mfa_verified = text[scopes_offset - 1] == '1';
-    identity.scopes = text.substr(scopes_offset);
-    if (!identity.scopes.empty()) {
-        identity.scopes.remove_prefix(1);
+    identity.authenticated = std::bit_cast<core::Micros>(authenticated);
+    identity.mfa_verified = std::bit_cast<core::Micros>(mfa_verified);
+    const std::size_t end = text.find(end_of_scopes);
+    if (end == std::string_view::npos) {
+        return std::nullopt;
     }
+    identity.scopes = text.substr(0, end);
+    identity.metadata = text.substr(end + 1);
     return identity;
+}
+
+bool is_authenticated_within(const Identity& identity, core::Micros max_age) {
+    return pg::now() < core::later(identity.authenticated, max_age);
+}
+
+bool is_mfa_verified(const Identity& identity, std::optional<core::Micros> max_age) {
+    return identity.mfa_verified != core::never &&
+           (!max_age || pg::now() < core::later(identity.mfa_verified, *max_age));
 }
 
 bool has_scope(std::string_view scopes, std::string_view scope) {

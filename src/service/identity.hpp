@@ -11,9 +11,18 @@ namespace session_service::service {
 struct Identity {
     core::Uuid session_id;
     core::Uuid user_id;
-    bool is_mfa_verified;
-    std::string_view scopes; // separated by spaces, which no scope has
+    core::Micros authenticated;
+    core::Micros mfa_verified; // `never` where it was not
+    std::string_view scopes;   // separated by spaces, which no scope has
+    std::string_view metadata; // as JSON
 };
+
+/// Whether the user was checked less than `max_age` ago.
+bool is_authenticated_within(const Identity& identity, core::Micros max_age);
+
+/// Whether the session passed multi-factor authentication, less than `max_age` ago where that is
+/// given.
+bool is_mfa_verified(const Identity& identity, std::optional<core::Micros> max_age);
 
 /// Binds the session to the rest of the transaction.
 void bind_identity(const store::SessionRow& session);

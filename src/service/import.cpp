@@ -7,6 +7,7 @@
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
 #include "service/limit.hpp"
+#include "service/users.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
 #include "store/imported_tokens.hpp"
@@ -81,7 +82,7 @@ void add_hashes(const pg::OwnerScope& owner, const ImportedSession& request, con
 
 core::Uuid import_new(const ImportedSession& request) {
     const UserKey user = UserKey::of(request.user_id);
-    const store::User claimed = store::claim_user(user, pg::now());
+    const store::User claimed = claim_for_sign_in(user, pg::now());
     const Micros now = pg::now();
     // Once more, now that no other import of this user's is under way.
     if (const auto known = find_known(request.token_hash)) {
@@ -126,7 +127,9 @@ core::Uuid import_new(const ImportedSession& request) {
                                  .deadlines = deadlines,
                                  .scopes = request.scopes,
                                  .metadata = request.metadata,
-                                 .ip_address = request.ip_address});
+                                 .ip_address = request.ip_address,
+                                 .acr = pg::null_value,
+                                 .amr = pg::null_value});
     store::record(user, now,
                   {.kind = store::EventKind::session_created,
                    .session_id = id,

@@ -29,7 +29,7 @@ struct ImportedSession {
 };
 
 /// Imports a session and returns its id; that of the session that has the token already, unchanged,
-/// where there is one. The user's limit holds as at a sign-in.
+/// where there is one. The user's limit holds as at a sign-in. 28000 where the user is disabled.
 core::Uuid import_session(const ImportedSession& request);
 
 } // namespace session_service::service

@@ -9,6 +9,7 @@ extern "C" {
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 }
 
@@ -40,20 +41,49 @@ void append_uuid(StringInfo json, const char* name, const core::Uuid& id) {
                      DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(id.data()))));
 }
 
-// Scopes have no character that JSON would escape: they are scope-tokens (core/scope.hpp).
-void append_scopes(StringInfo json, Datum scopes) {
+std::span<Datum> elements_of(Datum texts) {
     Datum* elements = nullptr;
     bool* nulls = nullptr;
     int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(scopes), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+    deconstruct_array(DatumGetArrayTypeP(texts), TEXTOID, -1, false, TYPALIGN_INT, &elements,
                       &nulls, &count);
+    return {elements, static_cast<std::size_t>(count)};
+}
+
+// Scopes have no character that JSON would escape: they are scope-tokens (core/scope.hpp).
+void append_scopes(StringInfo json, Datum scopes) {
     appendStringInfoString(json, ", \"scope\": \"");
-    for (int i = 0; i < count; ++i) {
-        const std::string_view scope = pg::to_view(elements[i]);
-        appendStringInfo(json, "%s%.*s", i == 0 ? "" : " ", static_cast<int>(scope.size()),
-                         scope.data());
+    const char* separator = "";
+    for (const Datum element : elements_of(scopes)) {
+        const std::string_view scope = pg::to_view(element);
+        appendStringInfo(json, "%s%.*s", separator, static_cast<int>(scope.size()), scope.data());
+        separator = " ";
     }
     appendStringInfoChar(json, '"');
+}
+
+void append_string(StringInfo json, Datum word) {
+    escape_json(json, TextDatumGetCString(word));
+}
+
+// The application's words, where it gave them (RFC 9470, 6.2).
+void append_authentication(StringInfo json, const SessionRow& session) {
+    const pg::Value acr = session.get(sessions::acr);
+    if (!acr.isnull) {
+        appendStringInfoString(json, ", \"acr\": ");
+        append_string(json, acr.value);
+    }
+    const pg::Value amr = session.get(sessions::amr);
+    if (!amr.isnull) {
+        appendStringInfoString(json, ", \"amr\": [");
+        const char* separator = "";
+        for (const Datum method : elements_of(amr.value)) {
+            appendStringInfoString(json, separator);
+            append_string(json, method);
+            separator = ", ";
+        }
+        appendStringInfoChar(json, ']');
+    }
 }
 
 void append_details(StringInfo json, const SessionRow& session, core::TokenKind kind) {
@@ -64,8 +94,10 @@ void append_details(StringInfo json, const SessionRow& session, core::TokenKind 
         session.time(is_session_token ? sessions::expires_at : sessions::refresh_expires_at);
     const core::Micros issued =
         session.time(sessions::rotated_at, session.time(sessions::created_at));
-    appendStringInfo(json, ", \"exp\": %lld, \"iat\": %lld", unix_seconds(expires),
-                     unix_seconds(issued));
+    appendStringInfo(json, ", \"exp\": %lld, \"iat\": %lld, \"auth_time\": %lld",
+                     unix_seconds(expires), unix_seconds(issued),
+                     unix_seconds(session.time(sessions::authenticated_at)));
+    append_authentication(json, session);
     append_uuid(json, "jti", session.uuid(sessions::id));
     appendStringInfo(json, ", \"token_type\": \"%s\"",
                      is_session_token ? "Bearer" : "refresh_token");
@@ -79,7 +111,7 @@ Datum introspect(const std::optional<Presented>& presented) {
     appendStringInfoString(&json, "{\"active\": ");
     bool active = false;
     if (presented) {
-        store::SessionLookup lookup = store::SessionLookup::open(sessions::refresh_hash);
+        store::SessionLookup lookup = store::SessionLookup::open(sessions::amr);
         const auto session = lookup.find(presented->session_id);
         if (session && is_active(*session, *presented)) {
             active = true;

@@ -138,8 +138,10 @@ std::span<core::Uuid> replace_sessions_of_device(const UserKey& user, const core
     const MemoryContext caller = CurrentMemoryContext;
     return table::as_owner([&](const pg::OwnerScope& owner) {
         const auto ended = end_sessions(
-            owner, user, {.except = {}, .device_id = device_id, .inactivity = {}},
-            pg::text_value("Replaced by a new sign-in"), store::EventKind::session_evicted);
+            owner, user, {.except = {}, .device_id = device_id, .inactivity = {}, .ids = {}},
+            {.reason = pg::text_value("Replaced by a new sign-in"),
+             .kind = store::EventKind::session_evicted,
+             .counter = pg::Counter::revocations_limit});
         const std::span ids{static_cast<core::Uuid*>(
                                 MemoryContextAlloc(caller, ended.size() * sizeof(core::Uuid) + 1)),
                             ended.size()};

@@ -47,10 +47,12 @@ struct FoundSession {
     std::size_t secret_length = 0;
 };
 
-// Whether the session once issued the token. Of an imported one its presence in the table says so.
+// Whether the session once issued the token. Of an imported one its presence in the table says so,
+// until the user was checked again.
 bool was_issued_by(const SessionRow& session, const Presented& presented) {
-    return presented.is_imported ||
-           session.matches(sessions::family_hash, core::sha256(presented.token.family_key));
+    return presented.is_imported
+               ? !session.is_reauthenticated()
+               : session.matches(sessions::family_hash, core::sha256(presented.token.family_key));
 }
 
 Standing standing_of(const Presented& presented, const SessionRow& session, Micros began) {
@@ -174,6 +176,25 @@ std::optional<Refreshed> replace_pair(const Presented& presented, const FoundSes
     return refreshed(presented, session, pair, renewed.deadlines, false);
 }
 
+struct Owner {
+    core::Uuid user_id;
+    core::Uuid device_id;
+};
+
+// Whose the active session is that the presented token opens.
+std::optional<Owner> owner_of_active(const Presented& presented) {
+    SessionLookup lookup = SessionLookup::open(last_validated_column);
+    const std::optional<SessionRow> session = validate(
+        lookup, {.session_id = presented.session_id, .hash = presented.hash}, pg::null_value);
+    std::optional<Owner> owner;
+    if (session) {
+        owner = Owner{.user_id = session->uuid(sessions::user_id),
+                      .device_id = session->uuid(sessions::device_id)};
+    }
+    lookup.close();
+    return owner;
+}
+
 } // namespace
 
 std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_address,
@@ -203,17 +224,8 @@ std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_addres
 }
 
 std::optional<Rotated> rotate(const Presented& presented) {
-    SessionLookup lookup = SessionLookup::open(last_validated_column);
-    const std::optional<SessionRow> session = validate(
-        lookup, {.session_id = presented.session_id, .hash = presented.hash}, pg::null_value);
-    core::Uuid user_id{};
-    core::Uuid device_id{};
-    if (session) {
-        user_id = session->uuid(sessions::user_id);
-        device_id = session->uuid(sessions::device_id);
-    }
-    lookup.close();
-    if (!session) {
+    const auto owner = owner_of_active(presented);
+    if (!owner) {
         return std::nullopt;
     }
     pg::require_writable("rotate_session_token()");
@@ -223,11 +235,51 @@ std::optional<Rotated> rotate(const Presented& presented) {
     if (!kept) {
         return std::nullopt;
     }
-    store::record(
-        UserKey::of(user_id), kept->at,
-        {.kind = store::EventKind::session_rotated, .session_id = id, .device_id = device_id});
+    store::record(UserKey::of(owner->user_id), kept->at,
+                  {.kind = store::EventKind::session_rotated,
+                   .session_id = id,
+                   .device_id = owner->device_id});
     pg::make_durable();
     return Rotated{.session_id = id, .token = token.text, .expires = kept->deadlines.expires};
+}
+
+std::optional<Reauthenticated> reauthenticate(const Presented& presented,
+                                              const NewAuthentication& authentication) {
+    const auto owner = owner_of_active(presented);
+    if (!owner) {
+        return std::nullopt;
+    }
+    pg::require_writable("reauthenticate_session()");
+    const core::Uuid& id = presented.session_id;
+    const auto family_key = pg::random_bytes<core::FamilyKey>();
+    const Issued token = issue_session_token(id, new_secret());
+    const Issued refresh = issue_refresh_token(id, family_key, new_secret());
+    const auto renewed = store::reauthenticate(id, {.presented = presented.hash,
+                                                    .token_hash = token.hash,
+                                                    .refresh_hash = refresh.hash,
+                                                    .family_hash = core::sha256(family_key),
+                                                    .secret_length = pg::settings::token_length(),
+                                                    .acr = authentication.acr,
+                                                    .amr = authentication.amr,
+                                                    .ip_address = authentication.ip_address});
+    if (!renewed) {
+        return std::nullopt;
+    }
+    store::record(UserKey::of(owner->user_id), renewed->at,
+                  {.kind = store::EventKind::session_reauthenticated,
+                   .session_id = id,
+                   .device_id = owner->device_id,
+                   .ip_address = authentication.ip_address});
+    pg::make_durable();
+    pg::count(pg::Counter::reauthentications);
+    const bool has_refresh = renewed->deadlines.refresh != core::no_refresh;
+    return Reauthenticated{.session_id = id,
+                           .user_id = owner->user_id,
+                           .token = token.text,
+                           .refresh_token =
+                               has_refresh ? std::optional{refresh.text} : std::nullopt,
+                           .expires = renewed->deadlines.expires,
+                           .refresh_expires = renewed->deadlines.refresh};
 }
 
 std::optional<Micros> extend(const core::Uuid& session_id, std::optional<Micros> by) {

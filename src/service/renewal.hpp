@@ -1,4 +1,4 @@
-// Renewing a session: refresh, rotation and extension.
+// Renewing a session: refresh, reauthentication, rotation and extension.
 //
 // A refresh decides without a lock which case it has. The rotation replaces the very row that was
 // read, so that of any number of calls with one token exactly one rotates; the others then find
@@ -29,6 +29,27 @@ struct Refreshed {
 /// error is raised, since that would undo it.
 std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_address,
                                  pg::Value user_agent);
+
+/// What the application tells of a new check of the user.
+struct NewAuthentication {
+    pg::Value acr;
+    pg::Value amr;
+    pg::Value ip_address;
+};
+
+struct Reauthenticated {
+    core::Uuid session_id;
+    core::Uuid user_id;
+    core::TokenText token;
+    std::optional<core::TokenText> refresh_token;
+    Micros expires;
+    Micros refresh_expires;
+};
+
+/// A fresh pair, which does not follow from the old one, for the active session that the presented
+/// token opens, whose user was checked again. Every lifetime starts anew.
+std::optional<Reauthenticated> reauthenticate(const Presented& presented,
+                                              const NewAuthentication& authentication);
 
 struct Rotated {
     core::Uuid session_id;

@@ -4,7 +4,7 @@
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
 #include "store/devices.hpp"
-#include "store/listing.hpp"
+#include "store/external_sessions.hpp"
 
 namespace session_service::service {
 
@@ -37,14 +37,6 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
     return true;
 }
 
-// What ended sessions that a filter leaves.
-pg::Counter counter_of(EventKind kind, const store::RevocationFilter& filter) {
-    if (kind == EventKind::session_evicted) {
-        return pg::Counter::revocations_limit;
-    }
-    return filter.inactivity ? pg::Counter::revocations_idle : pg::Counter::revocations_user;
-}
-
 // The user of a session that `accept` takes, if it can be ended.
 template <typename Accept>
 std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept&& accept) {
@@ -56,6 +48,38 @@ std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept
     }
     lookup.close();
     return user_id;
+}
+
+// Ends the sessions that `find` gives, in the order of their users' ids, so that two such calls
+// take the users' rows in one order; how many this call ended.
+template <typename Find>
+std::int32_t end_owned(Find&& find, const std::optional<store::Inactivity>& inactivity,
+                       const Ending& ending) {
+    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
+        const std::span<const store::OwnedSession> found = find(owner);
+        const std::span ids{static_cast<core::Uuid*>(palloc(found.size() * sizeof(core::Uuid) + 1)),
+                            found.size()};
+        std::ranges::transform(found, ids.begin(), &store::OwnedSession::id);
+        std::size_t count = 0;
+        for (std::size_t begin = 0, end = 0; begin < found.size(); begin = end) {
+            const core::Uuid& user_id = found[begin].user_id;
+            while (end < found.size() && found[end].user_id == user_id) {
+                ++end;
+            }
+            count += end_sessions(owner, UserKey::of(user_id),
+                                  {.except = {},
+                                   .device_id = {},
+                                   .inactivity = inactivity,
+                                   .ids = ids.subspan(begin, end - begin)},
+                                  ending)
+                         .size();
+        }
+        return count;
+    });
+    if (ended > 0) {
+        pg::make_revocation_durable();
+    }
+    return static_cast<std::int32_t>(ended);
 }
 
 } // namespace
@@ -73,25 +97,25 @@ void tell_of_revocation(const UserKey& user, const store::EndedSession& session,
 }
 
 std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const UserKey& user,
-                                            const store::RevocationFilter& filter, pg::Value reason,
-                                            EventKind kind) {
+                                            const store::RevocationFilter& filter,
+                                            const Ending& ending) {
     if (!store::lock_user(user)) {
         return {};
     }
     const Micros now = pg::now();
-    const auto ended = store::revoke_many(owner, user, filter, now, reason);
+    const auto ended = store::revoke_many(owner, user, filter, now, ending.reason);
     if (ended.empty()) {
         return {};
     }
     const std::int64_t epoch = store::raise_epoch(user, now);
     for (const store::EndedSession& session : ended) {
-        tell_of_revocation(user, session, now, kind, reason, epoch);
+        tell_of_revocation(user, session, now, ending.kind, ending.reason, epoch);
     }
     store::note_last_uses(user, ended);
-    pg::count(kind == EventKind::session_evicted ? pg::Counter::sessions_evicted
-                                                 : pg::Counter::sessions_revoked,
+    pg::count(ending.kind == EventKind::session_evicted ? pg::Counter::sessions_evicted
+                                                        : pg::Counter::sessions_revoked,
               ended.size());
-    pg::count(counter_of(kind, filter), ended.size());
+    pg::count(ending.counter, ended.size());
     return ended;
 }
 
@@ -133,7 +157,7 @@ std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFi
     pg::require_writable(function);
     const UserKey user = UserKey::of(user_id);
     const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
-        return end_sessions(owner, user, filter, reason, EventKind::session_revoked).size();
+        return end_sessions(owner, user, filter, {.reason = reason}).size();
     });
     if (ended > 0) {
         pg::make_revocation_durable();
@@ -155,13 +179,13 @@ std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reaso
     const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
         const Micros now = pg::now();
         const store::RevocationFilter filter{
-            .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now)};
+            .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now), .ids = {}};
         std::size_t count = 0;
         // In the order of their ids, so that two such calls take the users' rows in one order.
         for (const core::Uuid& user_id :
              store::users_of_inactive_sessions(owner, *filter.inactivity, now)) {
-            count += end_sessions(owner, UserKey::of(user_id), filter, reason,
-                                  EventKind::session_revoked)
+            count += end_sessions(owner, UserKey::of(user_id), filter,
+                                  {.reason = reason, .counter = pg::Counter::revocations_idle})
                          .size();
         }
         return count;
@@ -170,6 +194,31 @@ std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reaso
         pg::make_revocation_durable();
     }
     return static_cast<std::int32_t>(ended);
+}
+
+std::int32_t revoke_external(const core::Digest& external_hash, pg::Value reason) {
+    pg::require_writable("revoke_external_sessions()");
+    return end_owned(
+        [&](const pg::OwnerScope& owner) {
+            return store::revocable_external_sessions(owner, external_hash, pg::now());
+        },
+        {}, {.reason = reason});
+}
+
+std::int32_t revoke_found(const store::SessionFilter& filter, std::int32_t count,
+                          pg::Value reason) {
+    pg::require_writable("revoke_sessions()");
+    const store::SessionPage page{.include_inactive = false, .after = {}, .count = count};
+    std::optional<store::Inactivity> inactivity;
+    if (filter.inactive_since) {
+        // Once more as it is ended, since it may have been used after it was found.
+        inactivity = {.cutoff = filter.inactive_since, .by_own_timeout = false};
+    }
+    return end_owned(
+        [&](const pg::OwnerScope& owner) {
+            return store::find_owned_sessions(owner, filter, page, pg::now());
+        },
+        inactivity, {.reason = reason, .counter = pg::Counter::revocations_admin});
 }
 
 } // namespace session_service::service

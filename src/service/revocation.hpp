@@ -3,9 +3,11 @@
 
 #include "core/lifetime.hpp"
 
+#include "pg/counters.hpp"
 #include "pg/value.hpp"
 #include "service/tokens.hpp"
 #include "store/events.hpp"
+#include "store/session_search.hpp"
 #include "store/sessions.hpp"
 
 namespace session_service::service {
@@ -29,11 +31,18 @@ bool revoke_by_token(const Presented& presented, pg::Value reason);
 void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
                       pg::Value ip_address);
 
+/// Why sessions end, and as what that is recorded and counted.
+struct Ending {
+    pg::Value reason = pg::null_value;
+    store::EventKind kind = store::EventKind::session_revoked;
+    pg::Counter counter = pg::Counter::revocations_user;
+};
+
 /// Ends those of a user's sessions that the filter leaves; they are returned in the memory of the
 /// scope, in no order.
 std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const store::UserKey& user,
-                                            const store::RevocationFilter& filter, pg::Value reason,
-                                            store::EventKind kind);
+                                            const store::RevocationFilter& filter,
+                                            const Ending& ending);
 
 /// The same as one call; how many this call ended.
 std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,
@@ -45,5 +54,11 @@ store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now);
 
 /// Ends the inactive sessions of all users; how many this call ended.
 std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason);
+
+/// Ends those that came of an identity provider's session; how many this call ended.
+std::int32_t revoke_external(const core::Digest& external_hash, pg::Value reason);
+
+/// Ends the first `count` of the active sessions that the filter finds; how many this call ended.
+std::int32_t revoke_found(const store::SessionFilter& filter, std::int32_t count, pg::Value reason);
 
 } // namespace session_service::service

@@ -9,8 +9,10 @@
 #include "pg/settings.hpp"
 #include "service/limit.hpp"
 #include "service/tokens.hpp"
+#include "service/users.hpp"
 #include "store/devices.hpp"
 #include "store/events.hpp"
+#include "store/external_sessions.hpp"
 #include "store/sessions.hpp"
 
 namespace session_service::service {
@@ -57,7 +59,7 @@ core::Secret secret_of(const std::array<std::uint8_t, core::max_secret_length>& 
 
 SignedIn create_session(const SignIn& request) {
     const UserKey user = UserKey::of(request.user_id);
-    const store::User claimed = store::claim_user(user, pg::now());
+    const store::User claimed = claim_for_sign_in(user, pg::now());
     const Micros now = pg::now(); // after the wait for the user's row
 
     const core::Lifetimes own = own_lifetimes(request);
@@ -103,7 +105,9 @@ SignedIn create_session(const SignIn& request) {
                               .deadlines = deadlines,
                               .scopes = request.scopes,
                               .metadata = request.metadata,
-                              .ip_address = request.ip_address};
+                              .ip_address = request.ip_address,
+                              .acr = request.acr,
+                              .amr = request.amr};
     if (request.issue_refresh) {
         const Issued refresh =
             issue_refresh_token(made.session_id, drawn.family_key, secret_of(drawn.refresh_secret));
@@ -112,6 +116,9 @@ SignedIn create_session(const SignIn& request) {
         session.family_hash = core::sha256(drawn.family_key);
     }
     store::insert_session(user, session);
+    if (request.external_hash) {
+        store::add_external_session(*request.external_hash, user, made.session_id);
+    }
 
     store::Event event{.kind = store::EventKind::device_new,
                        .session_id = made.session_id,

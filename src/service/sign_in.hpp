@@ -23,6 +23,9 @@ struct SignIn {
     bool issue_refresh = true;
     std::optional<Micros> refresh_expiry;
     std::optional<Micros> absolute_timeout;
+    pg::Value acr = pg::null_value;
+    pg::Value amr = pg::null_value;
+    std::optional<core::Digest> external_hash; // of the identity provider's session
     bool replace_device_sessions = false;
 };
 
@@ -40,6 +43,7 @@ struct SignedIn {
 };
 
 /// Creates a session. At the user's limit the policy decides who goes; 53400 where it rejects.
+/// 28000 where the user is disabled.
 SignedIn sign_in(const SignIn& request);
 
 } // namespace session_service::service

@@ -16,7 +16,7 @@ struct SessionKey {
 std::optional<SessionKey> read_session_token(std::optional<std::string_view> text);
 
 /// The last column that a validation reads.
-inline constexpr table::sessions::Column last_validated_column = table::sessions::metadata;
+inline constexpr table::sessions::Column last_validated_column = table::sessions::acr;
 
 /// The row of the active session that the key opens, valid until the lookup moves on. Its activity
 /// is noted where that is due; `ip_address` may be NULL.

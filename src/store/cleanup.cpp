@@ -66,6 +66,16 @@ constinit Statement delete_imported{
        WHERE i.session_id = dead.id AND i.bucket = dead.bucket)",
     pg::parameters(UUIDARRAYOID, INT2ARRAYOID)};
 
+constinit Statement select_any_external{
+    "SELECT 1 FROM session_service.external_sessions x ORDER BY x.external_hash LIMIT 1",
+    pg::parameters()};
+
+constinit Statement delete_external{
+    R"(DELETE FROM session_service.external_sessions x
+       USING ROWS FROM (unnest($1), unnest($2)) AS dead (id, bucket)
+       WHERE x.session_id = dead.id AND x.bucket = dead.bucket)",
+    pg::parameters(UUIDARRAYOID, INT2ARRAYOID)};
+
 constinit Statement update_last_seen{
     R"(UPDATE session_service.devices d SET last_seen_at = free.last_use FROM (
            SELECT f.id, f.bucket, dead.last_use FROM (
@@ -88,11 +98,14 @@ struct DeadSessions {
 };
 
 // What is left of them elsewhere. By far the most calls find nothing to do here: there are no
-// imported tokens, and where the retention is the setting's all sessions were over before
-// `device_cutoff`, so that no device need remember them.
+// imported tokens and no sessions of identity providers, and where the retention is the setting's
+// all sessions were over before `device_cutoff`, so that no device need remember them.
 void clean_up_after(const pg::OwnerScope& owner, const DeadSessions& dead, Micros device_cutoff) {
     if (!select_any_imported.read(owner, {}).empty()) {
         (void)delete_imported.write(owner, {dead.ids, dead.buckets});
+    }
+    if (!select_any_external.read(owner, {}).empty()) {
+        (void)delete_external.write(owner, {dead.ids, dead.buckets});
     }
     if (dead.last_use > device_cutoff) {
         (void)update_last_seen.write(
@@ -144,11 +157,7 @@ class Chunk {
     }
 
     pg::Value uuids(const core::Uuid* ids) const {
-        auto* elements = allocate<Datum>();
-        for (int i = 0; i < count_; ++i) {
-            elements[i] = PointerGetDatum(ids[i].data());
-        }
-        return array(elements, UUIDOID, sizeof(core::Uuid), false, TYPALIGN_CHAR);
+        return pg::uuid_array_value({ids, static_cast<std::size_t>(count_)});
     }
 
     core::Uuid* ids_;

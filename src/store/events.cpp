@@ -40,12 +40,18 @@ const char* name_of(EventKind kind) {
         return "session.reuse_detected";
     case EventKind::session_mfa_verified:
         return "session.mfa_verified";
+    case EventKind::session_reauthenticated:
+        return "session.reauthenticated";
     case EventKind::device_new:
         return "device.new";
     case EventKind::device_trusted:
         return "device.trusted";
     case EventKind::device_forgotten:
         return "device.forgotten";
+    case EventKind::user_disabled:
+        return "user.disabled";
+    case EventKind::user_enabled:
+        return "user.enabled";
     }
     pg_unreachable();
 }

@@ -14,9 +14,12 @@ enum class EventKind : std::uint8_t {
     session_evicted,
     session_reuse_detected,
     session_mfa_verified,
+    session_reauthenticated,
     device_new,
     device_trusted,
     device_forgotten,
+    user_disabled,
+    user_enabled,
 };
 
 struct Event {

@@ -2,6 +2,8 @@
 
 #include "core/uuid.hpp"
 
+#include "store/session_info.hpp"
+
 namespace session_service::store {
 
 namespace {
@@ -10,41 +12,27 @@ using pg::Result;
 using pg::Statement;
 using pg::Value;
 
-// In each of these $1 is now and $2 the current session. Columns are cast to the types of
-// session_info, which costs nothing where they have them.
-constexpr auto session_info = R"(
-    SELECT s.id::uuid, s.user_id::uuid, s.device_id::uuid, )" +
-                              rules::device_name + R"(,
-        d.user_agent::text, s.ip_address::inet, NULL::text, NULL::text, s.scopes::text[],
-        s.metadata::jsonb, s.mfa_verified_at IS NOT NULL, s.mfa_verified_at, s.mfa_method::text,
-        s.created_at, s.last_activity_at, s.expires_at, s.idle_expires_at, s.refresh_expires_at,
-        s.absolute_expires_at, s.revoked_at, s.revoke_reason::text,
-        CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked'::session_service.session_status
-             WHEN s.expires_at <= $1 THEN 'expired'
-             WHEN s.is_closed OR s.idle_expires_at <= $1 THEN 'idle'
-             ELSE 'active' END,
-        )" + rules::active + R"(, COALESCE(s.id = $2, false)
-    FROM session_service.sessions s
-    LEFT JOIN session_service.devices d ON d.id = s.device_id AND d.bucket = s.bucket
-    )";
+constexpr auto select_session_info =
+    session_info::columns + " FROM session_service.sessions s " + session_info::device;
 
 constexpr pg::SqlText of_user{"WHERE s.user_id = $3 AND s.bucket = $4 "};
-constexpr pg::SqlText latest_first{" ORDER BY s.last_activity_at DESC, s.id DESC"};
+constexpr auto latest_first = session_info::latest_first;
 constexpr auto user_list_types = pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID);
 
-constinit Statement select_by_id{session_info + "WHERE s.id = $3 AND s.bucket = $4",
+constinit Statement select_by_id{select_session_info + "WHERE s.id = $3 AND s.bucket = $4",
                                  user_list_types};
 
 constinit Statement select_of_user_by_id{
-    session_info + "WHERE s.id = $3 AND s.bucket = $4 AND s.user_id = $5",
+    select_session_info + "WHERE s.id = $3 AND s.bucket = $4 AND s.user_id = $5",
     pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT2OID, UUIDOID)};
 
-constinit Statement select_all_of_user{session_info + of_user + latest_first, user_list_types};
+constinit Statement select_all_of_user{select_session_info + of_user + latest_first,
+                                       user_list_types};
 
 constinit Statement select_active_of_user{
-    session_info + of_user + "AND " + rules::active + latest_first, user_list_types};
+    select_session_info + of_user + "AND " + rules::active + latest_first, user_list_types};
 
-constinit Statement select_mfa_verified{session_info + of_user +
+constinit Statement select_mfa_verified{select_session_info + of_user +
                                             "AND s.mfa_verified_at IS NOT NULL AND " +
                                             rules::active + latest_first,
                                         user_list_types};
@@ -52,7 +40,7 @@ constinit Statement select_mfa_verified{session_info + of_user +
 constexpr auto inactive = rules::revocable + " AND " + rules::inactive;
 
 constinit Statement select_inactive{
-    session_info + "WHERE " + inactive + latest_first,
+    select_session_info + "WHERE " + inactive + latest_first,
     pg::parameters(TIMESTAMPTZOID, UUIDOID, TIMESTAMPTZOID, BOOLOID), pg::Finds::whole_table};
 
 constinit Statement select_users_of_inactive{

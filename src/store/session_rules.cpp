@@ -12,10 +12,12 @@ core::Deadlines SessionRow::deadlines() const {
 }
 
 core::Lifetimes SessionRow::own_lifetimes() const {
+    const Micros absolute_end = time(sessions::absolute_expires_at);
     return {.session = bigint(sessions::session_expiry),
             .refresh = bigint(sessions::refresh_expiry),
             .inactivity = bigint(sessions::inactivity_timeout),
-            .absolute = 0};
+            .absolute =
+                absolute_end == core::never ? 0 : absolute_end - time(sessions::authenticated_at)};
 }
 
 std::optional<core::RotationSalt> SessionRow::rotation_salt() const {

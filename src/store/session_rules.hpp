@@ -37,10 +37,15 @@ class SessionRow : public table::Row<table::sessions::Column> {
     bool is_revocable(Micros now) const {
         return !is_revoked() && !core::is_expired_for_good(deadlines(), now);
     }
+    /// Whether its user was checked again since the sign-in: tokens of before are nobody's.
+    bool is_reauthenticated() const {
+        return get(table::sessions::authenticated_at).value !=
+               get(table::sessions::created_at).value;
+    }
     /// Since when it is over, or will be unless something renews it.
     Micros end() const { return time(table::sessions::revoked_at, core::end_of(deadlines())); }
 
-    /// The lifetimes of its own, from its creation.
+    /// The lifetimes of its own, from its creation; the absolute one by where it ends.
     core::Lifetimes own_lifetimes() const;
 
     /// The salt that derives the current pair, while there is one.

@@ -48,10 +48,11 @@ constinit pg::Statement revoke_sessions{
         rules::revocable + R"(
        AND ($8 IS NULL OR s.id <> $8)
        AND ($9 IS NULL OR s.device_id = $9)
+       AND ($10 IS NULL OR s.id = ANY ($10))
        AND (NOT $2 OR )" +
         rules::inactive + ")" + ended,
     pg::parameters(TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, BOOLOID, UUIDOID, INT2OID, TEXTOID,
-                   UUIDOID, UUIDOID)};
+                   UUIDOID, UUIDOID, UUIDARRAYOID)};
 
 // The sessions first, as cleanup does: two calls that delete the same rows take them in one order.
 constinit pg::Statement delete_of_user{
@@ -60,7 +61,10 @@ constinit pg::Statement delete_of_user{
            RETURNING s.id, s.bucket),
        imported AS (
            DELETE FROM session_service.imported_tokens i USING gone
-           WHERE i.session_id = gone.id AND i.bucket = gone.bucket)
+           WHERE i.session_id = gone.id AND i.bucket = gone.bucket),
+       external AS (
+           DELETE FROM session_service.external_sessions x USING gone
+           WHERE x.session_id = gone.id AND x.bucket = gone.bucket)
        SELECT count(*) FROM gone)",
     pg::parameters(UUIDOID, INT2OID)};
 
@@ -181,6 +185,42 @@ Values rotated(const SessionRow& session, const Renewed& renewed, const Rotation
     return values;
 }
 
+// Every lifetime from now on, as at a sign-in.
+core::Deadlines renewed_wholly(const SessionRow& session, Micros now) {
+    const core::Lifetimes lifetimes =
+        core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
+    const Micros absolute =
+        lifetimes.absolute == 0 ? core::never : core::later(now, lifetimes.absolute);
+    return core::renewed(now, lifetimes, absolute, !session.is_null(sessions::refresh_hash));
+}
+
+// What a new check of the user changes. The clock may have been set back; but a session whose user
+// was checked again is told by the time of it (SessionRow::is_reauthenticated).
+Values reauthenticated(const SessionRow& session, const Renewed& renewed,
+                       const Reauthentication& given) {
+    const Micros authenticated = std::max(renewed.at, session.time(sessions::created_at) + 1);
+    Values values;
+    values.set(sessions::token_hash, digest_value(given.token_hash))
+        .set(sessions::secret_length, length_value(given.secret_length))
+        .set(sessions::authenticated_at, pg::time_value(authenticated))
+        .set(sessions::acr, given.acr)
+        .set(sessions::amr, given.amr)
+        .set(sessions::absolute_expires_at, pg::time_value(renewed.deadlines.absolute))
+        .set(sessions::previous_refresh_hash, pg::null_value)
+        .set(sessions::rotation_salt, pg::null_value)
+        .set(sessions::rotated_at, pg::time_value(renewed.at))
+        .set(sessions::last_activity_at, pg::time_value(renewed.at));
+    set_deadlines(values, renewed.deadlines);
+    if (!session.is_null(sessions::refresh_hash)) {
+        values.set(sessions::refresh_hash, digest_value(given.refresh_hash))
+            .set(sessions::family_hash, digest_value(given.family_hash));
+    }
+    if (!given.ip_address.isnull) {
+        values.set(sessions::ip_address, given.ip_address);
+    }
+    return values;
+}
+
 } // namespace
 
 SessionLookup SessionLookup::open(sessions::Column last) {
@@ -210,6 +250,7 @@ void insert_session(const UserKey& user, const NewSession& session) {
         .set(sessions::device_id, pg::uuid_value(session.device_id))
         .set(sessions::token_hash, digest_value(session.token_hash))
         .set(sessions::created_at, pg::time_value(session.created))
+        .set(sessions::authenticated_at, pg::time_value(session.created))
         .set(sessions::last_activity_at, pg::time_value(session.last_activity))
         .set(sessions::session_expiry, pg::bigint_value(session.own.session))
         .set(sessions::refresh_expiry, pg::bigint_value(session.own.refresh))
@@ -221,7 +262,9 @@ void insert_session(const UserKey& user, const NewSession& session) {
         .set(sessions::mfa_verified_at, pg::time_value(session.mfa_verified))
         .set(sessions::scopes, session.scopes)
         .set(sessions::metadata, session.metadata)
-        .set(sessions::ip_address, session.ip_address);
+        .set(sessions::ip_address, session.ip_address)
+        .set(sessions::acr, session.acr)
+        .set(sessions::amr, session.amr);
     set_deadlines(values, session.deadlines);
     if (session.refresh_hash) {
         values.set(sessions::refresh_hash, digest_value(*session.refresh_hash));
@@ -275,6 +318,21 @@ std::optional<Renewed> replace_session_token(const core::Uuid& id, const core::D
     return is_done ? std::optional{kept} : std::nullopt;
 }
 
+std::optional<Renewed> reauthenticate(const core::Uuid& id,
+                                      const Reauthentication& reauthentication) {
+    Renewed renewed;
+    const bool is_done =
+        change_session(id, [&](const SessionRow& session, Micros now) -> std::optional<Values> {
+            if (!session.matches(sessions::token_hash, reauthentication.presented) ||
+                !session.is_active(now)) {
+                return std::nullopt;
+            }
+            renewed = {.at = now, .deadlines = renewed_wholly(session, now)};
+            return reauthenticated(session, renewed, reauthentication);
+        });
+    return is_done ? std::optional{renewed} : std::nullopt;
+}
+
 std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros> by) {
     Micros expires = 0;
     const bool is_done =
@@ -325,7 +383,8 @@ std::span<EndedSession> revoke_many(const pg::OwnerScope& owner, const UserKey& 
         {pg::time_value(now), pg::boolean_value(filter.inactivity.has_value()),
          inactivity.cutoff ? pg::time_value(*inactivity.cutoff) : pg::null_value,
          pg::boolean_value(inactivity.by_own_timeout), user.id_value(), user.bucket_value(), reason,
-         pg::optional_uuid_value(filter.except), pg::optional_uuid_value(filter.device_id)}));
+         pg::optional_uuid_value(filter.except), pg::optional_uuid_value(filter.device_id),
+         filter.ids ? pg::uuid_array_value(*filter.ids) : pg::null_value}));
 }
 
 std::optional<Changed> set_mfa(const core::Uuid& id, bool verified, Value method) {

@@ -46,7 +46,7 @@ struct NewSession {
     std::optional<core::Digest> refresh_hash;
     std::optional<core::Digest> family_hash;
     std::size_t secret_length = 0;
-    Micros created = 0;
+    Micros created = 0; // and authenticated
     Micros last_activity = 0;
     bool is_closed = false;            // over as it is made
     Micros mfa_verified = core::never; // `never` where it was not
@@ -55,6 +55,8 @@ struct NewSession {
     pg::Value scopes = pg::null_value;
     pg::Value metadata = pg::null_value;
     pg::Value ip_address = pg::null_value;
+    pg::Value acr = pg::null_value;
+    pg::Value amr = pg::null_value;
 };
 
 /// Has the values of a write erase the rotation salt once no retry is answered any more. Without a
@@ -104,6 +106,24 @@ table::Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Rene
 std::optional<Renewed> replace_session_token(const core::Uuid& id, const core::Digest& presented,
                                              const core::Digest& token_hash);
 
+/// What a session becomes when its user was checked again.
+struct Reauthentication {
+    core::Digest presented{}; // hash of the session token that is replaced
+    core::Digest token_hash{};
+    core::Digest refresh_hash{}; // these two where it has a refresh token
+    core::Digest family_hash{};
+    std::size_t secret_length = 0;
+    pg::Value acr = pg::null_value;
+    pg::Value amr = pg::null_value;
+    pg::Value ip_address = pg::null_value;
+};
+
+/// Replaces both tokens of an active session if `presented` is still its session token: no older
+/// refresh token is the session's any more, and all its lifetimes start anew, also the absolute one
+/// (NIST SP 800-63B, 5.2).
+std::optional<Renewed> reauthenticate(const core::Uuid& id,
+                                      const Reauthentication& reauthentication);
+
 /// Moves the expiry of an active session to now + `by`, by default its own lifetime or the
 /// setting's if that is shorter; as far as the absolute end allows and never back. The expiry then
 /// in force, or nothing where there is no active session.
@@ -124,6 +144,7 @@ struct RevocationFilter {
     std::optional<core::Uuid> except;
     std::optional<core::Uuid> device_id;
     std::optional<Inactivity> inactivity;
+    std::optional<std::span<const core::Uuid>> ids;
 };
 
 /// Ends those, and returns them in the current memory context. REQUIRES: the user's row is held.

@@ -17,6 +17,8 @@ using table::Table;
 using table::TableName;
 namespace users = table::users;
 
+using UserRow = table::Row<users::Column>;
+
 // With hints, since a transaction that signs a user in again and again makes many versions of the
 // row.
 constinit auto by_id =
@@ -31,7 +33,8 @@ constexpr auto user_key_types = pg::parameters(UUIDOID, INT2OID);
 // start behind an epoch that some cache still remembers.
 constinit pg::Statement upsert_user{
     R"(INSERT INTO session_service.users AS u (user_id, bucket, epoch) VALUES ($1, $2, $3)
-       ON CONFLICT (user_id, bucket) DO UPDATE SET epoch = u.epoch RETURNING u.max_sessions)",
+       ON CONFLICT (user_id, bucket) DO UPDATE SET epoch = u.epoch
+       RETURNING u.max_sessions, u.disabled_at)",
     pg::parameters(UUIDOID, INT2OID, INT8OID)};
 
 constinit pg::Statement select_has_rows{
@@ -43,6 +46,11 @@ constinit pg::Statement select_has_rows{
 
 constinit pg::Statement select_epoch{
     "SELECT u.epoch FROM session_service.users u WHERE u.user_id = $1 AND u.bucket = $2",
+    user_key_types};
+
+constinit pg::Statement select_disabled{
+    R"(SELECT u.disabled_at IS NOT NULL FROM session_service.users u
+       WHERE u.user_id = $1 AND u.bucket = $2)",
     user_key_types};
 
 constinit pg::Statement upsert_limit{
@@ -71,14 +79,37 @@ std::optional<User> take_row(const UserKey& user) {
         if (!found) {
             break;
         }
-        const auto limit = limit_of(table::Row<users::Column>{*found}.get(users::max_sessions));
+        const UserRow row{*found};
+        const User found_user{.max_sessions = limit_of(row.get(users::max_sessions)),
+                              .is_disabled = !row.is_null(users::disabled_at)};
         outcome = table.lock();
         if (outcome == Outcome::done) {
-            taken = User{.max_sessions = limit};
+            taken = found_user;
         }
     }
     table.close();
     return taken;
+}
+
+// Changes the row of a user, whoever changed it since; `decide` gives the values, or nothing to
+// leave it. What came of it; nothing where it was left.
+template <typename Decide>
+std::optional<Outcome> change_row(const UserKey& user, Decide&& decide) {
+    Table table = Table::open(TableName::users, table::For::writing, table::most_columns,
+                              table::Sees::newest);
+    Outcome outcome = Outcome::changed;
+    while (outcome == Outcome::changed) {
+        CHECK_FOR_INTERRUPTS();
+        const auto found = table.find(by_id, {user.id_value(), user.bucket_value()});
+        const auto values = found ? decide(UserRow{*found}) : std::nullopt;
+        if (!values) {
+            table.close();
+            return std::nullopt;
+        }
+        outcome = table.update(*values, table::IfHeld::wait);
+    }
+    table.close();
+    return outcome;
 }
 
 } // namespace
@@ -94,7 +125,9 @@ User claim_user(const UserKey& user, core::Micros now) {
     return table::as_owner([&](const pg::OwnerScope& owner) {
         const pg::Result row = upsert_user.write(
             owner, {user.id_value(), user.bucket_value(), pg::bigint_value(pg::to_unix(now))});
-        return User{.max_sessions = row.empty() ? std::nullopt : limit_of(row.get(0, 1, INT4OID))};
+        return row.empty() ? User{}
+                           : User{.max_sessions = limit_of(row.get(0, 1, INT4OID)),
+                                  .is_disabled = !row.get(0, 2, TIMESTAMPTZOID).isnull};
     });
 }
 
@@ -113,22 +146,34 @@ bool lock_user(const UserKey& user) {
 }
 
 std::int64_t raise_epoch(const UserKey& user, core::Micros now) {
-    Table table = Table::open(TableName::users, table::For::writing, table::most_columns,
-                              table::Sees::newest);
     std::int64_t epoch = 0;
-    for (Outcome outcome = Outcome::changed; outcome == Outcome::changed;) {
-        CHECK_FOR_INTERRUPTS();
-        const auto found = table.find(by_id, {user.id_value(), user.bucket_value()});
-        if (!found) {
-            break;
-        }
-        epoch =
-            std::max(table::Row<users::Column>{*found}.bigint(users::epoch) + 1, pg::to_unix(now));
-        outcome = table.update(table::Values{}.set(users::epoch, pg::bigint_value(epoch)),
-                               table::IfHeld::wait);
-    }
-    table.close();
+    (void)change_row(user, [&](const UserRow& row) -> std::optional<table::Values> {
+        epoch = std::max(row.bigint(users::epoch) + 1, pg::to_unix(now));
+        return table::Values{}.set(users::epoch, pg::bigint_value(epoch));
+    });
     return epoch;
+}
+
+bool set_disabled(const UserKey& user, bool disabled, core::Micros now) {
+    const auto outcome = change_row(user, [&](const UserRow& row) -> std::optional<table::Values> {
+        if (row.is_null(users::disabled_at) != disabled) {
+            return std::nullopt;
+        }
+        return table::Values{}.set(users::disabled_at,
+                                   disabled ? pg::time_value(now) : pg::null_value);
+    });
+    if (outcome == Outcome::refused) {
+        // Else the caller would take the user for disabled.
+        ereport(ERROR,
+                (errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+                 errmsg("a trigger or rule of table \"session_service.users\" left out a row")));
+    }
+    return outcome == Outcome::done;
+}
+
+bool is_disabled(const pg::OwnerScope& owner, const UserKey& user) {
+    const pg::Result row = select_disabled.read(owner, {user.id_value(), user.bucket_value()});
+    return !row.empty() && row.boolean(0, 1);
 }
 
 std::int64_t read_epoch(const pg::OwnerScope& owner, const UserKey& user) {

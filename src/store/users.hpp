@@ -23,6 +23,8 @@ struct UserKey {
 struct User {
     /// The user's own limit of sessions, 0 for none; nothing where the setting's holds.
     std::optional<int> max_sessions;
+    /// Whether nobody may sign in as this user.
+    bool is_disabled = false;
 };
 
 /// Locks the user's row until the transaction ends, and makes it where there is none. What is read
@@ -40,6 +42,13 @@ std::int64_t raise_epoch(const UserKey& user, core::Micros now);
 
 /// The epoch, 0 for a user who was never seen.
 std::int64_t read_epoch(const pg::OwnerScope& owner, const UserKey& user);
+
+/// Lets nobody sign in as the user any more, or lets them again; whether that changed anything.
+/// REQUIRES: the user's row is held.
+bool set_disabled(const UserKey& user, bool disabled, core::Micros now);
+
+/// False for a user who was never seen.
+bool is_disabled(const pg::OwnerScope& owner, const UserKey& user);
 
 /// Gives the user an own limit; nothing means back to the setting.
 void set_session_limit(const pg::OwnerScope& owner, const UserKey& user,

@@ -34,7 +34,8 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(user_id,      uuid,     nothing_else) \
     COLUMN(bucket,       smallint, nothing_else) \
     COLUMN(epoch,        bigint,   nothing_else) \
-    COLUMN(max_sessions, integer,  null)
+    COLUMN(max_sessions, integer,  null)         \
+    COLUMN(disabled_at,  timestamptz, null)
 
 #define SESSION_SERVICE_DEVICES_COLUMNS(COLUMN)      \
     COLUMN(id,            uuid,        nothing_else) \
@@ -61,6 +62,7 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(device_id,             uuid,        nothing_else) \
     COLUMN(token_hash,            digest,      nothing_else) \
     COLUMN(created_at,            timestamptz, nothing_else) \
+    COLUMN(authenticated_at,      timestamptz, nothing_else) \
     COLUMN(last_activity_at,      timestamptz, nothing_else) \
     COLUMN(expires_at,            timestamptz, nothing_else) \
     COLUMN(purge_after,           timestamptz, nothing_else) \
@@ -78,6 +80,7 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(mfa_verified_at,       timestamptz, null)         \
     COLUMN(scopes,                texts,       nothing_else) \
     COLUMN(metadata,              jsonb,       nothing_else) \
+    COLUMN(acr,                   text,        null)         \
     COLUMN(ip_address,            inet,        null)         \
     COLUMN(rotated_at,            timestamptz, null)         \
     COLUMN(refresh_hash,          digest,      null)         \
@@ -85,6 +88,7 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(family_hash,           digest,      null)         \
     COLUMN(rotation_salt,         bytea,       null)         \
     COLUMN(mfa_method,            text,        null)         \
+    COLUMN(amr,                   texts,       null)         \
     COLUMN(revoke_reason,         text,        null)
 
 #define SESSION_SERVICE_EVENTS_COLUMNS(COLUMN)    \

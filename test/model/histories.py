@@ -35,7 +35,7 @@ STEPS_OF_SEARCH = 100_000
 READ_ONLY = frozenset(
     "validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "
     "list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions count_active_sessions "
-    "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch".split()
+    "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch is_user_disabled".split()
 )
 # Isolation level, or none for a call outside of a transaction block; how the block ends.
 MODES = (
@@ -208,6 +208,11 @@ class Checker:
     def rotate_session_token(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         session = model._by_token(call.arguments[0])
         outcomes = self.found_then(model, call, session, "rotate_session_token", call.arguments)
+        return self.with_activity(outcomes, model, call, session)
+
+    def reauthenticate_session(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
+        session = model._by_token(call.arguments[0])
+        outcomes = self.found_then(model, call, session, "reauthenticate_session", call.arguments)
         return self.with_activity(outcomes, model, call, session)
 
     def refresh_session(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:

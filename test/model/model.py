@@ -58,6 +58,7 @@ OUT_OF_RANGE = "22023"
 TOO_LONG = "22001"
 LIMIT_REACHED = "53400"
 UNIQUE_VIOLATION = "23505"
+DISABLED = "28000"
 # Where several arguments are wrong, any of them may be told.
 WRONG_ARGUMENT = (NULL_ARGUMENT, OUT_OF_RANGE, TOO_LONG)
 
@@ -77,6 +78,7 @@ class Refused(Exception):
 class User(NamedTuple):
     epoch: int
     max_sessions: int | None = None
+    is_disabled: bool = False
 
 
 class Device(NamedTuple):
@@ -104,6 +106,7 @@ class Session(NamedTuple):
     metadata: str  # as JSON
     ip_address: str | None
     created_at: int
+    authenticated_at: int
     last_activity_at: int
     expires_at: int
     refresh_expires_at: int | None
@@ -121,6 +124,8 @@ class Session(NamedTuple):
     imported: tuple = ()  # the tokens it was imported with
     mfa_verified_at: int | None = None
     mfa_method: str | None = None
+    acr: str | None = None
+    amr: tuple | None = None
     revoked_at: int | None = None
     revoke_reason: str | None = None
 
@@ -334,6 +339,10 @@ class Model:
         """The user's record, made at first use. A new epoch is the time."""
         return self.users.setdefault(user_id, User(self.now))
 
+    def _require_enabled(self, user_id: str) -> None:
+        if user_id in self.users and self.users[user_id].is_disabled:
+            raise Refused(DISABLED)
+
     def _raise_epoch(self, user_id: str) -> None:
         user = self._know(user_id)
         self.users[user_id] = user._replace(epoch=max(user.epoch + 1, self.now))
@@ -450,6 +459,8 @@ class Model:
         session_expiry=None,
         inactivity_timeout=None,
         issue_refresh=None,
+        acr=None,
+        amr=None,
     ):
         required(user_id)
         check_length(device_name, 255)
@@ -457,11 +468,13 @@ class Model:
         check_scopes(scopes or ())
         positive(session_expiry)
         positive(inactivity_timeout)
+        check_length(acr, 255)
         now, settings = self.now, self.settings
         own_expiry = min(session_expiry or settings["session_expiry"], settings["session_expiry"])
         own_inactivity = shorter_timeout(inactivity_timeout or 0, settings["inactivity_timeout"])
         absolute = now + settings["absolute_timeout"] if settings["absolute_timeout"] else None
 
+        self._require_enabled(user_id)
         evicted = self._make_room(user_id)
         self._know(user_id)
         device_id = self._choose("device_id", "a device")
@@ -482,6 +495,7 @@ class Model:
             metadata=metadata or "{}",
             ip_address=ip_address,
             created_at=now,
+            authenticated_at=now,
             last_activity_at=now,
             expires_at=sooner(now + own_expiry, absolute),
             refresh_expires_at=None
@@ -492,6 +506,8 @@ class Model:
             own_expiry=own_expiry,
             own_refresh_expiry=settings["refresh_token_expiry"],
             own_inactivity=own_inactivity,
+            acr=acr or None,
+            amr=amr,
         )
         self.sessions[session.id] = session
         if is_new:
@@ -546,6 +562,7 @@ class Model:
             metadata="{}",
             ip_address=ip_address,
             created_at=created,
+            authenticated_at=created,
             last_activity_at=last_activity,
             expires_at=sooner(expires_at, absolute),
             refresh_expires_at=sooner(refresh_expires_at or expires_at, absolute) if refresh_token else None,
@@ -557,6 +574,7 @@ class Model:
             imported=(token, refresh_token) if refresh_token else (token,),
             mfa_verified_at=created if mfa_verified else None,
         )
+        self._require_enabled(user_id)
         evicted = self._make_room(user_id) if session.is_usable(now) else []
         self._know(user_id)
         device_id = self._choose("device_id", "a device")
@@ -587,6 +605,9 @@ class Model:
             "created_at": session.created_at,
             "last_activity_at": session.last_activity_at,
             "expires_at": session.expires_at,
+            "authenticated_at": session.authenticated_at,
+            "mfa_verified_at": session.mfa_verified_at,
+            "acr": session.acr,
         }
 
     def validate_user(self, token, ip_address=None):
@@ -630,6 +651,7 @@ class Model:
                 kind, expires_at = "refresh_token", session.refresh_expires_at
             else:
                 continue
+            words = {"acr": session.acr, "amr": session.amr and list(session.amr)}
             return [
                 {
                     "active": True,
@@ -637,8 +659,10 @@ class Model:
                     "scope": " ".join(session.scopes),
                     "exp": expires_at // SECOND,
                     "iat": (session.replaced_at or session.created_at) // SECOND,
+                    "auth_time": session.authenticated_at // SECOND,
                     "jti": session.id,
                     "token_type": kind,
+                    **{name: told for name, told in words.items() if told is not None},
                 }
             ]
         return [{"active": False}]
@@ -723,6 +747,41 @@ class Model:
         rotated = self._change(session, token=self._choose("token", "a token"), is_retry_over=True)
         self._log("session.rotated", session.user_id, session.id, session.device_id)
         return [{"session_id": rotated.id, "token": rotated.token, "expires_at": rotated.expires_at}]
+
+    def reauthenticate_session(self, token, acr=None, amr=None, ip_address=None):
+        check_length(acr, 255)
+        session = self._valid(token)
+        if session is None:
+            return []
+        session = self.sessions[session.id]  # perhaps with the activity of this call
+        now, settings = self.now, self.settings
+        own_absolute = session.absolute_expires_at - session.authenticated_at if session.absolute_expires_at else 0
+        absolute_timeout = shorter_timeout(own_absolute, settings["absolute_timeout"])
+        absolute = now + absolute_timeout if absolute_timeout else None
+        has_refresh = session.refresh_token is not None
+        renewed = self._change(
+            session,
+            token=self._choose("token", "a token"),
+            refresh_token=self._choose("refresh_token", "a refresh token") if has_refresh else None,
+            replaced=None,
+            replaced_at=now,
+            spent=frozenset(),
+            expires_at=sooner(now + min(session.own_expiry, settings["session_expiry"]), absolute),
+            refresh_expires_at=sooner(now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute)
+            if has_refresh
+            else None,
+            absolute_expires_at=absolute,
+            inactivity=shorter_timeout(session.own_inactivity, settings["inactivity_timeout"]),
+            last_activity_at=now,
+            authenticated_at=max(now, session.created_at + 1),
+            acr=acr or None,
+            amr=amr,
+            ip_address=ip_address or session.ip_address,
+        )
+        self._log("session.reauthenticated", session.user_id, session.id, session.device_id, ip_address)
+        shown = self._shown_pair(renewed, repeated=False)
+        del shown[0]["repeated"]
+        return shown
 
     def extend_session(self, session_id, by=None):
         required(session_id)
@@ -819,6 +878,9 @@ class Model:
             "status": session.status(self.now),
             "is_active": session.is_active(self.now),
             "is_current": session.id == current_session_id,
+            "authenticated_at": session.authenticated_at,
+            "acr": session.acr,
+            "amr": session.amr and list(session.amr),
         }
 
     def get_session(self, session_id, current_session_id=None):
@@ -972,7 +1034,9 @@ class Model:
         latest = max((session.last_activity_at for session in telling), default=None)
         if latest is None:
             return [device.ip_address, *device.older_addresses]
-        return [session.ip_address for session in telling if session.last_activity_at == latest]
+        told = [session.ip_address for session in telling if session.last_activity_at == latest]
+        # What was told at the same time by a sign-in, or by sessions that are no more, may be shown as well.
+        return told + ([device.ip_address, *device.older_addresses] if device.last_seen_at >= latest else [])
 
     def list_user_devices(self, user_id, current_device_id=None):
         required(user_id)
@@ -1043,6 +1107,28 @@ class Model:
             raise Refused(OUT_OF_RANGE)
         self.users[user_id] = self._know(user_id)._replace(max_sessions=max_sessions)
         return [""]
+
+    def disable_user(self, user_id, reason=None):
+        required(user_id)
+        reason = reason or "User disabled"
+        user = self._know(user_id)
+        if not user.is_disabled:
+            self.users[user_id] = user._replace(is_disabled=True)
+            self._log("user.disabled", user_id, None, None, None, reason)
+        return [self._revoke(self._sessions_of(user_id), reason)]
+
+    def enable_user(self, user_id):
+        required(user_id)
+        user = self.users.get(user_id)
+        if user is None or not user.is_disabled:
+            return [False]
+        self.users[user_id] = user._replace(is_disabled=False)
+        self._log("user.enabled", user_id, None, None)
+        return [True]
+
+    def is_user_disabled(self, user_id):
+        required(user_id)
+        return [user_id in self.users and self.users[user_id].is_disabled]
 
     def delete_user(self, user_id):
         required(user_id)

@@ -21,6 +21,8 @@ ADDRESSES = (None, None, "192.0.2.1", "198.51.100.7", "2001:db8::1")
 KEYS = (None, None, "", "first key", "second key")
 NAMES = (None, None, "", "Laptop", "Phone")
 REASONS = (None, None, "Because")
+# acr and amr: how the user signed in
+WORDS = ((None, None), ("gold", ("pwd", "otp")), ("", ()), ("x" * 256, None))
 PATCHES = ("{}", '{"a": 1}', '{"a": null, "b": 2}', '{"b": {"c": 3, "d": null}}', '{"b": {"c": null}}', "[1]", "null", None)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 GARBAGE = ("", "sst_", "ssr_", "sst_" + "A" * 71, "ssr_" + "A" * 92, "x" * 513, "imported", "\u0442\u043e\u043a\u0435\u043d", None)
@@ -137,6 +139,7 @@ class Generator:
             ("refresh", 18),
             ("retry", 6),
             ("rotate", 5),
+            ("reauthenticate", 3),
             ("extend", 5),
             ("revoke", 6),
             ("revoke_some", 4),
@@ -214,6 +217,7 @@ class Generator:
             self.interval() if dice.random() < 0.4 else None,
             self.interval() if dice.random() < 0.4 else None,
             dice.choice((None, None, True, True, False)),
+            *(dice.choice(WORDS) if dice.random() < 0.3 else (None, None)),
         )
 
     def add_import(self) -> None:
@@ -267,12 +271,15 @@ class Generator:
         self.add("refresh_session", Operand("token", label, "refresh"), None, None)
         for _ in range(dice.randrange(3)):
             self.focus = label
-            getattr(self, "add_" + dice.choice(("rotate", "rotate", "refresh", "validate", "extend", "clock", "settings")))()
+            getattr(self, "add_" + dice.choice(("rotate", "reauthenticate", "refresh", "validate", "extend", "clock", "settings")))()
         self.focus = None
         self.add("refresh_session", Operand("token", label, "refresh", dice.choice((1, 1, 1, 2))), dice.choice(ADDRESSES), None)
 
     def add_rotate(self) -> None:
         self.add("rotate_session_token", self.token("session"))
+
+    def add_reauthenticate(self) -> None:
+        self.add("reauthenticate_session", self.token("session"), *self.dice.choice(WORDS), self.dice.choice(ADDRESSES))
 
     def add_extend(self) -> None:
         self.add("extend_session", self.session(), self.interval())
@@ -371,6 +378,10 @@ class Generator:
                     lambda: ("user_epoch", self.user()),
                     lambda: ("user_epoch", self.user()),
                     lambda: ("set_user_session_limit", self.user(), dice.choice((None, 0, 1, 2, -1))),
+                    lambda: ("disable_user", self.user(), dice.choice(REASONS)),
+                    lambda: ("enable_user", self.user()),
+                    lambda: ("enable_user", self.user()),
+                    lambda: ("is_user_disabled", self.user()),
                     lambda: ("delete_user", self.user()),
                 )
             )()

@@ -176,7 +176,7 @@ class Run:
 
     def learn(self, function: str, arguments: tuple, answer: list, known: set, number: int) -> None:
         """Keeps what was issued."""
-        if function not in ("create_session", "import_session", "refresh_session", "rotate_session_token") or not answer:
+        if function not in ("create_session", "import_session", "refresh_session", "rotate_session_token", "reauthenticate_session") or not answer:
             return
         row = answer[0]
         session_id = row["session_id"]
@@ -228,7 +228,7 @@ def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
 
 # --- the driver
 
-TABLES = ", ".join(f"session_service.{name}" for name in ("users", "devices", "sessions", "events", "imported_tokens"))
+TABLES = ", ".join(f"session_service.{name}" for name in ("users", "devices", "sessions", "events", "imported_tokens", "external_sessions"))
 EMPTY = f"TRUNCATE {TABLES}"
 VACUUM = f"VACUUM {TABLES}"
 LEFT = (

@@ -16,7 +16,7 @@ SECONDS_TO_WAIT = 120
 
 # Types of the arguments. A `hash` is that of the token that is passed.
 SIGNATURES = {
-    "create_session": "uuid text text inet text[] text jsonb interval interval boolean",
+    "create_session": "uuid text text inet text[] text jsonb interval interval boolean text text[]",
     "validate_session": "text inet",
     "validate_user": "text inet",
     "validate_session_hash": "uuid hash inet",
@@ -25,6 +25,7 @@ SIGNATURES = {
     "introspect_token": "text",
     "refresh_session": "text inet text",
     "rotate_session_token": "text",
+    "reauthenticate_session": "text text text[] inet",
     "extend_session": "uuid interval",
     "revoke_session": "uuid text",
     "revoke_user_session": "uuid uuid text",
@@ -59,15 +60,20 @@ SIGNATURES = {
     "forget_device": "uuid uuid",
     "user_epoch": "uuid",
     "set_user_session_limit": "uuid integer",
+    "disable_user": "uuid text",
+    "enable_user": "uuid",
+    "is_user_disabled": "uuid",
     "delete_user": "uuid",
     "cleanup_sessions": "interval integer",
     "import_session": "hash uuid timestamptz hash text inet timestamptz timestamptz boolean timestamptz text",
 }
-# Of import_session not all are passed.
-IMPORT_ARGUMENTS = (
-    "token_hash user_id expires_at refresh_token_hash device_name ip_address created_at last_activity_at mfa_verified "
-    "refresh_expires_at device_key"
-).split()
+# Of these not all are passed.
+NAMED_ARGUMENTS = {
+    "create_session": "user_id device_name user_agent ip_address scopes device_key metadata session_expiry "
+    "inactivity_timeout issue_refresh acr amr".split(),
+    "import_session": "token_hash user_id expires_at refresh_token_hash device_name ip_address created_at last_activity_at "
+    "mfa_verified refresh_expires_at device_key".split(),
+}
 
 # In which order a list comes: latest first.
 ORDERS = {
@@ -99,8 +105,8 @@ MICROSECOND = datetime.timedelta(microseconds=1)
 def statement(function: str) -> str:
     types = SIGNATURES[function].replace("hash", "session_service.token_hash").split()
     parameters = [f"${number}::{type}" for number, type in enumerate(types, 1)]
-    if function == "import_session":
-        parameters = [f"{name} => {parameter}" for name, parameter in zip(IMPORT_ARGUMENTS, parameters)]
+    if function in NAMED_ARGUMENTS:
+        parameters = [f"{name} => {parameter}" for name, parameter in zip(NAMED_ARGUMENTS[function], parameters)]
     call = f"session_service.{function}({', '.join(parameters)})"
     if function == "set_user_session_limit":
         return f"SELECT jsonb_build_array({call}::text)"

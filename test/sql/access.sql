@@ -14,13 +14,13 @@ TRUNCATE access_levels;
 -- What each level allows, each with its own alone; a function not named here is admin's.
 CREATE TEMP TABLE allowed (level text, name text);
 INSERT INTO allowed SELECT 'validate', unnest('{validate_session,validate_user,validate_session_hash,validate_sessions,authenticate,introspect_token,hash_token,session_bucket,user_bucket,token_bucket,token_session_id,
-    current_session_id,current_user_id,current_scopes,has_scope,is_mfa_verified}'::text[]);
-INSERT INTO allowed SELECT 'application', unnest('{create_session,refresh_session,rotate_session_token,extend_session,revoke_session,revoke_user_session,revoke_session_by_token,
+    current_session_id,current_user_id,current_scopes,has_scope,is_mfa_verified,current_metadata,is_authenticated_within}'::text[]);
+INSERT INTO allowed SELECT 'application', unnest('{create_session,refresh_session,rotate_session_token,reauthenticate_session,find_external_sessions,revoke_external_sessions,is_user_disabled,extend_session,revoke_session,revoke_user_session,revoke_session_by_token,
     revoke_all_user_sessions,revoke_all_user_sessions_except,revoke_device_sessions,get_session,get_user_session,list_user_sessions,list_user_devices,list_mfa_verified_sessions,list_events,
     count_user_sessions,mark_mfa_verified,mark_mfa_verified_by_token,clear_mfa_verified,set_session_scopes,set_session_metadata,patch_session_metadata,touch_sessions,is_known_device,is_trusted_device,trust_device,
     untrust_device,untrust_all_devices,rename_device,forget_device,generate_token,user_epoch,user_uuid,user_uuid_from_text,user_bigint,describe_user_agent}'::text[]);
 INSERT INTO allowed SELECT 'monitor', unnest('{count_active_sessions,stats}'::text[]);
-INSERT INTO allowed SELECT 'admin', unnest('{revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
+INSERT INTO allowed SELECT 'admin', unnest('{disable_user,enable_user,list_sessions,revoke_sessions,revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
 CREATE TEMP TABLE contained (level text, contains text);
 INSERT INTO contained VALUES ('validate', 'validate'), ('application', 'application'), ('application', 'validate'), ('monitor', 'monitor'),
     ('admin', 'admin'), ('admin', 'application'), ('admin', 'validate'), ('admin', 'monitor');
@@ -256,7 +256,7 @@ SET ROLE regress_application;
 -- the tables, however they are asked for
 SELECT relation, pg_temp.outcome('TABLE session_service.' || relation) AS read, pg_temp.outcome('DELETE FROM session_service.' || relation) AS write,
        pg_temp.outcome(format('LOCK session_service.%I IN ACCESS SHARE MODE', relation)) AS lock
-FROM unnest('{users,devices,sessions,events,imported_tokens,access_levels}'::text[]) relation;
+FROM unnest('{users,devices,sessions,events,imported_tokens,external_sessions,access_levels}'::text[]) relation;
 SELECT pg_temp.outcome('CREATE TEMP TABLE mine (LIKE session_service.sessions INCLUDING ALL)') AS like, pg_temp.outcome('CREATE TEMP TABLE child () INHERITS (session_service.sessions)') AS inherits,
        pg_temp.outcome('CREATE TEMP TABLE mine (id uuid REFERENCES session_service.sessions (id))') AS refers;
 -- a view and a function of one's own see with one's own eyes
@@ -316,6 +316,7 @@ CREATE TEMP TABLE sessions AS SELECT gen_random_uuid() AS id;
 CREATE TEMP TABLE devices (id uuid);
 CREATE TEMP TABLE events (id uuid);
 CREATE TEMP TABLE imported_tokens (id uuid);
+CREATE TEMP TABLE external_sessions (id uuid);
 CREATE TEMP TABLE access_levels (role name, level text);
 INSERT INTO access_levels VALUES ('regress_application', 'admin');
 CREATE DOMAIN pg_temp.uuid AS text;
@@ -370,7 +371,7 @@ SELECT * FROM pg_temp.differences('regress_nobody', VARIADIC '{}');
 SELECT * FROM pg_temp.differences('regress_application', 'application');
 -- A function of the caller's that the extension calls for it: none. Row-level security and triggers of a DBA's aside, what runs inside runs as the owner and reads no temporary object.
 SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'session_service'::regnamespace AND (p.prosecdef OR p.prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c'));
-DROP TABLE pg_temp.users, pg_temp.sessions, pg_temp.devices, pg_temp.events, pg_temp.imported_tokens, pg_temp.access_levels;
+DROP TABLE pg_temp.users, pg_temp.sessions, pg_temp.devices, pg_temp.events, pg_temp.imported_tokens, pg_temp.external_sessions, pg_temp.access_levels;
 DROP TABLE public.regress_trapped;
 SET client_min_messages = error;
 DROP SCHEMA regress_traps CASCADE;

@@ -7,9 +7,9 @@ SET session_service.max_per_user = 0;
 CREATE SCHEMA regress_rows;
 -- So many sessions, each on a device of its own, that ended one after the other, the first 40 days ago.
 CREATE PROCEDURE regress_rows.make_dead(count integer) LANGUAGE sql AS $$
-    INSERT INTO session_service.sessions (id, user_id, device_id, bucket, token_hash, created_at, last_activity_at, expires_at, purge_after, session_expiry, refresh_expiry, inactivity_timeout,
+    INSERT INTO session_service.sessions (id, user_id, device_id, bucket, token_hash, created_at, authenticated_at, last_activity_at, expires_at, purge_after, session_expiry, refresh_expiry, inactivity_timeout,
         secret_length, revoked_at, scopes, metadata)
-    SELECT i, i, i, 1, sha256(''), t - interval '1 day', t, t + interval '1 year', t, 1, 1, 0, 32, t, '{}', '{}'
+    SELECT i, i, i, 1, sha256(''), t - interval '1 day', t - interval '1 day', t, t + interval '1 year', t, 1, 1, 0, 32, t, '{}', '{}'
     FROM (SELECT lpad(to_hex(n), 32, '0')::uuid AS i, clock_timestamp() - interval '40 days' + n * interval '1 second' AS t FROM generate_series(1, count) n) made;
     INSERT INTO session_service.devices (id, user_id, bucket, key_hash, first_seen_at, last_seen_at, purge_after, is_keyed, device_type)
     SELECT device_id, user_id, bucket, sha256(uuid_send(id)), created_at, created_at, date_trunc('day', created_at, 'UTC'), true, 'desktop' FROM session_service.sessions;
@@ -17,7 +17,8 @@ $$;
 CREATE FUNCTION regress_rows.left_over(OUT sessions text, OUT devices bigint) LANGUAGE sql AS $$
     SELECT (SELECT string_agg(ltrim(right(id::text, 4), '0'), ' ' ORDER BY id) FROM session_service.sessions), (SELECT count(*) FROM session_service.devices)
 $$;
-CREATE PROCEDURE regress_rows.empty() LANGUAGE plpgsql AS $$ BEGIN TRUNCATE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens; END $$;
+CREATE PROCEDURE regress_rows.empty() LANGUAGE plpgsql AS $$ BEGIN TRUNCATE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens,
+    session_service.external_sessions; END $$;
 
 -- one scan, whatever the number of rows: none is looked up again
 CALL regress_rows.make_dead(5);

@@ -11,18 +11,20 @@ INSERT INTO promised VALUES
 ('hash_token', 'token text', 'token_hash'),
 ('token_session_id', 'token text', 'uuid'),
 -- the life of a session
-('create_session', 'user_id uuid, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', device_key text DEFAULT NULL, metadata jsonb DEFAULT ''{}'', session_expiry interval DEFAULT NULL, inactivity_timeout interval DEFAULT NULL, issue_refresh boolean DEFAULT true, refresh_expiry interval DEFAULT NULL, absolute_timeout interval DEFAULT NULL, replace_device_sessions boolean DEFAULT false',
+('create_session', 'user_id uuid, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', device_key text DEFAULT NULL, metadata jsonb DEFAULT ''{}'', session_expiry interval DEFAULT NULL, inactivity_timeout interval DEFAULT NULL, issue_refresh boolean DEFAULT true, refresh_expiry interval DEFAULT NULL, absolute_timeout interval DEFAULT NULL, acr text DEFAULT NULL, amr text[] DEFAULT NULL, external_id text DEFAULT NULL, replace_device_sessions boolean DEFAULT false',
  'SETOF (session_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, device_id uuid, is_new_device boolean, evicted_session_ids uuid[], is_first_device boolean)'),
 ('validate_session', 'token text, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
 ('validate_user', 'token text, ip_address inet DEFAULT NULL', 'uuid'),
 ('validate_session_hash', 'session_id uuid, token_hash token_hash, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
 ('validate_sessions', 'tokens text[]',
- 'SETOF (token_index integer, session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+ 'SETOF (token_index integer, session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
 ('refresh_session', 'refresh_token text, ip_address inet DEFAULT NULL, user_agent text DEFAULT NULL',
  'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, repeated boolean)'),
 ('rotate_session_token', 'token text', 'SETOF (session_id uuid, token text, expires_at timestamptz)'),
+('reauthenticate_session', 'token text, acr text DEFAULT NULL, amr text[] DEFAULT NULL, ip_address inet DEFAULT NULL',
+ 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz)'),
 ('extend_session', 'session_id uuid, by interval DEFAULT NULL', 'timestamptz'),
 ('introspect_token', 'token text', 'jsonb'),
 ('revoke_session', 'session_id uuid, reason text DEFAULT ''User logout''', 'boolean'),
@@ -32,6 +34,10 @@ INSERT INTO promised VALUES
 ('revoke_all_user_sessions_except', 'user_id uuid, current_session_id uuid, reason text DEFAULT ''User logout all others''', 'integer'),
 ('revoke_device_sessions', 'user_id uuid, device_id uuid, reason text DEFAULT ''Device signed out''', 'integer'),
 ('revoke_inactive_sessions', 'inactive_for interval DEFAULT NULL, reason text DEFAULT ''Inactivity timeout''', 'integer'),
+('revoke_sessions', 'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, reason text DEFAULT ''Revoked by an administrator'', max_rows integer DEFAULT 10000', 'integer'),
+('revoke_external_sessions', 'external_id text, reason text DEFAULT ''Signed out by the identity provider''', 'integer'),
+('list_sessions', 'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, include_inactive boolean DEFAULT false, after uuid DEFAULT NULL, max_rows integer DEFAULT 100', 'SETOF session_info'),
+('find_external_sessions', 'external_id text', 'SETOF session_info'),
 ('get_session', 'session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
 ('get_user_session', 'user_id uuid, session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
 ('list_user_sessions', 'user_id uuid, current_session_id uuid DEFAULT NULL, include_inactive boolean DEFAULT false', 'SETOF session_info'),
@@ -61,6 +67,9 @@ INSERT INTO promised VALUES
 ('describe_user_agent', 'user_agent text', '(browser text, browser_version text, os text, os_version text, device_type text)'),
 -- users, events, identity, administration
 ('set_user_session_limit', 'user_id uuid, max_sessions integer', 'void'),
+('disable_user', 'user_id uuid, reason text DEFAULT ''User disabled''', 'integer'),
+('enable_user', 'user_id uuid', 'boolean'),
+('is_user_disabled', 'user_id uuid', 'boolean'),
 ('session_bucket', 'session_id uuid', 'smallint'),
 ('user_bucket', 'user_id uuid', 'smallint'),
 ('token_bucket', 'token text', 'smallint'),
@@ -73,12 +82,14 @@ INSERT INTO promised VALUES
 ('list_all_events', 'since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100, before uuid DEFAULT NULL',
  'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
 ('authenticate', 'token text',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
 ('current_session_id', '', 'uuid'),
 ('current_user_id', '', 'uuid'),
 ('current_scopes', '', 'text[]'),
 ('has_scope', 'scope text', 'boolean'),
-('is_mfa_verified', '', 'boolean'),
+('current_metadata', '', 'jsonb'),
+('is_mfa_verified', 'max_age interval DEFAULT NULL', 'boolean'),
+('is_authenticated_within', 'max_age interval', 'boolean'),
 ('grant_access', 'role regrole, level text', 'void'),
 ('revoke_access', 'role regrole, level text', 'void'),
 -- (which counters is open)
@@ -115,9 +126,9 @@ SELECT string_agg(format('%s %s', attname, pg_temp.type_name(atttypid)), ', ' OR
 -- no row in any of these: what reads tables is PARALLEL UNSAFE and VOLATILE, and what does not is not
 SELECT m.name, provolatile, proparallel FROM made m JOIN pg_proc p USING (oid)
 WHERE name NOT IN ('generate_token', 'hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent',
-                   'current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'is_mfa_verified', 'stats') AND (provolatile <> 'v' OR proparallel <> 'u')
+                   'current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within', 'stats') AND (provolatile <> 'v' OR proparallel <> 'u')
    OR name IN ('hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent') AND (provolatile <> 'i' OR proparallel <> 's')
-   OR name IN ('current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'is_mfa_verified') AND (provolatile <> 's' OR proparallel <> 's')
+   OR name IN ('current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within') AND (provolatile <> 's' OR proparallel <> 's')
    OR name = 'generate_token' AND (provolatile <> 'v' OR proparallel <> 's');
 -- nothing for PUBLIC
 CREATE ROLE regress_session_nobody;

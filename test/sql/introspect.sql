@@ -4,10 +4,10 @@
 \i :helpers
 
 SELECT * FROM create_session(:'alice', scopes => '{read,write:all}') \gset
-SELECT introspect_token(:'token') - '{exp,iat,jti}'::text[] AS json, introspect_token(:'refresh_token') - '{exp,iat,jti}'::text[] AS refresh_token;
--- jti is the session's id; exp and iat are whole seconds
+SELECT introspect_token(:'token') - '{exp,iat,auth_time,jti}'::text[] AS json, introspect_token(:'refresh_token') - '{exp,iat,auth_time,jti}'::text[] AS refresh_token;
+-- jti is the session's id; exp, iat and auth_time are whole seconds
 SELECT json ->> 'jti' = :'session_id' AS jti, (json ->> 'exp')::bigint = floor(extract(epoch FROM :'expires_at'::timestamptz)) AS exp,
-       (json ->> 'iat')::bigint = floor(extract(epoch FROM created_at)) AS iat, jsonb_typeof(json -> 'exp') AS exp_type, jsonb_typeof(json -> 'active') AS active_type
+       (json ->> 'iat')::bigint = floor(extract(epoch FROM created_at)) AS iat, (json ->> 'auth_time')::bigint = floor(extract(epoch FROM created_at)) AS auth_time, jsonb_typeof(json -> 'exp') AS exp_type, jsonb_typeof(json -> 'active') AS active_type
 FROM introspect_token(:'token') json, get_session(:'session_id');
 SELECT (json ->> 'exp')::bigint = floor(extract(epoch FROM :'refresh_expires_at'::timestamptz)) AS exp, json ->> 'jti' = :'session_id' AS jti FROM introspect_token(:'refresh_token') json;
 SELECT string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(introspect_token(:'token')) key;

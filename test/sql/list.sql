@@ -51,7 +51,7 @@ SELECT revoke_user_session(:'twin', :'active_session_id'), revoke_all_user_sessi
 SELECT pg_temp.outcome('SELECT get_session(NULL)'), pg_temp.outcome(format('SELECT get_user_session(NULL, %L)', :'active_session_id')), pg_temp.outcome(format('SELECT get_user_session(%L, NULL)', :'alice'));
 -- as an API returns it: these keys, and no token or hash
 SELECT string_agg(key, ', ' ORDER BY key) FROM get_session(:'active_session_id') s, jsonb_object_keys(to_jsonb(s)) key;
-SELECT to_jsonb(s) - '{id,device_id,created_at,last_activity_at,expires_at,idle_expires_at,refresh_expires_at,absolute_expires_at}'::text[] AS json FROM get_session(:'active_session_id') s;
+SELECT to_jsonb(s) - '{id,device_id,created_at,authenticated_at,last_activity_at,expires_at,idle_expires_at,refresh_expires_at,absolute_expires_at}'::text[] AS json FROM get_session(:'active_session_id') s;
 SELECT count(*) FROM get_session(:'active_session_id') s, sessions stored,
     unnest(ARRAY[:'active_token', :'active_refresh_token', stored.token_hash::text, stored.refresh_hash::text, stored.family_hash::text]) secret
 WHERE stored.id = s.id AND strpos(to_jsonb(s)::text, secret) > 0;

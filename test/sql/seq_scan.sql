@@ -24,6 +24,7 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
     ('refresh_session, repeated', 'SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r WHERE mine.token = (SELECT max(token) FROM regress_scan.mine)'),
     ('refresh_session, reused', $$BEGIN; SET LOCAL session_service.refresh_grace = 0;
         SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r WHERE mine.token = (SELECT max(token) FROM regress_scan.mine); COMMIT$$),
+    ('reauthenticate_session', 'SELECT r.* FROM regress_scan.mine, session_service.reauthenticate_session(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
     ('rotate_session_token', 'SELECT r.* FROM regress_scan.mine, session_service.rotate_session_token(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
     ('extend_session', 'SELECT session_service.extend_session(session_id) FROM regress_scan.mine'),
     ('introspect_token', 'SELECT session_service.introspect_token(token), session_service.introspect_token(refresh_token) FROM regress_scan.mine'),
@@ -53,6 +54,11 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
     ('forget_device', 'SELECT session_service.forget_device(d.user_id, d.id) FROM session_service.list_user_devices(''00000000-0000-4000-9000-000000000009'') d'),
     ('revoke_all_user_sessions_except', 'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-9000-00000000000a'', gen_random_uuid())'),
     ('revoke_all_user_sessions', 'SELECT session_service.revoke_all_user_sessions(''00000000-0000-4000-9000-00000000000b'')'),
+    ('list_sessions of users', 'SELECT session_service.list_sessions(user_ids => ''{00000000-0000-4000-9000-000000000007,00000000-0000-4000-9000-000000000008}'', include_inactive => true)'),
+    ('list_sessions, a page', 'SELECT session_service.list_sessions(scope => ''read'', include_inactive => true, max_rows => 10), session_service.list_sessions(created_after => clock_timestamp() - interval ''10 minutes'')'),
+    ('revoke_sessions', 'SELECT session_service.revoke_sessions(user_ids => ''{00000000-0000-4000-9000-00000000000f}''), session_service.revoke_sessions(created_after => clock_timestamp() - interval ''10 minutes'', scope => ''none'')'),
+    ('an identity provider''s', 'SELECT session_service.create_session(''00000000-0000-4000-9000-000000000010'', external_id => ''external''); SELECT session_service.find_external_sessions(''external''); SELECT session_service.revoke_external_sessions(''external'')'),
+    ('disable_user', 'SELECT session_service.disable_user(''00000000-0000-4000-9000-000000000011''), session_service.is_user_disabled(''00000000-0000-4000-9000-000000000011''), session_service.enable_user(''00000000-0000-4000-9000-000000000011'')'),
     ('import_session', 'SELECT session_service.import_session(session_service.hash_token(''imported''), ''00000000-0000-4000-9000-00000000000c'', clock_timestamp() + interval ''1 day'', session_service.hash_token(''imported refresh''))'),
     ('an imported token', 'SELECT session_service.validate_session(''imported''), session_service.refresh_session(''imported refresh'')'),
     ('cleanup_sessions', 'SELECT session_service.cleanup_sessions(batch_size => 100)'),
@@ -64,6 +70,8 @@ INSERT INTO regress_scan.calls (name, statement, reads_all_sessions) VALUES
     ('revoke_inactive_sessions', 'SELECT session_service.revoke_inactive_sessions(''10 years'')', true);
 -- These look at more rows than those of a user, two or three pages for each.
 UPDATE regress_scan.calls SET index_pages = 200 WHERE name ~ 'delete_user|evicting';
+-- This begins at the key's end, where those lie that were deleted and are not vacuumed yet.
+UPDATE regress_scan.calls SET index_pages = 400 WHERE name = 'list_sessions, a page';
 UPDATE regress_scan.calls SET index_pages = 2000 WHERE name ~ 'cleanup';
 -- Every function that reads tables is among them.
 SELECT proname FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace AND provolatile = 'v' AND proparallel = 'u' AND proname NOT IN ('grant_access', 'revoke_access')
@@ -78,10 +86,10 @@ BEGIN
     SELECT md5(u.user_id || n::text)::uuid, u.user_id, u.bucket, sha256((u.user_id || n::text)::bytea), now() - n * interval '40 days', now() - n * interval '30 days',
            date_trunc('day', now() - n * interval '20 days', 'UTC'), true, 'device ' || n, 'unknown'
     FROM session_service.users u, generate_series(1, 2) n;
-    INSERT INTO session_service.sessions (id, user_id, device_id, bucket, token_hash, created_at, last_activity_at, expires_at, idle_expires_at, refresh_expires_at, absolute_expires_at,
+    INSERT INTO session_service.sessions (id, user_id, device_id, bucket, token_hash, created_at, authenticated_at, last_activity_at, expires_at, idle_expires_at, refresh_expires_at, absolute_expires_at,
         purge_after, session_expiry, refresh_expiry, inactivity_timeout, secret_length, revoked_at, revoke_reason, scopes, metadata, refresh_hash, family_hash)
     SELECT (lpad(to_hex((extract(epoch FROM created) * 1000)::bigint), 12, '0') || '7' || lpad(to_hex(bucket::integer), 3, '0') || '8' || substr(md5(user_id || n::text), 1, 15))::uuid,
-           user_id, md5(user_id || (1 + n % 2)::text)::uuid, bucket, sha256((user_id || n::text)::bytea), created, created, created + interval '720 hours', created + interval '168 hours',
+           user_id, md5(user_id || (1 + n % 2)::text)::uuid, bucket, sha256((user_id || n::text)::bytea), created, created, created, created + interval '720 hours', created + interval '168 hours',
            created + interval '2160 hours', created + interval '8760 hours', coalesce(revoked, date_trunc('day', created + interval '168 hours', 'UTC')), 2592000000000, 7776000000000, 604800000000, 32,
            revoked, CASE WHEN revoked IS NOT NULL THEN 'User logout' END, '{read}', '{}', sha256(('r' || user_id || n::text)::bytea), sha256(('f' || user_id || n::text)::bytea)
     FROM (SELECT user_id, bucket, n, now() - n * interval '20 hours' AS created, CASE WHEN n % 3 = 0 THEN now() - n * interval '19 hours' END AS revoked
@@ -94,7 +102,8 @@ BEGIN
     FROM (SELECT user_id, bucket, n, now() - n * interval '80 hours' AS at FROM session_service.users, generate_series(1, 10) n) e;
 END $$;
 CREATE PROCEDURE regress_scan.empty() LANGUAGE sql AS $$
-    TRUNCATE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens, regress_scan.mine
+    TRUNCATE session_service.users, session_service.devices, session_service.sessions, session_service.events, session_service.imported_tokens,
+        session_service.external_sessions, regress_scan.mine
 $$;
 CREATE PROCEDURE regress_scan.delete_all() LANGUAGE sql AS $$
     DELETE FROM session_service.users;

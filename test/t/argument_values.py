@@ -169,6 +169,17 @@ class Values:
             values.append(Value(f"beyond ASCII {place}", f"ARRAY[{character}]", INVALID))
         return values
 
+    def methods(self):
+        long = of_length(64)
+        values = [Value("empty", "'{}'::text[]"), Value("20", "array_fill('pwd'::text, '{20}')"),
+                  Value("21", "array_fill('pwd'::text, '{21}')", TOO_LONG),
+                  Value("20 of 64", f"array_fill({long}, '{{20}}')"), Value("of 65", f"ARRAY[{of_length(65)}]", TOO_LONG),
+                  Value("a hundred thousand", "array_fill('p'::text, '{100000}')", TOO_LONG),
+                  Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
+                  Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED), Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
+                  Value("two dimensions", "ARRAY[['a', 'b'], ['c', 'd']]"), Value("other bounds", "'[7:8]={a,b}'::text[]")]
+        return values + [Value(f"of {name}", f"ARRAY[{sql}]::text[]") for name, sql in self.strange_texts()]
+
     def metadata(self):
         values = [Value(sql, f"'{sql}'::jsonb") for sql in ("{}", "[]", "null", '""', "0", "-0", "true", '{"a": {"a": [1, null]}}', '{"": ""}')]
         values += [Value("a huge number", "'1e131071'::jsonb"), Value("a tiny number", "'1e-16383'::jsonb", ANSWER | TOO_LONG),
@@ -222,8 +233,8 @@ class Values:
             "nil": uuid.UUID(int=0), "greatest": uuid.UUID(int=2**128 - 1), "unknown": STRANGER}.items()]
         return values
 
-    def ids(self):
-        good = f"'{self.database.fixture['session_id']}'::uuid"
+    def ids(self, of):
+        good = f"'{self.database.fixture[of]}'::uuid"
         yes = frozenset({"yes"})
         return [Value("empty", "'{}'::uuid[]", NO), Value("NULLs", "ARRAY[NULL, NULL]::uuid[]", NO), Value("a NULL and an id", f"ARRAY[NULL, {good}]", yes),
                 Value("two dimensions", f"ARRAY[[{good}, {good}], [NULL, {good}]]", yes),
@@ -264,7 +275,8 @@ class Values:
 
 
 # How long a text may be, by the argument's name.
-LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "device_key": 512, "method": 64}
+LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "device_key": 512, "method": 64, "acr": 255,
+          "external_id": 512, "device_type": 255, "scope": 255}
 # Functions that compute and read nothing: they answer whatever text is given.
 OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "user_uuid_from_text", "has_scope"}
 
@@ -287,12 +299,12 @@ def values_of(values, function, argument):
         elif name in LIMITS:
             made = values.limited_text(LIMITS[name], name in ("device_name", "name"))
     elif kind == "text[]":
-        made = {"tokens": values.tokens_array, "scopes": values.scopes}[name]()
+        made = {"tokens": values.tokens_array, "scopes": values.scopes, "amr": values.methods}[name]()
     elif kind == "uuid":
         # Some other user's ids open nothing; a user who is unknown may sign in.
         made = values.unknown_id(NO if name in ("session_id", "device_id") and not is_fixed else ANSWER)
     elif kind == "uuid[]":
-        made = values.ids()
+        made = values.ids("user_id" if name == "user_ids" else "session_id")
     elif kind == "jsonb":
         made = values.metadata()
     elif kind == "interval":
@@ -425,7 +437,8 @@ class Calls:
         caller = self.database.caller
         try:
             rows = caller.execute(statement).fetchall()
-            outcome = "no" if is_no(rows) else "yes"
+            # A user without sessions is disabled all the same.
+            outcome = "no" if is_no(rows) and function.name != "disable_user" else "yes"
             if function.is_computed:
                 caller.rollback()
             elif outcome == "no":
@@ -492,7 +505,8 @@ def try_database(encoding):
 
     # With good values, each does something; so the others are refused for the one value.
     for function in database.functions:
-        if function.name not in ("current_session_id", "current_user_id", "current_scopes", "is_mfa_verified", "has_scope", "cleanup_sessions", "stats", "user_bigint"):
+        if function.name not in ("current_session_id", "current_user_id", "current_scopes", "current_metadata", "is_mfa_verified",
+                                 "is_authenticated_within", "has_scope", "cleanup_sessions", "stats", "user_bigint", "is_user_disabled", "enable_user"):
             calls.call(function, {})
     empty(calls.problems, f"{encoding}: good values are accepted by {calls.made} functions")
     calls.problems.clear()

@@ -39,7 +39,7 @@ $primary->safe_psql(
 	BEGIN
 		user_id := gen_random_uuid();
 		SELECT c.session_id, c.device_id, c.refresh_token INTO session_id, device_id, spent
-		FROM session_service.create_session(user_id, device_key => 'key') c;
+		FROM session_service.create_session(user_id, device_key => 'key', external_id => 'an identity provider''s') c;
 		SELECT r.refresh_token INTO previous FROM session_service.refresh_session(spent) r;
 		SELECT r.token, r.refresh_token INTO token, refresh_token FROM session_service.refresh_session(previous) r;
 		SELECT c.token INTO other_token FROM session_service.create_session(user_id, device_key => 'key') c;
@@ -168,7 +168,8 @@ sub fresh
 }
 
 # Every function whose effect is durable: all others that write follow the caller.
-my @durable = qw(create_session import_session refresh_session rotate_session_token delete_user forget_device
+my @durable = qw(create_session import_session refresh_session rotate_session_token reauthenticate_session
+  delete_user forget_device disable_user revoke_sessions revoke_external_sessions
   revoke_session revoke_user_session revoke_session_by_token revoke_all_user_sessions revoke_all_user_sessions_except
   revoke_device_sessions revoke_inactive_sessions);
 my %is_durable = map { $_ => 1 } @durable;

@@ -45,7 +45,7 @@ $upgrade .= "ALTER TABLE session_service.devices SET (fillfactor = 90);\n";
 $script =~ s/^(CREATE FUNCTION session_service\.revoke_session\(.*?DEFAULT )'User logout'(.*?;\n)/$1'Signed out'$2/ms or die 'no default';
 $upgrade .= "$1'User logout'$2" =~ s/^CREATE/CREATE OR REPLACE/r;
 # What a later version might bring: columns at the end, as pg_dump and ALTER TABLE leave them.
-my $later = join '', map { "ALTER TABLE session_service.$_ ADD COLUMN IF NOT EXISTS later text;\n" } qw(users devices sessions events imported_tokens access_levels);
+my $later = join '', map { "ALTER TABLE session_service.$_ ADD COLUMN IF NOT EXISTS later text;\n" } qw(users devices sessions events imported_tokens external_sessions access_levels);
 
 PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--0.9.sql", $script);
 PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--0.9--$version.sql", $upgrade);
@@ -117,9 +117,9 @@ is(rows_differ($old, catalog_rows('old')), '0 rows differ', 'an update that was 
 # Nothing is waited for but what writes to the tables. Both read here, and so may go on.
 $node->safe_psql('old', 'SET lock_timeout = \'60s\'; ALTER EXTENSION session_service UPDATE') for 1 .. 2;
 is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'session_service'}), $version, 'updated while others are at work');
-is($others{cursor}->ask('FETCH ALL FROM c; COMMIT'), "imported|active\nimported and refreshed|active\nlimited|revoked", 'a cursor that was open goes on');
+is($others{cursor}->ask('FETCH ALL FROM c; COMMIT'), "disabled|revoked\nidle|idle\nimported|active\nimported and refreshed|active\nlimited|revoked", 'a cursor that was open goes on');
 is($others{repeatable}->ask('SELECT session_service.count_active_sessions() > 0; COMMIT'), 't', 'so does a transaction');
-is($others{prepared}->ask('EXECUTE valid'), 8, 'so do prepared statements');
+is($others{prepared}->ask('EXECUTE valid'), 9, 'so do prepared statements');
 is($others{prepared}->ask("EXECUTE sign_out ('$ended[0]')"), 't', 'those that write');
 is($others{prepared}->ask("SELECT revoke_reason FROM session_service.get_session('$ended[0]')"), 'User logout', 'with the defaults of the new version');
 $node->safe_psql('old', "DELETE FROM session_service.$_ WHERE user_id = '$ended[1]'") for qw(sessions devices events users);
@@ -155,9 +155,9 @@ for my $from (split /\n/, $node->safe_psql('fresh', "SELECT source FROM pg_exten
 $node->safe_psql('postgres', 'CREATE DATABASE later');
 $node->safe_psql('later', 'CREATE EXTENSION session_service;' . HeldSessions::sign_in());
 my $stays = Client->new($node, database => 'later');
-is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'), 8, 'a backend of this version');
+is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'), 9, 'a backend of this version');
 $node->safe_psql('later', "ALTER EXTENSION session_service UPDATE TO '$version.1'");
-is($node->safe_psql('later', q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}), 6, 'its tables get more columns');
+is($node->safe_psql('later', q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}), 7, 'its tables get more columns');
 is($stays->ask($_->[1]), $_->[2], "with more columns: $_->[0]") for HeldSessions::go_on();
 is($others{plans}->ask($_->[1]), $_->[2], "a backend from before the update: $_->[0]") for HeldSessions::go_on();
 

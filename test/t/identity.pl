@@ -22,10 +22,10 @@ $node->safe_psql(
 	'postgres', q{
 	CREATE EXTENSION session_service;
 	CREATE TABLE known AS
-	SELECT name, session_id, user_id, scopes, name = 'ada' AS mfa, token
-	FROM (VALUES ('ada', 'ada00000-0000-4000-8000-000000000001'::uuid, '{read,write}'::text[]),
-	             ('bob', 'b0b00000-0000-4000-8000-000000000002', '{}')) given (name, user_id, scopes),
-	     session_service.create_session(user_id, scopes => scopes);
+	SELECT name, session_id, user_id, scopes, name = 'ada' AS mfa, metadata, token
+	FROM (VALUES ('ada', 'ada00000-0000-4000-8000-000000000001'::uuid, '{read,write}'::text[], '{"of": "a {b} é"}'::jsonb),
+	             ('bob', 'b0b00000-0000-4000-8000-000000000002', '{}', '{}')) given (name, user_id, scopes, metadata),
+	     session_service.create_session(user_id, scopes => scopes, metadata => metadata);
 	SELECT session_service.mark_mfa_verified(session_id) FROM known WHERE mfa;
 
 	-- The one whom all functions agree on.
@@ -34,10 +34,13 @@ $node->safe_psql(
 			(SELECT name FROM known
 			 WHERE session_id = session_service.current_session_id() AND user_id = session_service.current_user_id()
 			   AND scopes = session_service.current_scopes() AND mfa = session_service.is_mfa_verified()
+			   AND metadata = session_service.current_metadata() AND mfa = session_service.is_mfa_verified('1 hour')
+			   AND session_service.is_authenticated_within('1 hour')
 			   AND session_service.has_scope('read') = ('read' = ANY (scopes)) AND NOT session_service.has_scope('rea')
 			   AND NOT session_service.has_scope('') AND NOT session_service.has_scope(NULL)),
 			CASE WHEN session_service.current_session_id() IS NULL AND session_service.current_user_id() IS NULL
 			      AND session_service.current_scopes() IS NULL AND NOT session_service.is_mfa_verified()
+			      AND session_service.current_metadata() IS NULL AND NOT session_service.is_authenticated_within('1 hour')
 			      AND NOT session_service.has_scope('read') AND NOT session_service.has_scope('')
 			     THEN 'nobody' ELSE 'a mixture' END);
 	END;
@@ -131,7 +134,7 @@ says("BEGIN; SELECT enter('$token{ada}') \\g /dev/null\n ? SELECT enter('') \\g 
 
 $node->safe_psql(
 	'postgres', q{
-	INSERT INTO known SELECT 'eve', session_id, user_id, '{}', false, token
+	INSERT INTO known SELECT 'eve', session_id, user_id, '{}', false, '{}', token
 	FROM (SELECT gen_random_uuid() AS user_id OFFSET 0) given, session_service.create_session(user_id)});
 $token{eve} = $node->safe_psql('postgres', q{SELECT token FROM known WHERE name = 'eve'});
 is( (   run("BEGIN; <eve> SELECT session_service.revoke_session(session_service.current_session_id()) \\g /dev/null\n ? SELECT count(*) FROM session_service.validate_session('$token{eve}'); COMMIT; BEGIN; <eve> ? COMMIT;",
@@ -145,7 +148,7 @@ is( (   run("BEGIN; <eve> SELECT session_service.revoke_session(session_service.
 my $forged = (run("BEGIN; <ada> SHOW session_service.identity; COMMIT;"))[0];
 my $hash = $node->safe_psql('postgres', "SELECT session_service.hash_token('$token{ada}')");
 my ($session_id, $user_id) = map { s/-//gr } split /\|/, $node->safe_psql('postgres', q{SELECT session_id, user_id FROM known WHERE name = 'ada'});
-is($forged, "${session_id}${user_id}1 read write", 'SHOW tells ids, MFA and scopes');
+like($forged, qr/^${session_id}${user_id}[0-9a-f]{32}read write \{"of": "a \{b\} é"\}$/, 'SHOW tells ids, times, scopes and metadata');
 unlike($forged, qr/\Q$token{ada}\E|\Q$hash\E/, 'and no secret');
 is( (run("BEGIN; <ada> SELECT count(*) FROM pg_settings WHERE name LIKE 'session\\_service.identity' OR position('$session_id' IN setting) > 0; COMMIT;"))[0],
 	0, 'pg_settings does not show it');
@@ -278,7 +281,7 @@ is((run("$parallel BEGIN; <ada> SELECT count(*) FROM notes $filter; <bob> SELECT
 # As long as an identity can be.
 $node->safe_psql(
 	'postgres', q{
-	INSERT INTO known SELECT 'max', session_id, user_id, scopes, false, token
+	INSERT INTO known SELECT 'max', session_id, user_id, scopes, false, '{}', token
 	FROM (SELECT gen_random_uuid() AS user_id, array_agg(lpad(n::text, 255, 'read')) AS scopes FROM generate_series(1, 100) n) given,
 	     session_service.create_session(user_id, scopes => scopes);
 	INSERT INTO notes SELECT user_id, 1 FROM known WHERE name = 'max'});

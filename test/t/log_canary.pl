@@ -355,7 +355,7 @@ my @errors = (
 	[ "SELECT '${hash}00'::session_service.token_hash", '22P02', 0 ],
 	[ "SELECT '\\x${hash}00'::bytea::session_service.token_hash", '22P02', 0 ],
 	[ "SELECT session_service.is_known_device(NULL, '$key')", '22004', 0 ]);
-for my $call ([ 'refresh_session', $refresh_token ], [ 'rotate_session_token', $token ], [ 'revoke_session_by_token', $token ],
+for my $call ([ 'refresh_session', $refresh_token ], [ 'rotate_session_token', $token ], [ 'reauthenticate_session', $token ], [ 'revoke_session_by_token', $token ],
 	[ 'mark_mfa_verified_by_token', $token ])
 {
 	push @errors, [ "SET statement_timeout = '150ms'; SELECT session_service.$call->[0]('$call->[1]')", '57014', 1, 'waits' ],

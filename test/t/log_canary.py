@@ -95,6 +95,7 @@ REFUSALS = {
     "validate_session": "0 rows",
     "authenticate": "0 rows",
     "rotate_session_token": "0 rows",
+    "reauthenticate_session": "0 rows",
     "refresh_session": "0 rows",
     "introspect_token": "{'active': False}",
     "revoke_session_by_token": "False",
@@ -142,6 +143,8 @@ def successes():
                         .replace(" = ", f" OPERATOR({SCHEMA}=) "), digest(made.token), made.token))
     rotated = keep(call("rotate_session_token", made.token))[0]
     outcome("rotate_session_token", "1 rows", lambda: call("validate_session", rotated.token))
+    again = keep(call("reauthenticate_session", create().token, "canary class", ["canary method"]))[0]
+    outcome("reauthenticate_session", "1 rows", lambda: call("validate_session", again.token))
     pair = keep(call("refresh_session", made.refresh_token, "192.0.2.2", "Canary/2"))[0]
     outcome("refresh_session", "1 rows", lambda: call("validate_session", pair.token))
     outcome("refresh_session, again", "1 rows", lambda: keep(call("refresh_session", made.refresh_token)))

@@ -96,8 +96,9 @@ my $another = 'session_service.create_session(h.user_id)';
 my $import = q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day', session_service.hash_token(h.new_refresh_token))};
 my %before = (
 	(map { $_ => 'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a' }
-		  qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified list_mfa_verified_sessions)),
+		  qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified is_authenticated_within current_metadata list_mfa_verified_sessions)),
 	(map { $_ => 'SELECT session_service.trust_device(h.user_id, h.device_id)' } qw(is_trusted_device untrust_all_devices)),
+	(map { $_ => 'SELECT session_service.disable_user(h.user_id)' } qw(enable_user is_user_disabled)),
 	revoke_all_user_sessions_except => "SELECT count(*) FROM $another",
 	(map { $_ => "SELECT session_service.revoke_session(session_id) FROM $another" } qw(user_epoch cleanup_sessions)),
 	'get_session, a file newly opened' => q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},
@@ -109,7 +110,9 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION sign_in() RETURNS holder LANGUAGE sql AS $$
 		SELECT token, refresh_token, session_id, user_id, device_id, device_key, 'grantee', 'new ' || token, 'new ' || refresh_token
 		FROM session_service.user_uuid(7) user_id, concat('a key') device_key,
-			session_service.create_session(user_id, device_key => device_key, ip_address => '198.51.100.1', scopes => '{read}')
+			session_service.enable_user(user_id) was_disabled, -- by a call before
+			session_service.create_session(CASE WHEN was_disabled IS NOT NULL THEN user_id END, device_key => device_key, ip_address => '198.51.100.1',
+				scopes => '{read}', external_id => 'an identity provider''s')
 	$$;
 	CREATE TABLE calls (name text, before text, call text);
 	CREATE TABLE outcomes (name text, first bigint, failed bigint, outcome text);

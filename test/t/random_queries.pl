@@ -82,6 +82,8 @@ my $unsound = q{
 	UNION ALL SELECT 'past its absolute end', count(*) FROM session_service.sessions WHERE greatest(expires_at, refresh_expires_at) > absolute_expires_at
 	UNION ALL SELECT 'another bucket', count(*) FROM session_service.sessions WHERE bucket <> session_service.session_bucket(id) OR bucket <> session_service.user_bucket(user_id)
 	UNION ALL SELECT 'an imported token of no session', count(*) FROM session_service.imported_tokens i WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = i.session_id)
+	UNION ALL SELECT 'an external id of no session', count(*) FROM session_service.external_sessions x WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = x.session_id)
+	UNION ALL SELECT 'a session of a disabled user', count(*) FROM session_service.sessions s JOIN session_service.users u USING (user_id) WHERE u.disabled_at IS NOT NULL AND s.revoked_at IS NULL AND s.created_at > u.disabled_at
 	UNION ALL SELECT 'a secret in an event', count(*) FROM session_service.events e WHERE e::text ~ 'ss[tr]_[A-Za-z0-9_-]{40}'};
 
 # How many of our functions were executed, and how often in all.

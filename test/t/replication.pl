@@ -120,7 +120,7 @@ $subscriber->stop;
 # --- a range of buckets to a server that has the others, while its users go on
 
 my $range = 'bucket BETWEEN 0 AND 2047';
-my @in_range = qw(users devices sessions events);
+my @in_range = qw(users devices sessions events external_sessions);
 # Those who stay where they are, on both sides.
 query($shard, "SELECT count(*) FROM generate_series(1, $users) n, md5('of the shard ' || n) u, session_service.create_session(u::uuid) WHERE session_service.user_bucket(u::uuid) >= 2048");
 my $of_the_shard = query($shard, HeldSessions::contents());

@@ -139,7 +139,7 @@ def call_all(client, owner, functions):
     results = {}
     for function in functions:
         # Since roles by name are found in the caller's path as well.
-        owner.execute("TRUNCATE session_service.sessions, session_service.devices, session_service.users, session_service.events, session_service.imported_tokens")
+        owner.execute("TRUNCATE session_service.sessions, session_service.devices, session_service.users, session_service.events, session_service.imported_tokens, session_service.external_sessions")
         fixture = make_sessions(owner)
         name = f"{function.name}({', '.join(argument.type for argument in function.arguments)})"
         try:

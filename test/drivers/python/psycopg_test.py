@@ -517,7 +517,7 @@ def dictionaries():
         row = cursor.execute("SELECT * FROM session_service.validate_session(%s)", [made.token]).fetchone()
         assert list(row) == [
             "session_id", "user_id", "device_id", "scopes", "metadata", "mfa_verified",
-            "created_at", "last_activity_at", "expires_at",
+            "created_at", "last_activity_at", "expires_at", "authenticated_at", "mfa_verified_at", "acr",
         ]
 
 

@@ -2,7 +2,7 @@
 -- What the tests by topic share; each includes it first. It empties the tables, so that no test sees what another left.
 SET search_path = session_service, public;
 SET intervalstyle = postgres;
-TRUNCATE users, devices, sessions, events, imported_tokens;
+TRUNCATE users, devices, sessions, events, imported_tokens, external_sessions;
 
 -- users, and an id that nothing has
 \set alice '00000000-0000-4000-8000-00000000000a'
@@ -16,7 +16,7 @@ DECLARE
     d CONSTANT interval := make_interval(secs => extract(epoch FROM duration));
 BEGIN
     UPDATE session_service.sessions SET
-        created_at = created_at - d, last_activity_at = last_activity_at - d, rotated_at = rotated_at - d,
+        created_at = created_at - d, authenticated_at = authenticated_at - d, last_activity_at = last_activity_at - d, rotated_at = rotated_at - d,
         expires_at = expires_at - d, idle_expires_at = idle_expires_at - d, refresh_expires_at = refresh_expires_at - d,
         absolute_expires_at = absolute_expires_at - d, revoked_at = revoked_at - d, mfa_verified_at = mfa_verified_at - d,
         purge_after = coalesce(revoked_at - d, date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)) - d, 'UTC'));

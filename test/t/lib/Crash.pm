@@ -95,7 +95,8 @@ my %indexes = (
 	devices => { devices_pkey => 'id', devices_key => 'user_id', devices_purge => 'purge_after' },
 	sessions => { sessions_pkey => 'id', sessions_user => 'user_id', sessions_purge => 'purge_after' },
 	events => { events_pkey => 'id', events_user => 'user_id' },
-	imported_tokens => { imported_tokens_pkey => 'token_hash', imported_tokens_session => 'session_id' });
+	imported_tokens => { imported_tokens_pkey => 'token_hash', imported_tokens_session => 'session_id' },
+	external_sessions => { external_sessions_pkey => 'external_hash', external_sessions_session => 'session_id' });
 
 # Each index has the rows that its table has, and amcheck, which comes with most servers, finds nothing.
 sub tables_are_consistent

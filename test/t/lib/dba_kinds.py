@@ -108,6 +108,7 @@ TABLES = {
                       "user_id"),
     "events": Table("ID", "at", "ip_address", "ip_address", "detail", "kind", 20, "user_id"),
     "imported_tokens": Table("ID", "session_id"),
+    "external_sessions": Table("ID", "session_id"),
     "access_levels": Table("ID", "level", text="level", length=8),
 }
 WORDS = {"I": "INSERT", "U": "UPDATE", "D": "DELETE", "T": "TRUNCATE"}
@@ -322,7 +323,7 @@ REFERENCES = {
 # References that our tables could have: child, column, parent and its column.
 WITHIN = (("sessions", "device_id", "devices", "id"), ("sessions", "user_id", "users", "user_id"),
           ("devices", "user_id", "users", "user_id"), ("events", "user_id", "users", "user_id"),
-          ("imported_tokens", "session_id", "sessions", "id"))
+          ("imported_tokens", "session_id", "sessions", "id"), ("external_sessions", "session_id", "sessions", "id"))
 
 
 def foreign_key_kinds(t):

@@ -19,7 +19,7 @@ import psycopg
 from dba_kinds import States
 from every_function import SCHEMA, every_function, good_call, without_chance
 
-TABLES = ("users", "devices", "sessions", "events", "imported_tokens", "access_levels")
+TABLES = ("users", "devices", "sessions", "events", "imported_tokens", "external_sessions", "access_levels")
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LARGE = {"large": hashlib.shake_256(b"large").hexdigest(3500)}
 
@@ -46,12 +46,13 @@ ORDINARY = (
     "validated and revoked", "validated many times", "validated by hash", "one of many", "authenticated",
     "introspected", "listed", "refreshed", "rotated", "extended", "revoked now", "revoked by its user",
     "revoked by token", "revoked by refresh token", "of a device", "verified", "verified by token", "unverified",
-    "with other scopes", "with other metadata", "touched", "to be trusted", "trusted", "to be renamed",
+    "checked again", "of a provider", "disabled", "found", "with other scopes", "with other metadata", "touched", "to be trusted", "trusted", "to be renamed",
     "to be forgotten", "with a new limit", "limited", "known", "for other functions", "to be deleted", "expired",
     "over", "idle", "revoked", "old", "inactive", "retried", "spent", "large")
 # Users of two.
 WITH_ANOTHER = ("two", "all of a user's", "all but one", "imported", "imported and refreshed")
 WITH_IMPORTED = ("imported", "imported and refreshed", "to be deleted")
+OF_A_PROVIDER = ("of a provider", "over", "to be deleted")
 
 
 class Made(dict):
@@ -67,7 +68,8 @@ def make_session(owner, name, key):
     metadata = json.dumps(LARGE if name == "large" else {"a": 1})
     row = owner.execute(f"""
         SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, 'a device', %s, '192.0.2.1',
-            '{{read}}', %s, %s)""", (user_of(name), AGENT, key, metadata)).fetchone()
+            '{{read}}', %s, %s, external_id => %s)""",
+        (user_of(name), AGENT, key, metadata, name if name in OF_A_PROVIDER else None)).fetchone()
     made = Made(zip(("session_id", "token", "refresh_token", "device_id"), row))
     made.update(user_id=user_of(name), device_key=key, role="grantee", new_token=f"new token of {name}",
                 new_refresh_token=f"new refresh token of {name}")
@@ -517,6 +519,17 @@ def create_evicting(s, f):
         s.session_holds(of.session_id, "and why", "s.revoke_reason = 'Session limit exceeded'")
 
 
+@step("create_session, of a provider", "create_session", "find_external_sessions", "revoke_external_sessions")
+def create_external(s, f):
+    of = f["of a provider"]
+    made = s.ask(f"SELECT session_id FROM {SCHEMA}create_session(%s, device_key => %s, external_id => 'another')",
+                 of.user_id, of.device_key)
+    s.says(s.ids("find_external_sessions", "another", show="id"), [row[0] for row in made])
+    s.says(s.value("revoke_external_sessions", "of a provider"), 1)
+    if s.is_whole:
+        s.session_holds(of.session_id, "it is revoked", "s.revoked_at IS NOT NULL")
+
+
 @step("create_session, then ROLLBACK", "create_session")
 def create_and_roll_back(s, f):
     s.ask("BEGIN")
@@ -574,6 +587,16 @@ def reuse(s, f):
 def refresh_ended(s, f):
     for name in ("over", "revoked", "idle"):
         s.says(s.call("refresh_session", f[name].refresh_token), [])
+
+
+@step("reauthenticate_session", "reauthenticate_session")
+def reauthenticate(s, f):
+    of = f["checked again"]
+    rows = s.call("reauthenticate_session", of.token, "gold", ["pwd"], show=PAIR)
+    s.says([row[0] for row in rows], [of.session_id])
+    s.tokens_are_stored(*rows[0])
+    s.says(s.call("validate_session", of.token), [])
+    s.says(s.ids("validate_session", rows[0][1]), [of.session_id])
 
 
 @step("rotate_session_token", "rotate_session_token")
@@ -694,6 +717,23 @@ def forget(s, f):
 
 
 # Imports, and administration.
+
+@step("disable_user", "disable_user", "is_user_disabled", "enable_user")
+def disable(s, f):
+    of = f["disabled"]
+    s.says(s.value("disable_user", of.user_id), 1)
+    s.says(s.call("validate_session", of.token), [])
+    s.says(s.value("is_user_disabled", of.user_id), True)
+    s.says(s.value("enable_user", of.user_id), True)
+
+
+@step("revoke_sessions", "list_sessions", "revoke_sessions")
+def revoke_found(s, f):
+    of = f["found"]
+    ids = s.ids("list_sessions", [of.user_id], show="id")
+    s.says(s.value("revoke_sessions", [of.user_id]), len(ids))
+    s.says(s.ids("list_sessions", [of.user_id], show="id"), [])
+
 
 @step("set_user_session_limit", "set_user_session_limit")
 def set_limit(s, f):
@@ -894,6 +934,7 @@ WRITING = {
     "sessions": ("create_session, known user and device", "refresh_session", "revoke_session", "cleanup_sessions"),
     "events": ("create_session, new user", "revoke_session", "cleanup_sessions, by the setting"),
     "imported_tokens": ("import_session", "validate_session, imported", "refresh_session, imported", "delete_user"),
+    "external_sessions": ("create_session, of a provider", "cleanup_sessions", "delete_user"),
     "access_levels": ("grant_access", "revoke_access"),
 }
 

@@ -48,7 +48,7 @@ def literal(text):
 
 def make_sessions(owner, user_id=ALICE):
     """Two sessions, one of them of a trusted device and verified by MFA, and an imported one."""
-    create = f"SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, device_key => %s, scopes => '{{read}}')"
+    create = f"SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, device_key => %s, scopes => '{{read}}', external_id => 'an identity provider''s')"
     session_id, token, refresh_token, device_id = owner.execute(create, (user_id, "a good key")).fetchone()
     owner.execute(create, (user_id, "another key"))
     owner.execute(f"SELECT {SCHEMA}mark_mfa_verified(%s), {SCHEMA}trust_device(%s, %s)", (session_id, user_id, device_id))

@@ -7,15 +7,17 @@ WITH kinds (kind, names) AS (VALUES
     -- the same answer from every server with the same rows
     ('reads', 'validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token hash_token token_session_id
         session_bucket user_bucket token_bucket current_session_id current_user_id current_scopes has_scope is_mfa_verified
+        is_authenticated_within current_metadata list_sessions find_external_sessions is_user_disabled
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions
         count_active_sessions list_user_devices is_known_device is_trusted_device user_epoch list_events list_all_events
         user_uuid user_uuid_from_text user_bigint describe_user_agent'),
     -- refused where nothing may be written
-    ('writes', 'create_session refresh_session rotate_session_token extend_session revoke_session revoke_user_session
+    ('writes', 'create_session refresh_session rotate_session_token reauthenticate_session extend_session revoke_session revoke_user_session
         revoke_session_by_token revoke_all_user_sessions revoke_all_user_sessions_except revoke_device_sessions
         revoke_inactive_sessions mark_mfa_verified mark_mfa_verified_by_token clear_mfa_verified set_session_scopes
         set_session_metadata patch_session_metadata touch_sessions trust_device untrust_device untrust_all_devices
         rename_device forget_device cleanup_sessions
+        revoke_sessions revoke_external_sessions disable_user enable_user
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
     ('own', 'generate_token stats')),
@@ -38,6 +40,13 @@ good (argument, sql) AS (VALUES
     ('patch', '''{"b": {"c": 1, "d": null}}''::pg_catalog.jsonb'), ('before', '''ffffffff-ffff-ffff-ffff-ffffffffffff''::pg_catalog.uuid'),
     ('session_expiry', '''1 day''::pg_catalog.interval'), ('inactivity_timeout', '''1 hour''::pg_catalog.interval'),
     ('refresh_expiry', '''2 days''::pg_catalog.interval'), ('absolute_timeout', '''3 days''::pg_catalog.interval'),
+    ('acr', '''a class'''), ('amr', '''{pwd,otp}''::pg_catalog.text[]'), ('external_id', '''an identity provider''''s'''), ('max_age', '''1 hour''::pg_catalog.interval'),
+    -- of the filters only those that every session passes
+    ('user_ids', 'ARRAY[{user_id}]'), ('network', 'NULL::pg_catalog.inet'), ('device_type', 'NULL::pg_catalog.text'),
+    ('list_sessions.scope', 'NULL::pg_catalog.text'), ('revoke_sessions.scope', 'NULL::pg_catalog.text'),
+    ('list_sessions.metadata', 'NULL::pg_catalog.jsonb'), ('revoke_sessions.metadata', 'NULL::pg_catalog.jsonb'),
+    ('created_after', '''epoch''::pg_catalog.timestamptz'), ('created_before', 'pg_catalog.now() OPERATOR(pg_catalog.+) ''1 day''::pg_catalog.interval'),
+    ('after', '''00000000-0000-0000-0000-000000000000''::pg_catalog.uuid'),
     ('by', '''1 day''::pg_catalog.interval'), ('trust_for', '''1 day''::pg_catalog.interval'),
     ('inactive_for', '''1 microsecond''::pg_catalog.interval'), ('retention', '''1 day''::pg_catalog.interval'),
     ('issue_refresh', 'true'), ('include_inactive', 'true'), ('mfa_verified', 'true'),
@@ -60,6 +69,9 @@ bad (argument, sql, state) AS (VALUES
     ('scopes', 'array_fill(''a''::text, ''{101}'')', '22001'), ('scopes', 'ARRAY[repeat(''x'', 256)]', '22001'),
     ('scopes', 'ARRAY[''a b'']', '22023'), ('scopes', 'ARRAY[''a'', NULL]', '22004'), ('metadata', 'to_jsonb(repeat(''x'', 9000))', '22001'),
     ('patch', 'to_jsonb(repeat(''x'', 9000))', '22001'),
+    ('acr', 'repeat(''x'', 256)', '22001'), ('amr', 'array_fill(''a''::text, ''{21}'')', '22001'), ('amr', 'ARRAY[repeat(''x'', 65)]', '22001'),
+    ('amr', 'ARRAY[''a'', NULL]', '22004'), ('external_id', 'repeat(''x'', 513)', '22001'), ('max_age', '''0''::interval', '22023'),
+    ('created_after', '''infinity''::timestamptz', '22008'), ('created_before', '''-infinity''::timestamptz', '22008'),
     ('session_expiry', '''0''::interval', '22023'), ('inactivity_timeout', '''-1 day''::interval', '22023'),
     ('refresh_expiry', '''-1 day''::interval', '22023'), ('absolute_timeout', '''0''::interval', '22023'), ('by', '''-1 day''::interval', '22023'),
     ('trust_for', '''-1 day''::interval', '22023'), ('inactive_for', '''0''::interval', '22023'), ('retention', '''-1 day''::interval', '22023'),
@@ -74,6 +86,7 @@ bad (argument, sql, state) AS (VALUES
 -- What is no session's, device's or token's: the answer is "no".
 unknown (argument, sql) AS (VALUES
     ('session_id', 'gen_random_uuid()'), ('device_id', 'gen_random_uuid()'), ('session_ids', 'ARRAY[gen_random_uuid(), NULL]'),
+    ('external_id', '''no external id'''), ('user_ids', 'ARRAY[gen_random_uuid(), NULL]'),
     ('tokens', 'ARRAY[NULL, {refresh_token}, repeat(''x'', 1000)]'),
     ('token', ''''''), ('token', '''sst_'''), ('token', '''anything'''), ('token', 'E''\x01\x7f'''), ('token', 'repeat({token}, 1000)'),
     ('token', 'overlay({token} PLACING ''x'' FROM 60)'),

@@ -1,0 +1,67 @@
+#include "service/users.hpp"
+
+#include "pg/commit.hpp"
+#include "service/revocation.hpp"
+#include "store/events.hpp"
+#include "table/table.hpp"
+
+namespace session_service::service {
+
+namespace {
+
+using store::UserKey;
+
+// One that disables or enables: its event, where it changed something.
+bool change_disabled(const UserKey& user, bool disabled, pg::Value reason) {
+    const core::Micros now = pg::now();
+    if (!store::set_disabled(user, disabled, now)) {
+        return false;
+    }
+    store::record(
+        user, now,
+        {.kind = disabled ? store::EventKind::user_disabled : store::EventKind::user_enabled,
+         .session_id = {},
+         .device_id = {},
+         .reason = reason});
+    return true;
+}
+
+} // namespace
+
+store::User claim_for_sign_in(const UserKey& user, core::Micros now) {
+    const store::User claimed = store::claim_user(user, now);
+    if (claimed.is_disabled) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+                        errmsg("the user is disabled")));
+    }
+    return claimed;
+}
+
+std::int32_t disable_user(const core::Uuid& user_id, pg::Value reason) {
+    pg::require_writable("disable_user()");
+    const UserKey user = UserKey::of(user_id);
+    // Also one who was never seen: the first sign-in may be under way.
+    (void)store::claim_user(user, pg::now());
+    (void)change_disabled(user, true, reason);
+    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
+        return end_sessions(owner, user, {},
+                            {.reason = reason, .counter = pg::Counter::revocations_admin})
+            .size();
+    });
+    pg::make_revocation_durable();
+    return static_cast<std::int32_t>(ended);
+}
+
+bool enable_user(const core::Uuid& user_id) {
+    pg::require_writable("enable_user()");
+    const UserKey user = UserKey::of(user_id);
+    return store::lock_user(user) && change_disabled(user, false, pg::null_value);
+}
+
+bool is_user_disabled(const core::Uuid& user_id) {
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        return store::is_disabled(owner, UserKey::of(user_id));
+    });
+}
+
+} // namespace session_service::service
