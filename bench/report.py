@@ -239,6 +239,16 @@ def others(directory, calls):
                      of("P13", "large"), 10, True, " ms")
         yield Figure("P13", "a malformed token is refused, making it and the row of the loop included",
                      of("P13", "malformed"), 20, True, " µs")
+    if ("P18", "ended") in figures:
+        rows = plain(of("P18", "rows-large"))
+        yield Figure("P18", f"list_sessions, a page of 100 among {rows} sessions / among {plain(of('P18', 'rows-small'))}",
+                     of("P18", "page-large") / of("P18", "page-small"), 1.5, True,
+                     note=f"{plain(of('P18', 'page-large'))} / {plain(of('P18', 'page-small'))} ms")
+        yield Figure("P18", f"list_sessions that finds none among {rows}, a million sessions",
+                     of("P18", "all-large") / of("P18", "rows-large") * 1e6, unit=" ms")
+        yield Figure("P18", "memory of a backend after that, beyond that after the small table",
+                     (of("P18", "memory-large") - of("P18", "memory-small")) / 1024, 1, True, " MB")
+        yield Figure("P18", "revoke_sessions of 10,000", of("P18", "ended"), unit=" ms")
     for what in "list", "sign-ins", "imports":
         if ("P15", what + "-many") in figures:
             many, few = of("P15", what + "-many"), of("P15", what + "-few")

@@ -505,6 +505,29 @@ DO \$\$ BEGIN FOR i IN 1 .. $1 LOOP PERFORM $2; END LOOP; END \$\$;
 ROLLBACK;" | sql usual | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | sort -g | head -n 1
 }
 
+# What an operator does, in a small table and in the largest.
+measure_search() {
+    local database name
+    wanted P18 || return 0
+    for name in small large; do
+        database=$name
+        [ -e "$WORKSPACE/run/$database.tokens" ] || database=usual
+        say "P18: sessions of all users, in $database"
+        figure P18 "page-$name" "$(milliseconds_of "$database" "SELECT count(*) FROM session_service.list_sessions(
+            include_inactive => true, after => (SELECT id FROM session_service.sessions ORDER BY id DESC OFFSET 5000 LIMIT 1))")"
+        figure P18 "rows-$name" "$(sql "$database" -c 'SELECT count(*) FROM session_service.sessions')"
+        figure P18 "all-$name" "$(repeat_line 1 "$nothing_found" | sql "$database" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p')"
+        figure P18 "memory-$name" "$({ echo "$nothing_found" && echo "$own_memory"; } | sql "$database" | tail -n 1)"
+    done
+    figure P18 ended "$(milliseconds_of usual "BEGIN; SELECT session_service.revoke_sessions(network => '0.0.0.0/0'); ROLLBACK")"
+}
+
+# Reads all sessions, none of which comes from there.
+nothing_found='\timing on
+SELECT count(*) FROM session_service.list_sessions(network => $$203.0.113.255$$);
+\timing off'
+own_memory="SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')"
+
 measure_notifications() {
     wanted P17 || return 0
     compare P17 sign_in_out_notify:usual sign_in_out:usual usual.tokens
@@ -692,7 +715,7 @@ make_databases() {
     if wanted P1; then
         draw_tokens wide "$usual" 500000
     fi
-    if wanted P7; then
+    if wanted P7 P18; then
         make_database small "$small"
         draw_tokens small "$small"
         repeat_tokens small
@@ -747,6 +770,7 @@ inner_run() {
     measure_writes
     measure_notifications
     measure_dead_sessions
+    measure_search
     measure_cleanup
     measure_memory
     echo "took	$((SECONDS - began))" >>"$WORKSPACE/results/setup.tsv"
