@@ -1165,7 +1165,7 @@ class Model:
             if device and session.ip_address:
                 device = device._replace(older_addresses=(*device.older_addresses, session.ip_address))
                 self.devices[device.id] = device
-            if device and session.last_activity_at > device.last_seen_at:
+            if device and session.last_activity_at >= device.last_seen_at:
                 # What is past the retention may be forgotten.
                 self.devices[device.id] = device._replace(
                     last_seen_at=session.last_activity_at,
