@@ -235,8 +235,12 @@ stage_drivers() {
 }
 
 stage_web() {
+    local example status=0
     start_shared_cluster || return
-    recorded results_from_tap bash examples/web/test/run.sh
+    for example in web backchannel_logout; do
+        recorded results_from_tap bash "examples/$example/test/run.sh" || status=$?
+    done
+    return "$status"
 }
 
 stage_examples() {
