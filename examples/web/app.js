@@ -1,12 +1,14 @@
 // The routes. Pages are rendered here, without a script; what changes something is a form's POST, which
 // answers with a redirect.
 
-import { isIP } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 import express from 'express';
 
+import { requirePassword, requireSession } from './access.js';
+import { admin } from './admin.js';
 import * as cookies from './cookies.js';
+import { client, isId, text } from './requests.js';
 import * as sessions from './sessions.js';
 import * as users from './users.js';
 import * as words from './words.js';
@@ -63,22 +65,7 @@ app.use((req, res, next) => {
 
 app.use(express.urlencoded({ extended: false, limit: '10kb' }));
 
-// --- who is asking
-
-// What session_service records of a request, within its limits.
-function client(req) {
-    const address = (req.ip ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*/, '');
-    return { address: isIP(address) ? address : null, userAgent: req.get('User-Agent')?.slice(0, 2048) };
-}
-
-// Lets a request through if it has a valid session: one call. If not, the session token may just have
-// expired, so the browser goes by way of /renew, the only path to which it sends the refresh token. 307
-// keeps the method and the form.
-async function requireSession(req, res, next) {
-    req.session = await sessions.validate(cookies.get('session', req), client(req).address);
-    if (req.session) return next();
-    res.redirect(307, `/renew${req.originalUrl}`);
-}
+// --- renewal
 
 // Buys a new pair and sends the browser back. Several tabs may come at once, each with the same refresh
 // token: they all get the same pair.
@@ -90,8 +77,10 @@ app.all('/renew{/*rest}', async (req, res) => {
         // One slash, or it would lead to another host.
         return res.redirect(307, req.originalUrl.replace(/^\/renew[/\\]*/, '/'));
     }
-    const ended = words.reasonOf(await sessions.findEnd(token));
-    cookies.clearPair(req, res);
+    const session = await sessions.findEnd(token);
+    // A session that goes on has another pair, from the tab where the password was confirmed just now.
+    if (session?.status !== 'active') cookies.clearPair(req, res);
+    const ended = words.reasonOf(session);
     res.redirect(303, ended ? `/sign-in?ended=${ended}` : '/sign-in');
 });
 
@@ -113,6 +102,10 @@ app.post('/sign-in', async (req, res) => {
     // Always a new session; the one that this browser had until now is over.
     await sessions.endByToken(cookies.get('session', req));
     const pair = await sessions.create(user.id, deviceKey, client(req));
+    if (!pair) {
+        cookies.clearPair(req, res);
+        return res.status(403).render('sign-in', { email, error: 'This account is disabled.', notice: null });
+    }
     cookies.setPair(req, res, pair);
     cookies.setDeviceKey(req, res, deviceKey);
     res.redirect(303, '/devices');
@@ -156,32 +149,34 @@ app.post('/notices/seen', requireSession, async (req, res) => {
     res.redirect(303, '/devices');
 });
 
-app.post('/sessions/sign-out-others', requireSession, async (req, res) => {
+app.post('/sessions/sign-out-others', requireSession, requirePassword('sign out everywhere else'), async (req, res) => {
     await sessions.endOthers(req.session.user_id, req.session.session_id);
     res.redirect(303, '/devices?done=others');
 });
 
 // An action on the user's session or device that the path names: the same answer for an id that is not
 // there and for one of somebody else.
-function action(path, done, act) {
-    app.post(path, requireSession, async (req, res, next) => {
+function action(path, done, act, ...checks) {
+    app.post(path, requireSession, ...checks, async (req, res, next) => {
         const id = req.params.id;
-        if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return next();
+        if (!isId(id)) return next();
         const found = await act(req.session.user_id, id, req.body ?? {});
         return found ? res.redirect(303, `/devices?done=${done}`) : next();
     });
 }
 
+const mayTrust = requirePassword('trust a device');
+const mayForget = requirePassword('remove a device');
+
 action('/sessions/:id/sign-out', 'session', (userId, id) => sessions.endOneOf(userId, id));
 action('/devices/:id/name', 'name', (userId, id, form) => sessions.renameDevice(userId, id, text(form.name).slice(0, 60)));
-action('/devices/:id/trust', 'trust', (userId, id) => sessions.trustDevice(userId, id));
+action('/devices/:id/trust', 'trust', (userId, id) => sessions.trustDevice(userId, id), mayTrust);
 action('/devices/:id/untrust', 'untrust', (userId, id) => sessions.untrustDevice(userId, id));
-action('/devices/:id/forget', 'forget', (userId, id) => sessions.forgetDevice(userId, id));
+action('/devices/:id/forget', 'forget', (userId, id) => sessions.forgetDevice(userId, id), mayForget);
 
-// A field of a form as one line of text.
-function text(field) {
-    return String(field ?? '').replace(/[\p{Cc}\p{Cs}]/gu, '').trim();
-}
+// --- administrators
+
+app.use(admin);
 
 // --- what is left
 

@@ -6,7 +6,8 @@ CREATE TABLE public.users (
     id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     email         text NOT NULL UNIQUE CHECK (email = lower(email)),
     name          text NOT NULL,
-    password_hash text NOT NULL
+    password_hash text NOT NULL,
+    is_admin      boolean NOT NULL DEFAULT false
 );
 
 -- Who goes takes sessions, devices and events along.
@@ -19,6 +20,11 @@ CREATE TRIGGER forget_user AFTER DELETE ON public.users FOR EACH ROW EXECUTE FUN
 CREATE ROLE web_app LOGIN;
 GRANT SELECT ON public.users TO web_app;
 SELECT session_service.grant_access('web_app', 'application');
+
+-- That of the administrators' pages: it sees and ends everybody's sessions, and no password.
+CREATE ROLE web_admin LOGIN;
+GRANT SELECT (id, email, name) ON public.users TO web_admin;
+SELECT session_service.grant_access('web_admin', 'admin');
 
 -- A session token that is good for minutes, and a refresh token that is good for weeks.
 ALTER DATABASE :"DBNAME" SET session_service.session_expiry = '15min';

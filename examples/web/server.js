@@ -4,9 +4,10 @@
 //   HOST         127.0.0.1
 //   TRUST_PROXY  the proxies whose X-Forwarded-… headers are believed, such as "loopback" or "10.0.0.7"
 //   PG…          where the database is
+//   ADMIN_PGUSER the role of the administrators' pages (web_admin)
 
 import { app } from './app.js';
-import { pool } from './database.js';
+import { adminPool, pool } from './database.js';
 
 const host = process.env.HOST ?? '127.0.0.1';
 const server = app.listen(Number(process.env.PORT ?? 3000), host, (error) => {
@@ -22,7 +23,7 @@ let stopping = false;
 function stop() {
     if (stopping) return;
     stopping = true;
-    server.close(() => pool.end());
+    server.close(() => Promise.all([pool.end(), adminPool.end()]));
     server.closeIdleConnections();
     setTimeout(() => server.closeAllConnections(), 3000).unref();
 }

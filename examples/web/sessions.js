@@ -5,21 +5,28 @@ import { row, rows, value } from './database.js';
 
 // --- the life of a session
 
-// Signs a user in. A device that the user does not trust is signed out after a day without use.
-export function create(userId, deviceKey, { userAgent, address }) {
-    return row(
-        `SELECT token, refresh_token, expires_at, refresh_expires_at
-         FROM session_service.create_session($1, device_key => $2, user_agent => $3, ip_address => $4,
-             inactivity_timeout => CASE WHEN NOT session_service.is_trusted_device($1, $2) THEN interval '1 day' END)`,
-        [userId, deviceKey, userAgent, address],
-    );
+// Signs a user in, or not, if the user is disabled. A device that the user does not trust is signed out after
+// a day without use.
+export async function create(userId, deviceKey, { userAgent, address }) {
+    try {
+        return await row(
+            `SELECT token, refresh_token, expires_at, refresh_expires_at
+             FROM session_service.create_session($1, device_key => $2, user_agent => $3, ip_address => $4,
+                 amr => '{pwd}', inactivity_timeout =>
+                     CASE WHEN NOT session_service.is_trusted_device($1, $2) THEN interval '1 day' END)`,
+            [userId, deviceKey, userAgent, address],
+        );
+    } catch (error) {
+        if (error.code === '28000') return undefined;
+        throw error;
+    }
 }
 
 // The one call that each request makes; prepared once for each connection.
 export function validate(token, address) {
     return row({
         name: 'validate',
-        text: `SELECT session_id, user_id, device_id, metadata, created_at
+        text: `SELECT session_id, user_id, device_id, metadata, created_at, authenticated_at
                FROM session_service.validate_session($1, $2)`,
         values: [token, address],
     });
@@ -32,6 +39,15 @@ export function refresh(refreshToken, { userAgent, address }) {
         `SELECT token, refresh_token, expires_at, refresh_expires_at
          FROM session_service.refresh_session($1, $2, $3)`,
         [refreshToken, address, userAgent],
+    );
+}
+
+// After the password was given again: a new pair, and no other token of the session is good any more.
+export function reauthenticate(token, address) {
+    return row(
+        `SELECT token, refresh_token, expires_at, refresh_expires_at
+         FROM session_service.reauthenticate_session($1, amr => '{pwd}', ip_address => $2)`,
+        [token, address],
     );
 }
 

@@ -1,6 +1,6 @@
 // The application's own users: who they are, and whether a password is theirs.
 
-import { row } from './database.js';
+import { row, value } from './database.js';
 import { hashPassword, verifyPassword } from './passwords.js';
 
 // Nobody's password. An unknown address takes as long to refuse as a wrong password, so that the time of
@@ -15,5 +15,9 @@ export async function findByPassword(email, password) {
 }
 
 export function findById(id) {
-    return row('SELECT id, name, email FROM public.users WHERE id = $1', [id]);
+    return row('SELECT id, name, email, is_admin FROM public.users WHERE id = $1', [id]);
+}
+
+export async function checkPassword(id, password) {
+    return verifyPassword(password, await value('SELECT password_hash FROM public.users WHERE id = $1', [id]));
 }

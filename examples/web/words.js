@@ -5,6 +5,7 @@ const ENDED = {
     here: { kind: 'good', text: 'You are signed out.' },
     elsewhere: { kind: 'plain', text: 'You were signed out of this browser from another device.' },
     idle: { kind: 'plain', text: 'You were signed out because you had not been here for a while.' },
+    administrator: { kind: 'plain', text: 'An administrator signed you out.' },
     limit: { kind: 'plain', text: 'You were signed out here because you signed in on too many other devices.' },
     reuse: {
         kind: 'warning',
@@ -15,7 +16,12 @@ const ENDED = {
 
 export const endOf = (key) => lookUp(ENDED, key);
 
-const REASONS = { 'Refresh token reuse': 'reuse', 'Session limit exceeded': 'limit' };
+const REASONS = {
+    'Refresh token reuse': 'reuse',
+    'Session limit exceeded': 'limit',
+    'Revoked by an administrator': 'administrator',
+    'User disabled': 'administrator',
+};
 
 // The key in ENDED for a session's status and reason; undefined where there is nothing to explain.
 export function reasonOf(session) {
@@ -41,6 +47,23 @@ const DONE = {
 };
 
 export const doneOf = (key) => lookUp(DONE, key);
+
+// The same for /admin?done=… and /admin?ended=…
+const ADMIN_DONE = {
+    disable: 'The user is signed out everywhere, and cannot sign in.',
+    enable: 'The user can sign in again.',
+};
+
+export function adminDoneOf({ done, ended }) {
+    return /^\d{1,9}$/.test(ended) ? `${sessionCount(Number(ended))} ended.` : lookUp(ADMIN_DONE, done);
+}
+
+const number = new Intl.NumberFormat('en');
+
+// "1,234 sessions"
+export function sessionCount(count) {
+    return `${number.format(count)} ${count === 1 ? 'session' : 'sessions'}`;
+}
 
 // What comes with an address may be any text, and "constructor" is no key of ours.
 function lookUp(table, key) {

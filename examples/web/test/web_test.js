@@ -86,12 +86,13 @@ let contexts = [];
 let users = 0;
 let passwordHash;
 
-async function newUser() {
+async function newUser(isAdmin = false) {
     const email = `user${++users}@example.com`;
-    const { id } = await one('INSERT INTO public.users (email, name, password_hash) VALUES ($1, $2, $3) RETURNING id', [
+    const { id } = await one('INSERT INTO public.users (email, name, password_hash, is_admin) VALUES ($1, $2, $3, $4) RETURNING id', [
         email,
         `User <b>${users}</b>`,
         passwordHash,
+        isAdmin,
     ]);
     return { id, email };
 }
@@ -130,8 +131,45 @@ async function signedIn(user, userAgent, options) {
     return somewhere;
 }
 
-async function assertDevices({ page }) {
-    assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), 'Your devices');
+const heading = ({ page }) => page.getByRole('heading', { level: 1 }).textContent();
+
+async function assertDevices(somewhere) {
+    assert.equal(await heading(somewhere), 'Your devices');
+}
+
+// As if the user had given the password so long before.
+function ageSignIn(user, minutes) {
+    return owner.query(
+        `UPDATE session_service.sessions
+         SET created_at = created_at - make_interval(mins => $2), authenticated_at = authenticated_at - make_interval(mins => $2)
+         WHERE user_id = $1`,
+        [user.id, minutes],
+    );
+}
+
+async function assertAsked(somewhere, what) {
+    assert.equal(await heading(somewhere), 'Confirm that it is you');
+    assert.match(await somewhere.page.locator('main').textContent(), new RegExp(`To ${what}, give`));
+}
+
+async function confirm({ page }, password = PASSWORD) {
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Confirm' }).click();
+}
+
+// An administrator, on the page of sessions.
+async function administrator(options) {
+    const user = await newUser(true);
+    const somewhere = await signedIn(user, EDGE, { address: '192.0.2.10', ...options });
+    await somewhere.page.getByRole('link', { name: 'Sessions' }).click();
+    return { ...somewhere, user };
+}
+
+async function find(admin, { user, network = '' }) {
+    await admin.page.getByLabel('Email address').fill(user?.email ?? '');
+    await admin.page.getByLabel('Address or network').fill(network);
+    await admin.page.getByRole('button', { name: 'Find' }).click();
+    assert.equal(await heading(admin), 'Sessions');
 }
 
 // The browser's next request ends at the sign-in page, which says why, and leaves it without tokens.
@@ -169,6 +207,17 @@ async function until(what, condition) {
         await new Promise((resolve) => setTimeout(resolve, 50));
     }
     assert.fail(`never came about: ${what}`);
+}
+
+// Whether so many connections of the application wait for a lock.
+function isWaiting(count) {
+    return async () => {
+        const { waiting } = await one(
+            `SELECT count(*)::int AS waiting FROM pg_stat_activity
+             WHERE datname = current_database() AND usename = 'web_app' AND wait_event_type = 'Lock'`,
+        );
+        return waiting === count;
+    };
 }
 
 // A request without a browser, which shows the headers as they are.
@@ -416,6 +465,306 @@ test('a user who is deleted is signed out', async () => {
     assert.equal(new URL(here.page.url()).pathname, '/sign-in');
 });
 
+// --- the password again
+
+test('signing out all others asks for a password that was given long ago, and goes on when it has it', async () => {
+    const user = await newUser();
+    const phone = await signedIn(user, IPHONE);
+    const here = await signedIn(user);
+    await ageSignIn(user, 11);
+    await here.page.reload();
+    await here.page.getByRole('button', { name: 'Sign out all others' }).click();
+    await assertAsked(here, 'sign out everywhere else');
+    await phone.page.reload();
+    await assertDevices(phone);
+
+    await confirm(here, 'wrong');
+    assert.match(await here.page.getByRole('alert').textContent(), /not right/);
+    await assertAsked(here, 'sign out everywhere else');
+    assert.deepEqual((await sessionsOf(user)).map(({ status }) => status), ['active', 'active']);
+
+    const before = await here.context.cookies();
+    await here.page.locator('#password:focus').waitFor();
+    await here.page.keyboard.type(PASSWORD);
+    await here.page.keyboard.press('Enter');
+    assert.match(await here.page.getByRole('status').textContent(), /everywhere but here/);
+    await assertSignedOut(phone, /from another device/);
+    for (const { name, value } of before) {
+        const same = (await cookie(here.context, name)).value === value;
+        assert.equal(same, name === 'device', name);
+    }
+    const session = (await sessionsOf(user)).at(-1);
+    assert.ok(session.authenticated_at > session.created_at);
+    assert.deepEqual([session.status, session.amr], ['active', ['pwd']]);
+
+    // Once is enough.
+    await here.page.locator('summary').first().click();
+    await here.page.getByRole('button', { name: 'Trust', exact: true }).first().click();
+    assert.match(await here.page.getByRole('status').textContent(), /trusted/);
+});
+
+test('the password is asked for after ten minutes, and for what is sensitive', async () => {
+    const user = await newUser();
+    const here = await signedIn(user);
+    await signedIn(user, IPHONE);
+    const [session, other] = await sessionsOf(user);
+    const post = (path, form = {}) =>
+        here.context.request.post(path, { form, headers: { Origin: application.url }, maxRedirects: 0 });
+
+    await ageSignIn(user, 9);
+    assert.equal((await post(`/devices/${session.device_id}/trust`)).status(), 303);
+    await ageSignIn(user, 2);
+    for (const path of ['/sessions/sign-out-others', `/devices/${other.device_id}/forget`, `/devices/${other.device_id}/trust`]) {
+        const answer = await post(path);
+        assert.equal(answer.status(), 401, path);
+        assert.match(await answer.text(), /give your password again/);
+        assert.equal((await post(path, { password: '' })).status(), 401, path);
+    }
+    const device = await one('SELECT is_trusted, active_sessions FROM session_service.list_user_devices($1) WHERE id = $2', [user.id, other.device_id]);
+    assert.deepEqual(device, { is_trusted: false, active_sessions: 1 });
+    for (const path of [`/devices/${other.device_id}/name`, `/devices/${session.device_id}/untrust`, `/sessions/${other.id}/sign-out`, '/sign-out']) {
+        assert.equal((await post(path, { name: 'x' })).status(), 303, path);
+    }
+});
+
+test('tokens of before the password are good for nothing, and end nothing', async () => {
+    const user = await newUser();
+    const here = await signedIn(user);
+    await ageSignIn(user, 11);
+    const old = (await here.context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+    await here.page.reload();
+    await here.page.locator('summary').click();
+    await here.page.getByRole('button', { name: 'Trust', exact: true }).click();
+    await confirm(here);
+    await assertDevices(here);
+    const page = await send('/devices', { headers: { Cookie: old } });
+    assert.equal(page.headers.get('location'), '/renew/devices');
+    // Another tab may come with them: that the browser keeps its new pair is why none is taken away.
+    const renewal = await send('/renew/devices', { headers: { Cookie: old } });
+    assert.deepEqual([renewal.headers.get('location'), renewal.headers.get('set-cookie')], ['/sign-in', null]);
+    await here.page.reload();
+    await assertDevices(here);
+});
+
+test('a session that ends while the password is given is over', async () => {
+    const user = await newUser();
+    const here = await signedIn(user);
+    await ageSignIn(user, 11);
+    await here.page.reload();
+    await here.page.locator('summary').click();
+    await here.page.getByRole('button', { name: 'Remove' }).click();
+    await assertAsked(here, 'remove a device');
+    const [session] = await sessionsOf(user);
+    const holder = await owner.connect();
+    try {
+        await holder.query('BEGIN');
+        await holder.query('SELECT session_service.revoke_session($1)', [session.id]);
+        const confirmed = confirm(here);
+        await until('the confirmation waits', isWaiting(1));
+        await holder.query('COMMIT');
+        await confirmed;
+    } finally {
+        holder.release(true);
+    }
+    await here.page.waitForURL(/sign-in/);
+    assert.deepEqual(await cookieNames(here.context), ['device']);
+    const { rowCount } = await owner.query('SELECT FROM session_service.list_user_devices($1)', [user.id]);
+    assert.equal(rowCount, 1);
+});
+
+// --- administrators
+
+test('an administrator finds sessions by user and by address, is told how many, and ends them', async () => {
+    const user = await newUser();
+    const victims = [
+        await signedIn(user, FIREFOX, { address: '100.64.7.7' }),
+        await signedIn(user, IPHONE, { address: '2001:db8::7' }),
+    ];
+    const neighbour = await signedIn(await newUser(), FIREFOX, { address: '100.64.7.200' });
+    const admin = await administrator();
+    const { page } = admin;
+    const found = () => page.locator('[data-session]').allTextContents();
+
+    await find(admin, { user });
+    assert.equal((await found()).length, 2);
+    assert.match((await found()).join(), /Firefox on Linux, 100\.64\.7\.7.*Safari on iOS, 2001:db8::7/s);
+    await find(admin, { network: '100.64.7.0/25' });
+    assert.equal((await found()).length, 1);
+    await find(admin, { network: '2001:db8::/32', user });
+    assert.equal((await found()).length, 1);
+    await find(admin, { network: '100.64.7.0/24' });
+    assert.equal((await found()).length, 2);
+    await find(admin, { network: '192.0.2.250' });
+    assert.equal(await page.getByRole('heading', { level: 2 }).textContent(), 'Nobody is signed in like this');
+    assert.equal(await page.getByRole('button', { name: 'End all' }).count(), 0);
+
+    await find(admin, { user, network: '100.64.7.0/24' });
+    await page.getByRole('button', { name: 'End all of these' }).click();
+    assert.equal(await heading(admin), 'End 1 session?');
+    await page.getByRole('link', { name: 'Back' }).click();
+    await find(admin, { user });
+    await page.getByRole('button', { name: 'End all of these' }).click();
+    assert.equal(await heading(admin), 'End 2 sessions?');
+    assert.match(await page.locator('main').textContent(), new RegExp(user.email));
+    assert.doesNotMatch(await page.locator('main').textContent(), /Your own session/);
+    await page.getByRole('button', { name: 'End 2 sessions' }).click();
+    assert.equal(await page.getByRole('status').textContent(), '2 sessions ended.');
+    for (const victim of victims) {
+        await assertSignedOut(victim, /An administrator/);
+    }
+    await neighbour.page.reload();
+    await assertDevices(neighbour);
+});
+
+test('an administrator who would end the own session is told so', async () => {
+    const admin = await administrator({ address: '198.51.100.99' });
+    await find(admin, { network: '198.51.100.99' });
+    await admin.page.getByRole('button', { name: 'End all of these' }).click();
+    assert.match(await admin.page.locator('.notice').textContent(), /Your own session/);
+    await admin.page.getByRole('button', { name: 'End 1 session' }).click();
+    assert.match(await admin.page.locator('.notice').textContent(), /An administrator/);
+});
+
+test('many sessions come in pages, and are ended in one go', async () => {
+    await owner.query(
+        `SELECT session_service.create_session(gen_random_uuid(), ip_address => '198.18.0.0'::inet + n) FROM generate_series(1, 120) n`,
+    );
+    const admin = await administrator();
+    const { page } = admin;
+    await find(admin, { network: '198.18.0.0/15' });
+    const seen = [];
+    const look = async () => {
+        const ids = await page.locator('[data-session]').evaluateAll((items) => items.map((item) => item.dataset.session));
+        seen.push(...ids);
+        return ids.length;
+    };
+    assert.equal(await look(), 50);
+    await page.getByRole('link', { name: 'Next page' }).click();
+    assert.equal(await look(), 50);
+    await page.getByRole('link', { name: 'Next page' }).click();
+    assert.equal(await look(), 20);
+    assert.equal(await page.getByRole('link', { name: 'Next page' }).count(), 0);
+    assert.equal(new Set(seen).size, 120);
+    await page.getByRole('link', { name: 'First page' }).click();
+    assert.equal(await look(), 50);
+    assert.equal(seen.at(-1), seen[49]);
+    await page.getByRole('button', { name: 'End all of these' }).click();
+    await page.getByRole('button', { name: 'End 120 sessions' }).click();
+    assert.equal(await page.getByRole('status').textContent(), '120 sessions ended.');
+    const { active } = await one(`SELECT count(*)::int AS active FROM session_service.list_sessions(network => '198.18.0.0/15')`);
+    assert.equal(active, 0);
+});
+
+test('a disabled user is out, and cannot sign in until enabled', async () => {
+    const user = await newUser();
+    const theirs = await signedIn(user);
+    const admin = await administrator();
+    await find(admin, { user });
+    await admin.page.getByRole('button', { name: 'Disable' }).click();
+    assert.match(await admin.page.getByRole('status').textContent(), /cannot sign in/);
+    assert.match(await admin.page.getByRole('region', { name: /User/ }).textContent(), /Disabled/);
+    await assertSignedOut(theirs, /An administrator/);
+    await signIn(theirs, user);
+    assert.equal(await theirs.page.getByRole('alert').textContent(), 'This account is disabled.');
+    assert.deepEqual(await cookieNames(theirs.context), ['device']);
+    // Nobody else learns of it.
+    await signIn(theirs, user, 'wrong');
+    assert.match(await theirs.page.getByRole('alert').textContent(), /not right/);
+
+    await admin.page.getByRole('button', { name: 'Enable' }).click();
+    assert.match(await admin.page.getByRole('status').textContent(), /can sign in/);
+    await signIn(theirs, user);
+    await assertDevices(theirs);
+});
+
+test('an administrator, too, is asked for a password that was given long ago', async () => {
+    const user = await newUser();
+    const theirs = await signedIn(user);
+    const admin = await administrator();
+    await ageSignIn(admin.user, 11);
+    await find(admin, { user, network: '203.0.113.0/24' });
+    await admin.page.getByRole('button', { name: 'End all of these' }).click();
+    await admin.page.getByRole('button', { name: 'End 1 session' }).click();
+    await assertAsked(admin, 'end sessions of others');
+    await theirs.page.reload();
+    await assertDevices(theirs);
+    await confirm(admin, 'wrong');
+    await confirm(admin);
+    assert.equal(await admin.page.getByRole('status').textContent(), '1 session ended.');
+    await assertSignedOut(theirs, /An administrator/);
+
+    await ageSignIn(admin.user, 22);
+    await admin.page.getByRole('button', { name: 'Disable' }).click();
+    await assertAsked(admin, 'disable a user');
+    await admin.page.getByRole('link', { name: 'Cancel' }).click();
+    assert.equal(await heading(admin), 'Sessions');
+    const { disabled } = await one('SELECT session_service.is_user_disabled($1) AS disabled', [user.id]);
+    assert.equal(disabled, false);
+});
+
+test('for others than administrators, their pages are not there', async () => {
+    const user = await newUser();
+    const victim = await newUser();
+    const theirs = await signedIn(victim);
+    const mallory = await signedIn(user);
+    const admin = await administrator();
+    assert.equal(await mallory.page.getByRole('link', { name: 'Sessions' }).count(), 0);
+    const asks = [
+        ['GET', '/admin'],
+        ['GET', `/admin?email=${victim.email}`],
+        ['GET', `/admin/end?email=${victim.email}`],
+        ['POST', '/admin/end'],
+        ['POST', `/admin/users/${victim.id}/disable`],
+        ['POST', `/admin/users/${victim.id}/enable`],
+    ];
+    const ask = ({ context }, [method, url], origin = application.url) =>
+        context.request.fetch(url, {
+            method,
+            headers: { Origin: origin },
+            maxRedirects: 0,
+            ...(method === 'POST' ? { form: { email: victim.email, network: '' } } : {}),
+        });
+    const nothing = await ask(mallory, ['GET', '/nothing']);
+    for (const what of asks) {
+        const answer = await ask(mallory, what);
+        assert.equal(answer.status(), 404, what.join(' '));
+        assert.equal(await answer.text(), await nothing.text());
+        // Nobody at all is sent to sign in, and a form of another site is refused, an administrator's too.
+        assert.equal((await send(what[1], { method: what[0] })).status, 307, what.join(' '));
+        if (what[0] === 'POST') assert.equal((await ask(admin, what, 'https://example.com')).status(), 403, what.join(' '));
+    }
+    await theirs.page.reload();
+    await assertDevices(theirs);
+    // Nor for those who were administrators, or for oneself to disable.
+    assert.equal((await ask(admin, ['POST', `/admin/users/${admin.user.id}/disable`])).status(), 404);
+    assert.equal((await ask(admin, asks[0])).status(), 200);
+    await owner.query('UPDATE public.users SET is_admin = false WHERE id = $1', [admin.user.id]);
+    assert.equal((await ask(admin, asks[0])).status(), 404);
+});
+
+test('what an administrator looks for is checked, and no filter ends nothing', async () => {
+    const admin = await administrator();
+    const post = (form) => admin.context.request.post('/admin/end', { form, headers: { Origin: application.url }, maxRedirects: 0 });
+    const { count } = await one('SELECT count(*) FROM session_service.list_sessions(max_rows => 1000)');
+    for (const form of [{}, { email: '', network: ' ' }, { email: 'nobody@example.com' }, { network: '0.0.0.0/0/0' }, { email: 'x', network: '::/0' }]) {
+        const answer = await post(form);
+        assert.equal(answer.status(), 303);
+        assert.doesNotMatch(answer.headers().location, /ended/);
+    }
+    assert.equal((await one('SELECT count(*) FROM session_service.list_sessions(max_rows => 1000)')).count, count);
+
+    const bad = ['192.0.2.0/33', '192.0.2.0/-1', '192.0.2', '::1%eth0', '10.0.0.1/', '10.0.0.1/8/8', '<b>', '1.2.3.4/ 8'];
+    for (const network of bad) {
+        await find(admin, { network });
+        const field = admin.page.getByLabel('Address or network');
+        assert.equal(await field.getAttribute('aria-invalid'), 'true', network);
+        assert.match(await admin.page.locator(`#${await field.getAttribute('aria-describedby')}`).textContent(), /no address/);
+    }
+    await find(admin, { user: { email: '<b>nobody</b>@example.com' } });
+    assert.match(await admin.page.locator('.error').textContent(), /Nobody/);
+    assert.equal(await admin.page.locator('main b').count(), 0);
+});
+
 // --- other sites
 
 test('a form on another origin of the same site is refused', async () => {
@@ -516,13 +865,7 @@ test('two tabs renew at once, and both get the same pair', async () => {
         await holder.query('BEGIN');
         await holder.query('SELECT FROM session_service.sessions WHERE user_id = $1 FOR UPDATE', [user.id]);
         const loaded = Promise.all(tabs.map((tab, i) => tab.goto(`/devices?tab=${i}`)));
-        await until('two renewals wait', async () => {
-            const { waiting } = await one(
-                `SELECT count(*) AS waiting FROM pg_stat_activity
-                 WHERE datname = current_database() AND usename = 'web_app' AND wait_event_type = 'Lock'`,
-            );
-            return waiting === '2';
-        });
+        await until('two renewals wait', isWaiting(2));
         await holder.query('COMMIT');
         await loaded;
     } finally {
@@ -612,6 +955,7 @@ test('whatever a client sends, it is not our fault', async () => {
         ['/sign-in', { method: 'POST' }],
         ['/sign-in', { form: { email, password: 'x'.repeat(20_000) } }],
         ['/sign-in', { method: 'DELETE' }],
+        ['/admin', { method: 'PUT', headers: { Origin: application.url } }],
     ]) {
         const { status } = await send(path, options);
         assert.ok(status < 500, `${status} for ${path} ${JSON.stringify(options).slice(0, 100)}`);
@@ -629,25 +973,53 @@ test('whatever a client sends, it is not our fault', async () => {
         const answer = await here.context.request.post(path, { form: fields, headers: { Origin: application.url } });
         assert.ok(answer.status() < 500, `${answer.status()} for ${path} ${JSON.stringify(fields)}`);
     }
+    const admin = await administrator();
+    for (const query of ['email=%00', 'email=a&email=b', 'network=%FF', 'network=::/0&after=x', 'network=::/0&after=1&after=2', 'ended=1e9', 'done=__proto__', `email=${'x'.repeat(10_000)}`]) {
+        const answer = await admin.context.request.get(`/admin?${query}`);
+        assert.ok(answer.status() < 500, `${answer.status()} for ${query}`);
+    }
+    for (const [path, fields] of [
+        ['/admin/end', { email: 'a\0b', network: '\0' }],
+        ['/admin/users/1/disable', {}],
+        ['/admin/users/00000000-0000-0000-0000-000000000000/disable', {}],
+    ]) {
+        const answer = await admin.context.request.post(path, { form: fields, headers: { Origin: application.url } });
+        assert.ok(answer.status() < 500, `${answer.status()} for ${path} ${JSON.stringify(fields)}`);
+    }
     assert.deepEqual(printed.filter((line) => /SQLSTATE|Error/.test(line)), []);
 });
 
-test('the role of the application can do what the application does, and no more', async () => {
-    const role = await one("SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = 'web_app'");
-    assert.deepEqual(role, { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false });
-    const client = new pg.Client({ user: 'web_app' });
-    await client.connect();
-    try {
-        for (const query of [
+test('each role can do what it is for, and no more', async () => {
+    const denied = {
+        web_app: [
             'SELECT FROM session_service.sessions',
             'SELECT session_service.count_active_sessions()',
+            'SELECT session_service.list_sessions()',
+            "SELECT session_service.revoke_sessions(network => '::/0')",
+            'SELECT session_service.disable_user(gen_random_uuid())',
             'SELECT session_service.delete_user(gen_random_uuid())',
+            'UPDATE public.users SET is_admin = true',
             'DELETE FROM public.users',
-        ]) {
-            await assert.rejects(client.query(query), { code: '42501' }, query);
+        ],
+        web_admin: [
+            'SELECT FROM session_service.sessions',
+            'SELECT password_hash FROM public.users',
+            'UPDATE public.users SET is_admin = true',
+            'DELETE FROM public.users',
+        ],
+    };
+    for (const [user, queries] of Object.entries(denied)) {
+        const role = await one('SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = $1', [user]);
+        assert.deepEqual(role, { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false });
+        const client = new pg.Client({ user });
+        await client.connect();
+        try {
+            for (const query of queries) {
+                await assert.rejects(client.query(query), { code: '42501' }, query);
+            }
+        } finally {
+            await client.end();
         }
-    } finally {
-        await client.end();
     }
 });
 
@@ -657,18 +1029,71 @@ test('a signal ends the application in order, and a second one changes nothing',
     assert.equal(await other.stop('SIGINT', 'SIGTERM'), 0);
 });
 
-test('each page fits a narrow window, and each field has a label', async () => {
-    const user = await newUser();
-    const here = await openBrowser(FIREFOX, { viewport: { width: 320, height: 640 } });
-    for (const path of ['/sign-in', '/devices']) {
-        if (path === '/devices') await signIn(here, user);
-        await here.page.goto(path);
-        for (const summary of await here.page.locator('summary').all()) await summary.click();
-        const measured = await here.page.evaluate(() => ({
-            tooWide: document.documentElement.scrollWidth > window.innerWidth,
-            unlabelled: [...document.querySelectorAll('input:not([type=hidden])')].filter((input) => !input.labels.length).length,
-        }));
-        assert.deepEqual(measured, { tooWide: false, unlabelled: 0 }, path);
+// What is wrong with how a page looks, and with what those find who do not see it. Runs in the browser.
+function flaws() {
+    const found = [];
+    if (document.documentElement.scrollWidth > window.innerWidth) found.push('too wide');
+    for (const input of document.querySelectorAll('input:not([type=hidden])')) {
+        if (!input.labels.length) found.push(`no label: ${input.name}`);
+    }
+    const levels = [...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]));
+    if (levels.filter((level) => level === 1).length !== 1) found.push('not one h1');
+    if (levels.some((level, i) => level > (levels[i - 1] ?? 0) + 1)) found.push(`headings ${levels}`);
+    // The contrast that WCAG 2 asks of text.
+    const numbers = (color) => color.match(/[\d.]+/g).map(Number);
+    const luminance = (color) => {
+        const [r, g, b] = numbers(color).map((x) => (x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const background = (element) => {
+        const color = getComputedStyle(element).backgroundColor;
+        return numbers(color)[3] === 0 ? background(element.parentElement) : color;
+    };
+    const isShown = (element) => element.checkVisibility() && !element.closest('.hidden');
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const elements = new Set(document.querySelectorAll('input:not([type=hidden])'));
+    while (texts.nextNode()) if (texts.currentNode.data.trim()) elements.add(texts.currentNode.parentElement);
+    for (const element of [...elements].filter(isShown)) {
+        const [dark, light] = [getComputedStyle(element).color, background(element)].map(luminance).sort((a, b) => a - b);
+        if ((light + 0.05) / (dark + 0.05) < 4.5) found.push(`contrast: ${element.outerHTML.slice(0, 80)}`);
+    }
+    return found;
+}
+
+test('each page is fit for narrow and wide windows, for light and dark, and for those who do not see it', async () => {
+    const user = await newUser(true);
+    const other = await newUser();
+    await signedIn(other, IPHONE);
+    const pages = {
+        '/sign-in?ended=reuse': (page) => page.getByRole('button', { name: 'Sign in' }).click(),
+        '/devices': async (page) => {
+            for (const summary of await page.locator('summary').all()) await summary.click();
+        },
+        '/admin?done=disable': async () => {},
+        '/admin?network=x&email=nobody': async () => {},
+        [`/admin?email=${other.email}`]: async () => {},
+        '/admin/end?network=0.0.0.0/0': async () => {},
+        // The last, since what it ends with is a page that asks for the password.
+        '/devices?done=name': async (page) => {
+            await ageSignIn(user, 11);
+            await page.locator('summary').first().click();
+            await page.getByRole('button', { name: 'Remove' }).first().click();
+            await confirm({ page }, 'wrong');
+        },
+    };
+    for (const colorScheme of ['light', 'dark']) {
+        for (const width of [320, 1280]) {
+            const here = await openBrowser(FIREFOX, { viewport: { width, height: 800 }, colorScheme });
+            for (const [path, prepare] of Object.entries(pages)) {
+                if (path === '/devices') await signIn(here, user);
+                await here.page.goto(path);
+                await prepare(here.page);
+                assert.deepEqual(await here.page.evaluate(flaws), [], `${path}, ${colorScheme}, ${width}`);
+                // Colours are another's in the dark.
+                const page = await here.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+                assert.equal(page === 'rgb(245, 246, 248)', colorScheme === 'light');
+            }
+        }
     }
 });
 
