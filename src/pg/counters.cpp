@@ -1,11 +1,10 @@
 #include "pg/counters.hpp"
 
+#include "pg/shared_memory.hpp"
+
 extern "C" {
 #include "miscadmin.h"
 #include "port/atomics.h"
-#include "storage/ipc.h"
-#include "storage/lwlock.h"
-#include "storage/shmem.h"
 }
 
 namespace session_service::pg {
@@ -26,33 +25,11 @@ struct SharedCounters {
 };
 
 SharedCounters* shared = nullptr;
-shmem_request_hook_type previous_request_hook = nullptr;
-shmem_startup_hook_type previous_startup_hook = nullptr;
 
-// ShmemInitStruct aligns to cache lines of its own size: room to align to ours.
-constexpr std::size_t shared_size = sizeof(SharedCounters) + alignof(SharedCounters);
-
-void request_memory() {
-    if (previous_request_hook != nullptr) {
-        previous_request_hook();
-    }
-    RequestAddinShmemSpace(shared_size);
-}
-
-SharedCounters* aligned(void* memory) {
-    std::size_t room = shared_size;
-    return static_cast<SharedCounters*>(
-        std::align(alignof(SharedCounters), sizeof(SharedCounters), memory, room));
-}
-
-void initialize_memory() {
-    if (previous_startup_hook != nullptr) {
-        previous_startup_hook();
-    }
-    bool found = false;
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    shared = aligned(ShmemInitStruct("session_service counters", shared_size, &found));
-    if (!found) {
+void take_memory(void* memory, bool is_new) {
+    static_assert(alignof(SharedCounters) <= shared_alignment);
+    shared = static_cast<SharedCounters*>(memory);
+    if (is_new) {
         shared->since = now();
         for (Stripe& stripe : shared->stripes) {
             for (pg_atomic_uint64& counter : stripe.counts) {
@@ -60,19 +37,12 @@ void initialize_memory() {
             }
         }
     }
-    LWLockRelease(AddinShmemInitLock);
 }
 
 } // namespace
 
 void reserve_counters() {
-    if (!process_shared_preload_libraries_in_progress) {
-        return;
-    }
-    previous_request_hook = shmem_request_hook;
-    shmem_request_hook = request_memory;
-    previous_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = initialize_memory;
+    reserve_shared_memory("session_service counters", sizeof(SharedCounters), take_memory);
 }
 
 void count(Counter counter, std::uint64_t by) {
