@@ -42,6 +42,12 @@ AS 'MODULE_PATHNAME', 'session_service_delete_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.delete_user(uuid) IS 'deletes everything stored about a user; the number of sessions deleted';
 
+CREATE FUNCTION session_service.export_user(user_id uuid)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'session_service_export_user'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.export_user(uuid) IS 'everything stored about a user, but no hash and no salt: the user, sessions, devices and events';
+
 CREATE FUNCTION session_service.stats(
     OUT since timestamptz,
     OUT sessions_created bigint,
@@ -66,3 +72,19 @@ CREATE FUNCTION session_service.stats(
 AS 'MODULE_PATHNAME', 'session_service_stats'
 LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION session_service.stats() IS 'what calls did on this server since its start; NULL unless the library is in shared_preload_libraries';
+
+CREATE FUNCTION session_service.health(
+    OUT sessions bigint,
+    OUT oldest_dead_session_at timestamptz,
+    OUT oldest_event_at timestamptz,
+    OUT sessions_size bigint,
+    OUT total_size bigint,
+    OUT hot_update_share double precision,
+    OUT dead_row_share double precision,
+    OUT last_cleanup_at timestamptz,
+    OUT last_cleanup_rows bigint,
+    OUT last_cleanup_duration interval,
+    OUT worker_running boolean)
+AS 'MODULE_PATHNAME', 'session_service_health'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.health() IS 'how the tables of this database and their maintenance are, from statistics and the ends of indexes; what tells of maintenance is NULL unless the library is in shared_preload_libraries';

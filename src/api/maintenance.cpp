@@ -1,4 +1,4 @@
-// Cleanup, limits, epochs, deletion of users.
+// Cleanup, limits, epochs, deletion and export of users.
 
 #include "service/maintenance.hpp"
 #include "pg/arguments.hpp"
@@ -19,11 +19,18 @@ SQL_FUNCTION(session_service_cleanup_sessions) {
             pg::raise_out_of_range("batch_size", "positive");
         }
     }
-    PG_RETURN_INT64(service::clean_up(retention, batch_size).sessions);
+    const auto began = service::DurationClock::now();
+    const service::Cleaned cleaned = service::clean_up(retention, batch_size);
+    (void)service::note_cleanup(cleaned, began);
+    PG_RETURN_INT64(cleaned.sessions);
 }
 
 SQL_FUNCTION(session_service_delete_user) {
     PG_RETURN_INT64(service::delete_user(Arguments{fcinfo}.uuid(0, "user_id")));
+}
+
+SQL_FUNCTION(session_service_export_user) {
+    PG_RETURN_DATUM(service::export_user(Arguments{fcinfo}.uuid(0, "user_id")));
 }
 
 SQL_FUNCTION(session_service_set_user_session_limit) {

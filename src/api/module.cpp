@@ -5,6 +5,7 @@
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/identity_setting.hpp"
+#include "pg/maintenance_state.hpp"
 #include "pg/notification.hpp"
 #include "pg/planner.hpp"
 #include "pg/settings.hpp"
@@ -29,6 +30,7 @@ extern "C" void _PG_init(void) {
         session_service::pg::settings::define();
         session_service::pg::pin_planning();
         session_service::pg::reserve_counters();
+        session_service::pg::reserve_maintenance_state();
         session_service::pg::watch_commits();
         session_service::table::watch_tables();
         session_service::store::watch_transactions();

@@ -95,6 +95,14 @@ inline Datum new_uuid(const core::Uuid& id) {
     return PointerGetDatum(copy);
 }
 
+/// A copy of a value of variable length, whole and uncompressed, in another memory context.
+inline Datum copied(Datum datum, MemoryContext where) {
+    const MemoryContext current = MemoryContextSwitchTo(where);
+    const Datum copy = PointerGetDatum(PG_DETOAST_DATUM_COPY(datum));
+    MemoryContextSwitchTo(current);
+    return copy;
+}
+
 inline core::Uuid to_uuid(Datum datum) {
     core::Uuid id;
     std::memcpy(id.data(), DatumGetPointer(datum), id.size());

@@ -63,7 +63,7 @@ constexpr std::array application_functions{"create_session",
                                            "user_bigint",
                                            "describe_user_agent"};
 
-constexpr std::array monitor_functions{"count_active_sessions", "stats"};
+constexpr std::array monitor_functions{"count_active_sessions", "stats", "health"};
 
 constexpr std::size_t index_of(AccessLevel level) {
     return static_cast<std::size_t>(level);

@@ -2,14 +2,23 @@
 
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
+#include "pg/maintenance_state.hpp"
 #include "pg/settings.hpp"
 #include "service/revocation.hpp"
 #include "store/cleanup.hpp"
 #include "store/devices.hpp"
+#include "store/export.hpp"
 #include "store/users.hpp"
 #include "table/table.hpp"
 
 namespace session_service::service {
+
+void Cleaned::add(const Cleaned& batch) {
+    sessions += batch.sessions;
+    events += batch.events;
+    devices += batch.devices;
+    has_more = batch.has_more;
+}
 
 Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> batch_size) {
     pg::require_writable("cleanup_sessions()");
@@ -28,6 +37,13 @@ Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> ba
         pg::count(pg::Counter::sessions_deleted, static_cast<std::uint64_t>(cleaned.sessions));
         return cleaned;
     });
+}
+
+Micros note_cleanup(const Cleaned& cleaned, DurationClock::time_point began) {
+    const Micros duration =
+        std::chrono::duration_cast<std::chrono::microseconds>(DurationClock::now() - began).count();
+    pg::note_cleanup({.at = pg::now(), .rows = cleaned.rows(), .duration = duration});
+    return duration;
 }
 
 std::int64_t delete_user(const core::Uuid& user_id) {
@@ -56,6 +72,14 @@ std::int64_t delete_user(const core::Uuid& user_id) {
     });
     pg::make_revocation_durable();
     return deleted;
+}
+
+Datum export_user(const core::Uuid& user_id) {
+    const MemoryContext caller = CurrentMemoryContext;
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        const pg::Value document = store::stored_of_user(owner, store::UserKey::of(user_id));
+        return pg::copied(document.value, caller);
+    });
 }
 
 void set_user_session_limit(const core::Uuid& user_id, std::optional<std::int32_t> max_sessions) {

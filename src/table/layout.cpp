@@ -1,5 +1,7 @@
 #include "table/layout.hpp"
 
+#include "table/columns_in_sql.hpp"
+
 extern "C" {
 #include "catalog/pg_type.h"
 }
@@ -16,21 +18,6 @@ constexpr std::array sessions_columns{SESSION_SERVICE_SESSIONS_COLUMNS(SESSION_S
 constexpr std::array events_columns{SESSION_SERVICE_EVENTS_COLUMNS(SESSION_SERVICE_COLUMN)};
 constexpr std::array imported_tokens_columns{
     SESSION_SERVICE_IMPORTED_TOKENS_COLUMNS(SESSION_SERVICE_COLUMN)};
-
-// A cast to the type that a column has costs nothing.
-#define SESSION_SERVICE_SQL_uuid "pg_catalog.uuid"
-#define SESSION_SERVICE_SQL_smallint "pg_catalog.int2"
-#define SESSION_SERVICE_SQL_integer "pg_catalog.int4"
-#define SESSION_SERVICE_SQL_bigint "pg_catalog.int8"
-#define SESSION_SERVICE_SQL_boolean "pg_catalog.bool"
-#define SESSION_SERVICE_SQL_timestamptz "pg_catalog.timestamptz"
-#define SESSION_SERVICE_SQL_inet "pg_catalog.inet"
-#define SESSION_SERVICE_SQL_text "pg_catalog.text"
-#define SESSION_SERVICE_SQL_texts "pg_catalog.text[]"
-#define SESSION_SERVICE_SQL_jsonb "pg_catalog.jsonb"
-#define SESSION_SERVICE_SQL_bytea "pg_catalog.bytea"
-#define SESSION_SERVICE_SQL_digest "session_service.token_hash"
-#define SESSION_SERVICE_SELECTED(name, type, takes) ", t." #name "::" SESSION_SERVICE_SQL_##type
 
 constexpr std::array users_indexes{Index{{users::user_id, users::bucket}, true}};
 constexpr std::array devices_indexes{

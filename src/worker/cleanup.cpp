@@ -57,36 +57,42 @@ std::optional<Cleaned> clean_batch() {
     });
 }
 
-// Batches until one is not full.
-Cleaned clean() {
+struct Run {
     Cleaned total;
+    core::Micros duration = 0;
+};
+
+// Batches until one is not full. Monitoring sees the run as it goes on.
+Run clean() {
+    const auto began = service::DurationClock::now();
+    Run run;
     for (;;) {
         const auto batch = clean_batch();
         pg::show_activity(nullptr);
         if (!batch) {
-            return total;
+            return run;
         }
-        total.sessions += batch->sessions;
-        total.events += batch->events;
-        total.devices += batch->devices;
+        run.total.add(*batch);
+        run.duration = service::note_cleanup(run.total, began);
         if (!batch->has_more) {
-            return total;
+            return run;
         }
         if (pg::wait_for_signal(pause_between_batches).has_new_settings && !is_listed()) {
-            return total;
+            return run;
         }
     }
 }
 
+// A round that found nothing says so only to who wants to know more: there may be one a second.
 void run_cleanup(Oid database) {
     pg::connect_to_database(database);
-    const Cleaned total = clean();
-    if (total.sessions + total.events + total.devices > 0) {
-        ereport(LOG, (errmsg("%s: deleted %lld sessions, %lld events and %lld devices",
-                             MyBgworkerEntry->bgw_name, static_cast<long long>(total.sessions),
-                             static_cast<long long>(total.events),
-                             static_cast<long long>(total.devices))));
-    }
+    const Run run = clean();
+    ereport(
+        run.total.rows() > 0 ? LOG : DEBUG1,
+        (errmsg("%s: deleted %lld sessions, %lld events and %lld devices in %.3f s",
+                MyBgworkerEntry->bgw_name, static_cast<long long>(run.total.sessions),
+                static_cast<long long>(run.total.events), static_cast<long long>(run.total.devices),
+                static_cast<double>(run.duration) / core::micros_per_second)));
 }
 
 } // namespace

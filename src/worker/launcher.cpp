@@ -3,6 +3,7 @@
 #include "pg/background_worker.hpp"
 #include "pg/database.hpp"
 #include "pg/entry.hpp"
+#include "pg/maintenance_state.hpp"
 #include "pg/name_list.hpp"
 #include "pg/settings.hpp"
 #include "worker/cleanup.hpp"
@@ -125,6 +126,8 @@ std::optional<core::Micros> time_to_wait(const Rounds& rounds) {
 
 [[noreturn]] void run_launcher() {
     pg::connect_without_database();
+    pg::note_worker();
+    ereport(LOG, (errmsg("%s started", launcher.type)));
     Rounds rounds;
     rounds.memory =
         AllocSetContextCreate(TopMemoryContext, "session_service launcher", ALLOCSET_SMALL_SIZES);

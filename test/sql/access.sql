@@ -19,8 +19,8 @@ INSERT INTO allowed SELECT 'application', unnest('{create_session,refresh_sessio
     revoke_all_user_sessions,revoke_all_user_sessions_except,revoke_device_sessions,get_session,get_user_session,list_user_sessions,list_user_devices,list_mfa_verified_sessions,list_events,
     count_user_sessions,mark_mfa_verified,mark_mfa_verified_by_token,clear_mfa_verified,set_session_scopes,set_session_metadata,patch_session_metadata,touch_sessions,is_known_device,is_trusted_device,trust_device,
     untrust_device,untrust_all_devices,rename_device,forget_device,generate_token,user_epoch,user_uuid,user_uuid_from_text,user_bigint,describe_user_agent}'::text[]);
-INSERT INTO allowed SELECT 'monitor', unnest('{count_active_sessions,stats}'::text[]);
-INSERT INTO allowed SELECT 'admin', unnest('{disable_user,enable_user,list_sessions,revoke_sessions,revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
+INSERT INTO allowed SELECT 'monitor', unnest('{count_active_sessions,stats,health}'::text[]);
+INSERT INTO allowed SELECT 'admin', unnest('{disable_user,enable_user,list_sessions,revoke_sessions,revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,export_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
 CREATE TEMP TABLE contained (level text, contains text);
 INSERT INTO contained VALUES ('validate', 'validate'), ('application', 'application'), ('application', 'validate'), ('monitor', 'monitor'),
     ('admin', 'admin'), ('admin', 'application'), ('admin', 'validate'), ('admin', 'monitor');
@@ -249,6 +249,8 @@ SELECT session_service.count_active_sessions();
 SET ROLE regress_monitor;
 SELECT session_service.count_active_sessions() > 0 AS counted;
 SELECT count(*) FROM session_service.stats();
+SELECT count(*) FROM session_service.health();
+SELECT session_service.export_user(:'alice');
 SELECT count(*) FROM session_service.validate_session(:'token');
 
 -- Other ways in, each with all that the level application gives.

@@ -54,6 +54,7 @@ INSERT INTO promised VALUES
 ('touch_sessions', 'session_ids uuid[]', 'integer'),
 ('cleanup_sessions', 'retention interval DEFAULT NULL, batch_size integer DEFAULT NULL', 'bigint'),
 ('delete_user', 'user_id uuid', 'bigint'),
+('export_user', 'user_id uuid', 'jsonb'),
 -- devices
 ('list_user_devices', 'user_id uuid, current_device_id uuid DEFAULT NULL',
  'SETOF (id uuid, user_id uuid, name text, user_agent text, browser text, os text, device_type text, ip_address inet, country text, city text, first_seen_at timestamptz, last_seen_at timestamptz, trusted_until timestamptz, is_trusted boolean, active_sessions integer, is_current boolean)'),
@@ -94,6 +95,8 @@ INSERT INTO promised VALUES
 ('revoke_access', 'role regrole, level text', 'void'),
 -- (which counters is open)
 ('stats', '', NULL),
+('health', '', '(sessions bigint, oldest_dead_session_at timestamptz, oldest_event_at timestamptz, sessions_size bigint, total_size bigint, hot_update_share double precision, dead_row_share double precision,'
+ || ' last_cleanup_at timestamptz, last_cleanup_rows bigint, last_cleanup_duration interval, worker_running boolean)'),
 ('import_session', 'token_hash token_hash, user_id uuid, expires_at timestamptz, refresh_token_hash token_hash DEFAULT NULL, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', created_at timestamptz DEFAULT NULL, last_activity_at timestamptz DEFAULT NULL, mfa_verified boolean DEFAULT false, metadata jsonb DEFAULT ''{}'', refresh_expires_at timestamptz DEFAULT NULL, device_key text DEFAULT NULL', 'uuid');
 
 CREATE FUNCTION pg_temp.type_name(type oid) RETURNS text LANGUAGE sql AS $$
@@ -108,7 +111,7 @@ $$;
 CREATE TEMP VIEW made AS
 SELECT p.proname::text AS name, p.oid,
        replace(regexp_replace(regexp_replace(replace(replace(pg_get_function_arguments(p.oid), 'timestamp with time zone', 'timestamptz'), '"', ''),
-               '::[a-z_. ]+(\[\])?', '', 'g'), '(, )?OUT \w+ \w+', '', 'g'), 'session_service.', '') AS arguments,
+               '::[a-z_. ]+(\[\])?', '', 'g'), '(, )?OUT \w+ (double )?\w+', '', 'g'), 'session_service.', '') AS arguments,
        CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END || CASE WHEN p.prorettype = 'session_info'::regtype THEN 'session_info' ELSE coalesce('(' || pg_temp.columns(p) || ')', pg_temp.type_name(p.prorettype)) END AS result
 FROM pg_proc p
 WHERE p.pronamespace = 'session_service'::regnamespace AND p.proname !~ '^token_hash_' AND p.oid NOT IN ('token_hash(bytea)'::regprocedure, 'bytea(token_hash)'::regprocedure);

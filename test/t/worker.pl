@@ -43,6 +43,7 @@ log_min_messages = info
 $node->start;
 
 ok($node->poll_query_until('postgres', $launchers, '1'), 'the launcher is in pg_stat_activity');
+is(matches(slurp_file($node->logfile), qr/LOG: .*session_service launcher started/), 1, 'the log tells of its start');
 is( $node->safe_psql(
 		'postgres',
 		q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service launcher' AND datname IS NULL}),
@@ -77,10 +78,13 @@ sub add_dead_sessions
 my $left = q{SELECT (SELECT count(*) FROM session_service.sessions), (SELECT count(*) FROM session_service.devices),
 	(SELECT count(*) FROM session_service.events)};
 
+# A round that is under way when the sessions come may see their devices alone, and put these off by an hour.
+my $left_with_devices_due = "WITH due AS (UPDATE session_service.devices SET purge_after = '-infinity') $left";
+
 sub is_cleaned
 {
 	my ($database, $name) = @_;
-	ok($node->poll_query_until($database, $left, '0|0|0'), $name);
+	ok($node->poll_query_until($database, $left_with_devices_due, '0|0|0'), $name);
 	return;
 }
 
@@ -91,7 +95,7 @@ sub let_round_pass
 	for (1 .. 2)
 	{
 		add_dead_sessions('final', 1);
-		$node->poll_query_until('final', $left, '0|0|0') or die 'no round comes to its end';
+		$node->poll_query_until('final', $left_with_devices_due, '0|0|0') or die 'no round comes to its end';
 	}
 	return;
 }
@@ -127,12 +131,19 @@ is_cleaned('app', 'a database is cleaned once it is listed');
 is_cleaned('Upper', 'a quoted name is listed as it is written');
 let_round_pass();
 my $log = log_since($began);
-is( matches($log, qr/LOG: .*session_service cleanup of app: deleted 3 sessions, 9 events and 3 devices/),
-	1, 'the log tells how much was deleted');
+is( matches($log, qr/LOG: .*session_service cleanup of app: deleted 3 sessions, 9 events and 3 devices in \d+\.\d{3} s\n/),
+	1, 'the log tells how much was deleted, and how long it took');
 is(matches($log, qr/cleanup of (?!final)\w+: deleted/), 2, 'and nothing where there was nothing to delete');
 is(matches($log, qr/cannot clean database "missing"/),
 	1, 'a database that is missing is told of once');
 unlike($log, qr/ERROR|FATAL|PANIC|WARNING/, 'and one without the extension not at all');
+
+$began = log_position();
+$node->adjust_conf('postgresql.conf', 'log_min_messages', 'debug1');
+$node->reload;
+ok($node->wait_for_log(qr/DEBUG: .*cleanup of app: deleted 0 sessions, 0 events and 0 devices in/, $began), 'but to who asks for more');
+$node->adjust_conf('postgresql.conf', 'log_min_messages', 'info');
+$node->reload;
 
 my ($status, $stdout, $stderr) = $node->psql('postgres',
 	q{ALTER SYSTEM SET session_service.maintenance_database = '"unclosed'});
@@ -149,6 +160,40 @@ is_cleaned('app', 'more than a batch is cleaned');
 let_round_pass();
 like(log_since($began), qr/cleanup of app: deleted 7 sessions, 21 events and 7 devices/,
 	'in one run, batch by batch');
+
+# --- what health() tells
+
+sub health
+{
+	my ($database, $columns) = @_;
+	return $node->safe_psql($database, "SELECT $columns FROM session_service.health()");
+}
+
+my $all_of_last = 'last_cleanup_at, last_cleanup_rows, last_cleanup_duration';
+$node->safe_psql('postgres', 'CREATE DATABASE by_hand');
+$node->safe_psql('by_hand', 'CREATE EXTENSION session_service');
+is(health('by_hand', "worker_running, $all_of_last"), 't|||', 'the worker is there, and has never cleaned a database that is not listed');
+my $before = $node->safe_psql('by_hand', 'SELECT clock_timestamp()');
+add_dead_sessions('by_hand', 3);
+is($node->safe_psql('by_hand', 'SELECT session_service.cleanup_sessions()'), 3, 'who cleans it himself');
+is( health('by_hand', "last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_rows, last_cleanup_duration BETWEEN '0' AND clock_timestamp() - '$before'"),
+	't|15|t', 'finds when that was, how much of all was deleted, and how long it took');
+# One round, in several batches, and no other before or after it.
+$node->adjust_conf('postgresql.conf', 'session_service.cleanup_interval', '1h');
+$before = $node->safe_psql('by_hand', 'SELECT clock_timestamp()');
+set_list();
+$node->poll_query_until('final', "SELECT last_cleanup_at > '$before' FROM session_service.health()") or die 'no round comes to its end';
+$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service cleanup'}, '0') or die 'a worker stays';
+add_dead_sessions('app', 5);
+set_list('app');
+ok($node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 25), 'of the worker it tells the whole run');
+is( health('app', "last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_duration > '0.2 seconds', worker_running"),
+	't|t|t', 'with the pauses between its batches');
+is(health('by_hand', 'last_cleanup_rows'), 15, 'and of each database its own');
+$node->adjust_conf('postgresql.conf', 'session_service.cleanup_interval', '1s');
+set_list('app', 'missing', 'bare', '"Upper"');
+ok( $node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 0),
+	'a round that finds nothing is a cleanup as well');
 
 # --- what it stays out of
 
@@ -225,8 +270,10 @@ my $launcher = $node->safe_psql('postgres',
 kill 'TERM', $launcher;
 ok($node->poll_query_until('postgres', "$workers 'app'", '0'),
 	'SIGTERM to the launcher ends its worker');
+is(health('app', 'worker_running'), 'f', 'which health() tells');
 ok( $node->poll_query_until('postgres', "$launchers AND pid <> $launcher", '1'),
 	'and the launcher comes back');
+ok($node->poll_query_until('app', 'SELECT worker_running FROM session_service.health()'), 'and so does health()');
 is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'),
 	$postmaster_start, 'and the server stays up');
 
@@ -256,9 +303,11 @@ $standby->start;
 add_dead_sessions('app', 2);
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $launchers), '0', 'a standby has no worker');
+is($standby->safe_psql('app', "SELECT worker_running, sessions_size > 0, oldest_dead_session_at < now(), $all_of_last FROM session_service.health()"),
+	'f|t|t|||', 'and its health() says so');
 my $still_standby = $standby->safe_psql('postgres', 'SELECT clock_timestamp()');
 $standby->promote;
-ok($standby->poll_query_until('app', $left, '0|0|0'), 'until it is promoted');
+ok($standby->poll_query_until('app', $left_with_devices_due, '0|0|0'), 'until it is promoted');
 is($standby->safe_psql('postgres', "$launchers AND backend_start > '$still_standby'"), '1', 'and not a moment before');
 
 unlike(slurp_file($_->logfile), qr/PANIC|was terminated by signal/, 'no process of ' . $_->name . ' crashed')

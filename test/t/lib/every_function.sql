@@ -10,7 +10,7 @@ WITH kinds (kind, names) AS (VALUES
         is_authenticated_within current_metadata list_sessions find_external_sessions is_user_disabled
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions
         count_active_sessions list_user_devices is_known_device is_trusted_device user_epoch list_events list_all_events
-        user_uuid user_uuid_from_text user_bigint describe_user_agent'),
+        export_user user_uuid user_uuid_from_text user_bigint describe_user_agent'),
     -- refused where nothing may be written
     ('writes', 'create_session refresh_session rotate_session_token reauthenticate_session extend_session revoke_session revoke_user_session
         revoke_session_by_token revoke_all_user_sessions revoke_all_user_sessions_except revoke_device_sessions
@@ -20,7 +20,7 @@ WITH kinds (kind, names) AS (VALUES
         revoke_sessions revoke_external_sessions disable_user enable_user
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
-    ('own', 'generate_token stats')),
+    ('own', 'generate_token stats health')),
 kind AS (SELECT kind, name FROM kinds, regexp_split_to_table(names, '\s+') name),
 -- A value with which the call does what it is for, by the argument's name; of one function alone where it says so.
 -- Arguments without a name are those of token_hash, and go by their type. What is used of the server is named with
