@@ -58,6 +58,7 @@ need_stage() {
         need python3-django /usr/bin/python3 -c 'import django'
         need sqlsmith command -v sqlsmith
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
+        need prometheus-postgres-exporter command -v prometheus-postgres-exporter
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
         need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
         need valgrind command -v valgrind
