@@ -181,6 +181,8 @@ sub try_each
 	my ($name, $how_many, $libraries) = @_;
 	my $answer = $node->safe_psql(
 		'postgres', qq{
+		-- For this the server allocates once, and has another error where it cannot. An argument has it.
+		SELECT 'epoch'::timestamptz \\g /dev/null
 		TRUNCATE outcomes;
 		CALL try_each($how_many, '$libraries');
 		SELECT memory_in_use() AS before \\gset
