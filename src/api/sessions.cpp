@@ -99,10 +99,10 @@ SQL_TOKEN_FUNCTION(session_service_validate_user) {
         PG_RETURN_NULL();
     }
     std::optional<core::Uuid> user_id;
-    api::with_valid_session(*key, arguments.address(1),
-                            [&user_id](const store::SessionRow& session) {
-                                user_id = session.uuid(session_service::table::sessions::user_id);
-                            });
+    service::with_valid_session(
+        *key, arguments.address(1), [&user_id](const store::SessionRow& session) {
+            user_id = session.uuid(session_service::table::sessions::user_id);
+        });
     if (!user_id) {
         PG_RETURN_NULL();
     }

@@ -23,23 +23,13 @@ inline std::array<pg::Value, 12> valid_session_values(const store::SessionRow& s
             session.get(sessions::acr)};
 }
 
-/// Validates; `use` sees the session, if there is one, while it is at hand.
-template <typename Use>
-void with_valid_session(const service::SessionKey& key, pg::Value ip_address, Use&& use) {
-    store::SessionLookup lookup = store::SessionLookup::open(service::last_validated_column);
-    if (const auto session = service::validate(lookup, key, ip_address)) {
-        use(*session);
-    }
-    lookup.close();
-}
-
 /// Validates, and returns the session's row or none; `use` sees the session as well.
 template <typename Use>
 Datum valid_session(FunctionCallInfo fcinfo, const std::optional<service::SessionKey>& key,
                     pg::Value ip_address, Use&& use) {
     std::optional<Datum> row;
     if (key) {
-        with_valid_session(*key, ip_address, [&](const store::SessionRow& session) {
+        service::with_valid_session(*key, ip_address, [&](const store::SessionRow& session) {
             use(session);
             row = one_row(fcinfo, valid_session_values(session));
         });

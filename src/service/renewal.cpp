@@ -183,15 +183,12 @@ struct Owner {
 
 // Whose the active session is that the presented token opens.
 std::optional<Owner> owner_of_active(const Presented& presented) {
-    SessionLookup lookup = SessionLookup::open(last_validated_column);
-    const std::optional<SessionRow> session = validate(
-        lookup, {.session_id = presented.session_id, .hash = presented.hash}, pg::null_value);
     std::optional<Owner> owner;
-    if (session) {
-        owner = Owner{.user_id = session->uuid(sessions::user_id),
-                      .device_id = session->uuid(sessions::device_id)};
-    }
-    lookup.close();
+    with_valid_session({.session_id = presented.session_id, .hash = presented.hash}, pg::null_value,
+                       [&owner](const SessionRow& session) {
+                           owner = Owner{.user_id = session.uuid(sessions::user_id),
+                                         .device_id = session.uuid(sessions::device_id)};
+                       });
     return owner;
 }
 

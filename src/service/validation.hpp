@@ -23,4 +23,14 @@ inline constexpr table::sessions::Column last_validated_column = table::sessions
 std::optional<store::SessionRow> validate(store::SessionLookup& lookup, const SessionKey& key,
                                           pg::Value ip_address);
 
+/// The same of one key; `use` sees the session, if there is one, while it is at hand.
+template <typename Use>
+void with_valid_session(const SessionKey& key, pg::Value ip_address, Use&& use) {
+    store::SessionLookup lookup = store::SessionLookup::open(last_validated_column);
+    if (const auto session = validate(lookup, key, ip_address)) {
+        use(*session);
+    }
+    lookup.close();
+}
+
 } // namespace session_service::service
