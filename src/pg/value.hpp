@@ -57,6 +57,16 @@ inline Value uuid_array_value(std::span<const core::Uuid> ids) {
                                                  UUID_LEN, false, TYPALIGN_CHAR)));
 }
 
+/// The elements of a text[] without NULLs.
+inline std::span<Datum> elements_of(Datum texts) {
+    Datum* elements = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(texts), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+                      &nulls, &count);
+    return {elements, static_cast<std::size_t>(count)};
+}
+
 inline Value bigint_value(std::int64_t number) {
     return value(Int64GetDatum(number));
 }

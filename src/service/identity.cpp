@@ -9,9 +9,7 @@
 #include "pg/identity_setting.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/array.h"
 #include "utils/jsonb.h"
 }
 
@@ -31,17 +29,12 @@ void append_hex(StringInfo text, const std::array<std::uint8_t, Size>& bytes) {
 }
 
 void append_scopes(StringInfo text, Datum array) {
-    Datum* scopes = nullptr;
-    bool* nulls = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &scopes, &nulls,
-                      &count);
-    for (int i = 0; i < count; ++i) {
-        if (i > 0) {
-            appendStringInfoChar(text, ' ');
-        }
-        const std::string_view scope = pg::to_view(scopes[i]);
+    const char* separator = "";
+    for (const Datum element : pg::elements_of(array)) {
+        const std::string_view scope = pg::to_view(element);
+        appendStringInfoString(text, separator);
         appendBinaryStringInfo(text, scope.data(), static_cast<int>(scope.size()));
+        separator = " ";
     }
 }
 

@@ -5,9 +5,7 @@
 #include "store/sessions.hpp"
 
 extern "C" {
-#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -41,20 +39,11 @@ void append_uuid(StringInfo json, const char* name, const core::Uuid& id) {
                      DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(id.data()))));
 }
 
-std::span<Datum> elements_of(Datum texts) {
-    Datum* elements = nullptr;
-    bool* nulls = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(texts), TEXTOID, -1, false, TYPALIGN_INT, &elements,
-                      &nulls, &count);
-    return {elements, static_cast<std::size_t>(count)};
-}
-
 // Scopes have no character that JSON would escape: they are scope-tokens (core/scope.hpp).
 void append_scopes(StringInfo json, Datum scopes) {
     appendStringInfoString(json, ", \"scope\": \"");
     const char* separator = "";
-    for (const Datum element : elements_of(scopes)) {
+    for (const Datum element : pg::elements_of(scopes)) {
         const std::string_view scope = pg::to_view(element);
         appendStringInfo(json, "%s%.*s", separator, static_cast<int>(scope.size()), scope.data());
         separator = " ";
@@ -77,7 +66,7 @@ void append_authentication(StringInfo json, const SessionRow& session) {
     if (!amr.isnull) {
         appendStringInfoString(json, ", \"amr\": [");
         const char* separator = "";
-        for (const Datum method : elements_of(amr.value)) {
+        for (const Datum method : pg::elements_of(amr.value)) {
             appendStringInfoString(json, separator);
             append_string(json, method);
             separator = ", ";
