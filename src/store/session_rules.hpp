@@ -39,8 +39,7 @@ class SessionRow : public table::Row<table::sessions::Column> {
     }
     /// Whether its user was checked again since the sign-in: tokens of before are nobody's.
     bool is_reauthenticated() const {
-        return get(table::sessions::authenticated_at).value !=
-               get(table::sessions::created_at).value;
+        return time(table::sessions::authenticated_at) != time(table::sessions::created_at);
     }
     /// Since when it is over, or will be unless something renews it.
     Micros end() const { return time(table::sessions::revoked_at, core::end_of(deadlines())); }
