@@ -50,36 +50,38 @@ std::optional<core::Uuid> user_of_revocable(const core::Uuid& session_id, Accept
     return user_id;
 }
 
-// Ends the sessions that `find` gives, in the order of their users' ids, so that two such calls
-// take the users' rows in one order; how many this call ended.
-template <typename Find>
-std::int32_t end_owned(Find&& find, const std::optional<store::Inactivity>& inactivity,
-                       const Ending& ending) {
-    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
-        const std::span<const store::OwnedSession> found = find(owner);
-        const std::span ids{static_cast<core::Uuid*>(palloc(found.size() * sizeof(core::Uuid) + 1)),
-                            found.size()};
-        std::ranges::transform(found, ids.begin(), &store::OwnedSession::id);
-        std::size_t count = 0;
-        for (std::size_t begin = 0, end = 0; begin < found.size(); begin = end) {
-            const core::Uuid& user_id = found[begin].user_id;
-            while (end < found.size() && found[end].user_id == user_id) {
-                ++end;
-            }
-            count += end_sessions(owner, UserKey::of(user_id),
-                                  {.except = {},
-                                   .device_id = {},
-                                   .inactivity = inactivity,
-                                   .ids = ids.subspan(begin, end - begin)},
-                                  ending)
-                         .size();
-        }
-        return count;
-    });
+// What ends sessions and tells how many, with the owner's rights, as one call that is durable.
+template <typename End>
+std::int32_t end_durably(End&& end) {
+    const std::size_t ended = table::as_owner(std::forward<End>(end));
     if (ended > 0) {
         pg::make_revocation_durable();
     }
     return static_cast<std::int32_t>(ended);
+}
+
+// Ends the sessions of these, which are in the order of their users' ids, so that two such calls
+// take the users' rows in one order; how many this call ended.
+std::size_t end_owned(const pg::OwnerScope& owner, std::span<const store::OwnedSession> found,
+                      const std::optional<store::Inactivity>& inactivity, const Ending& ending) {
+    const std::span ids{static_cast<core::Uuid*>(palloc(found.size() * sizeof(core::Uuid) + 1)),
+                        found.size()};
+    std::ranges::transform(found, ids.begin(), &store::OwnedSession::id);
+    std::size_t count = 0;
+    for (std::size_t begin = 0, end = 0; begin < found.size(); begin = end) {
+        const core::Uuid& user_id = found[begin].user_id;
+        while (end < found.size() && found[end].user_id == user_id) {
+            ++end;
+        }
+        count += end_sessions(owner, UserKey::of(user_id),
+                              {.except = {},
+                               .device_id = {},
+                               .inactivity = inactivity,
+                               .ids = ids.subspan(begin, end - begin)},
+                              ending)
+                     .size();
+    }
+    return count;
 }
 
 } // namespace
@@ -155,14 +157,9 @@ void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
 std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,
                             pg::Value reason, const char* function) {
     pg::require_writable(function);
-    const UserKey user = UserKey::of(user_id);
-    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
-        return end_sessions(owner, user, filter, {.reason = reason}).size();
+    return end_durably([&](const pg::OwnerScope& owner) {
+        return end_sessions(owner, UserKey::of(user_id), filter, {.reason = reason}).size();
     });
-    if (ended > 0) {
-        pg::make_revocation_durable();
-    }
-    return static_cast<std::int32_t>(ended);
 }
 
 store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
@@ -176,7 +173,7 @@ store::Inactivity inactivity(std::optional<Micros> inactive_for, Micros now) {
 
 std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reason) {
     pg::require_writable("revoke_inactive_sessions()");
-    const std::size_t ended = table::as_owner([&](const pg::OwnerScope& owner) {
+    return end_durably([&](const pg::OwnerScope& owner) {
         const Micros now = pg::now();
         const store::RevocationFilter filter{
             .except = {}, .device_id = {}, .inactivity = inactivity(inactive_for, now), .ids = {}};
@@ -190,19 +187,14 @@ std::int32_t revoke_inactive(std::optional<Micros> inactive_for, pg::Value reaso
         }
         return count;
     });
-    if (ended > 0) {
-        pg::make_revocation_durable();
-    }
-    return static_cast<std::int32_t>(ended);
 }
 
 std::int32_t revoke_external(const core::Digest& external_hash, pg::Value reason) {
     pg::require_writable("revoke_external_sessions()");
-    return end_owned(
-        [&](const pg::OwnerScope& owner) {
-            return store::revocable_external_sessions(owner, external_hash, pg::now());
-        },
-        {}, {.reason = reason});
+    return end_durably([&](const pg::OwnerScope& owner) {
+        return end_owned(owner, store::revocable_external_sessions(owner, external_hash, pg::now()),
+                         {}, {.reason = reason});
+    });
 }
 
 std::int32_t revoke_found(const store::SessionFilter& filter, std::int32_t count,
@@ -214,11 +206,10 @@ std::int32_t revoke_found(const store::SessionFilter& filter, std::int32_t count
         // Once more as it is ended, since it may have been used after it was found.
         inactivity = {.cutoff = filter.inactive_since, .by_own_timeout = false};
     }
-    return end_owned(
-        [&](const pg::OwnerScope& owner) {
-            return store::find_owned_sessions(owner, filter, page, pg::now());
-        },
-        inactivity, {.reason = reason, .counter = pg::Counter::revocations_admin});
+    return end_durably([&](const pg::OwnerScope& owner) {
+        return end_owned(owner, store::find_owned_sessions(owner, filter, page, pg::now()),
+                         inactivity, {.reason = reason, .counter = pg::Counter::revocations_admin});
+    });
 }
 
 } // namespace session_service::service
