@@ -56,25 +56,23 @@ constinit Statement delete_events_of_user{
     "DELETE FROM session_service.events e WHERE e.user_id = $1 AND e.bucket = $2",
     pg::parameters(UUIDOID, INT2OID)};
 
+// What a table `t` has of sessions that were deleted.
+constexpr pg::SqlText of_dead_sessions{
+    R"( t USING ROWS FROM (unnest($1), unnest($2)) AS dead (id, bucket)
+       WHERE t.session_id = dead.id AND t.bucket = dead.bucket)"};
+constexpr auto dead_session_types = pg::parameters(UUIDARRAYOID, INT2ARRAYOID);
+
 constinit Statement select_any_imported{
     "SELECT 1 FROM session_service.imported_tokens i ORDER BY i.token_hash LIMIT 1",
     pg::parameters()};
-
 constinit Statement delete_imported{
-    R"(DELETE FROM session_service.imported_tokens i
-       USING ROWS FROM (unnest($1), unnest($2)) AS dead (id, bucket)
-       WHERE i.session_id = dead.id AND i.bucket = dead.bucket)",
-    pg::parameters(UUIDARRAYOID, INT2ARRAYOID)};
+    "DELETE FROM session_service.imported_tokens" + of_dead_sessions, dead_session_types};
 
 constinit Statement select_any_external{
     "SELECT 1 FROM session_service.external_sessions x ORDER BY x.external_hash LIMIT 1",
     pg::parameters()};
-
 constinit Statement delete_external{
-    R"(DELETE FROM session_service.external_sessions x
-       USING ROWS FROM (unnest($1), unnest($2)) AS dead (id, bucket)
-       WHERE x.session_id = dead.id AND x.bucket = dead.bucket)",
-    pg::parameters(UUIDARRAYOID, INT2ARRAYOID)};
+    "DELETE FROM session_service.external_sessions" + of_dead_sessions, dead_session_types};
 
 constinit Statement update_last_seen{
     R"(UPDATE session_service.devices d SET last_seen_at = free.last_use FROM (
