@@ -1,7 +1,6 @@
-// Deleting what is over, and what is stored about a user: all of it deleted, or shown.
+// Deleting what is over.
 #pragma once
 
-#include "core/bytes.hpp"
 #include "core/lifetime.hpp"
 
 #include "pg/prelude.hpp"
@@ -31,15 +30,5 @@ Cleaned clean_up(std::optional<Micros> retention, std::optional<std::int32_t> ba
 
 /// Has monitoring see a cleanup: what it deleted from a moment to now. How long it took.
 Micros note_cleanup(const Cleaned& cleaned, DurationClock::time_point began);
-
-/// Deletes all that is stored about a user; the number of sessions deleted.
-std::int64_t delete_user(const core::Uuid& user_id);
-
-/// All that is stored about a user, but hashes and salts: a jsonb in the current memory context.
-Datum export_user(const core::Uuid& user_id);
-
-void set_user_session_limit(const core::Uuid& user_id, std::optional<std::int32_t> max_sessions);
-
-std::int64_t user_epoch(const core::Uuid& user_id);
 
 } // namespace session_service::service

@@ -1,8 +1,13 @@
 #include "service/users.hpp"
 
 #include "pg/commit.hpp"
+#include "pg/counters.hpp"
 #include "service/revocation.hpp"
+#include "store/cleanup.hpp"
+#include "store/devices.hpp"
 #include "store/events.hpp"
+#include "store/export.hpp"
+#include "store/sessions.hpp"
 #include "table/table.hpp"
 
 namespace session_service::service {
@@ -61,6 +66,55 @@ bool enable_user(const core::Uuid& user_id) {
 bool is_user_disabled(const core::Uuid& user_id) {
     return table::as_owner([&](const pg::OwnerScope& owner) {
         return store::is_disabled(owner, UserKey::of(user_id));
+    });
+}
+
+std::int64_t delete_user(const core::Uuid& user_id) {
+    pg::require_writable("delete_user()");
+    const UserKey user = UserKey::of(user_id);
+    if (!store::lock_user(user)) {
+        return 0;
+    }
+    const std::int64_t deleted = table::as_owner([&](const pg::OwnerScope& owner) {
+        const Micros now = pg::now();
+        const pg::Value reason = pg::text_value("User deleted");
+        const auto ended = store::revoke_many(owner, user, {}, now, reason);
+        if (!ended.empty()) {
+            const std::int64_t epoch = store::raise_epoch(user, now);
+            for (const store::EndedSession& session : ended) {
+                // No event: it would be deleted with the rest.
+                store::send_hint(user, store::EventKind::session_revoked, session.id, epoch);
+            }
+            pg::count(pg::Counter::revocations_admin, ended.size());
+        }
+        const std::int64_t count = store::delete_sessions(owner, user);
+        store::delete_devices(owner, user);
+        store::delete_events(owner, user);
+        store::delete_user_row(owner, user);
+        return count;
+    });
+    pg::make_revocation_durable();
+    return deleted;
+}
+
+Datum export_user(const core::Uuid& user_id) {
+    const MemoryContext caller = CurrentMemoryContext;
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        const pg::Value document = store::stored_of_user(owner, UserKey::of(user_id));
+        return pg::copied(document.value, caller);
+    });
+}
+
+void set_user_session_limit(const core::Uuid& user_id, std::optional<std::int32_t> max_sessions) {
+    pg::require_writable("set_user_session_limit()");
+    table::as_owner([&](const pg::OwnerScope& owner) {
+        store::set_session_limit(owner, UserKey::of(user_id), max_sessions, pg::now());
+    });
+}
+
+std::int64_t user_epoch(const core::Uuid& user_id) {
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        return store::read_epoch(owner, UserKey::of(user_id));
     });
 }
 

@@ -1,4 +1,4 @@
-// Whether a user may sign in.
+// Users as a whole: whether one may sign in, how often, and all that is stored about one.
 #pragma once
 
 #include "pg/value.hpp"
@@ -18,5 +18,15 @@ std::int32_t disable_user(const core::Uuid& user_id, pg::Value reason);
 bool enable_user(const core::Uuid& user_id);
 
 bool is_user_disabled(const core::Uuid& user_id);
+
+/// Deletes all that is stored about a user; the number of sessions deleted.
+std::int64_t delete_user(const core::Uuid& user_id);
+
+/// All that is stored about a user, but hashes and salts: a jsonb in the current memory context.
+Datum export_user(const core::Uuid& user_id);
+
+void set_user_session_limit(const core::Uuid& user_id, std::optional<std::int32_t> max_sessions);
+
+std::int64_t user_epoch(const core::Uuid& user_id);
 
 } // namespace session_service::service
