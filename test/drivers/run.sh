@@ -8,18 +8,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-database=session_service_drivers
-output=$(mktemp)
-
-sql() {
-    psql -X -q -v ON_ERROR_STOP=1 -d "${PGDATABASE_OF_CALLER}" -c "$1"
-}
-
-drop_database() {
-    rm -f "$output"
-    sql "DROP DATABASE IF EXISTS $database WITH (FORCE)"
-    sql "DROP ROLE IF EXISTS session_service_drivers_nobody, session_service_drivers_notify, session_service_drivers_cache"
-}
+# shellcheck source=/dev/null
+. ../lib/own_database.sh
 
 # Runs the tests of one driver. One that ends without having said that something failed has failed.
 test_driver() {
@@ -32,11 +22,9 @@ test_driver() {
     fi
 }
 
-PGDATABASE_OF_CALLER=${PGDATABASE:-postgres}
-drop_database 2>/dev/null || true
-trap drop_database EXIT
-sql "CREATE DATABASE $database"
-export PGDATABASE=$database PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/../t/lib
+own_roles='session_service_drivers_nobody, session_service_drivers_notify, session_service_drivers_cache'
+own_database session_service_drivers
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/../t/lib
 psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION session_service'
 
 # Debian's Python, which has Debian's packages, whatever else is in the PATH.
@@ -45,10 +33,8 @@ test_driver psycopg2 /usr/bin/python3 python/psycopg2_test.py
 test_driver notifications /usr/bin/python3 python/notify_test.py
 test_driver 'session cache' /usr/bin/python3 python/session_cache_test.py
 
-# Exactly the locked packages; none of them may run a script of its own as it is installed.
-if [ ! -d node/node_modules ] && ! npm --prefix node ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1; then
-    cat "$output"
-    echo "not ok - node-postgres: npm ci"
-else
+if locked_packages node; then
     test_driver node-postgres node node/node_postgres_test.mjs
+else
+    echo "not ok - node-postgres: npm ci"
 fi

@@ -8,30 +8,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-database=session_service_web
-output=$(mktemp)
-
-sql() {
-    psql -X -q -v ON_ERROR_STOP=1 -d "${PGDATABASE_OF_CALLER}" -c "$1"
-}
-
-drop_database() {
-    rm -f "$output"
-    sql "DROP DATABASE IF EXISTS $database WITH (FORCE)"
-    [ "${roles_are_ours:-}" != true ] || sql "DROP ROLE web_app, web_admin"
-}
-
-PGDATABASE_OF_CALLER=${PGDATABASE:-postgres}
-trap drop_database EXIT
-sql "DROP DATABASE IF EXISTS $database WITH (FORCE)"
-sql "CREATE DATABASE $database"
-export PGDATABASE=$database
+# shellcheck source=/dev/null
+. ../../test/lib/own_database.sh
+own_database session_service_web
 psql -X -q -v ON_ERROR_STOP=1 -f schema.sql >"$output"
-roles_are_ours=true
+own_roles='web_app, web_admin'
 
-# Exactly the locked packages; none of them may run a script of its own as it is installed.
-if [ ! -d node_modules ] && ! npm ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1; then
-    cat "$output"
+if ! locked_packages; then
     echo "not ok - web: npm ci"
     exit 1
 fi
