@@ -623,7 +623,7 @@ def of_largest(function, argument):
     """What may come of the largest values in the place of an argument."""
     if function.is_of_type:
         return NO_HASH
-    if argument.name in ("token", "refresh_token", "tokens", "session_ids") and not function.is_computed:
+    if argument.name in ("token", "refresh_token", "tokens", "session_ids", "user_ids") and not function.is_computed:
         return NO
     if function.name in OF_ANY_TEXT:
         return ANSWER

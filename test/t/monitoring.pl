@@ -140,6 +140,9 @@ sub show_what_happened
 		SELECT count(*) FROM generate_series(1, 3) n, session_service.create_session(:'user', device_key => 'c' || n);
 		SELECT session_service.cleanup_sessions();
 		ANALYZE session_service.sessions});
+	# Statistics come once that connection has ended.
+	$node->poll_query_until('app', q{SELECT n_tup_upd > 0 AND n_dead_tup > 0 FROM pg_stat_all_tables WHERE relid = 'session_service.sessions'::regclass})
+	  or die 'there are no statistics';
 	my $after = scrape();
 	is( numbers($after, qw(sessions_created_total validations_total validations_refused_total refreshes_total refreshes_repeated_total refreshes_reused_total notifications_dropped_total sessions_deleted_total)),
 		'sessions_created_total 9 validations_total 7 validations_refused_total 3 refreshes_total 2 refreshes_repeated_total 1 refreshes_reused_total 1 notifications_dropped_total 0 sessions_deleted_total 4',
