@@ -96,6 +96,9 @@ SPIPlanPtr prepare_search(const Search& search, const Layout& layout) {
 enum class Kind : std::uint8_t { insert, update, update_if_free, remove, lock, look };
 
 // " WHERE the primary key is that of the row and the version is the one that was found".
+// The key finds the row. The version is a condition that is judged anew on the version that a wait
+// for another transaction ends with. As `ctid = $n` it would be the way to the row instead, which
+// servers before the minor versions of November 2025 did not judge anew.
 void append_version(StringInfo text, const Layout& layout, Parameters& parameters) {
     const Index& key = layout.indexes.front();
     appendStringInfoString(text, " WHERE ");
@@ -105,7 +108,7 @@ void append_version(StringInfo text, const Layout& layout, Parameters& parameter
         append_condition(text, layout, {.column = column, .is = Is::equal}, parameters.add(type));
         appendStringInfoString(text, " AND ");
     }
-    appendStringInfo(text, "t.ctid = $%d", parameters.add(TIDOID));
+    appendStringInfo(text, "NOT t.ctid IS DISTINCT FROM $%d", parameters.add(TIDOID));
 }
 
 void append_changes(StringInfo text, const Layout& layout, ColumnSet columns,
