@@ -25,6 +25,9 @@ std::array<std::uint8_t, 20> sha1_of(Bytes first, Bytes second);
 /// HKDF-SHA-256 (RFC 5869), extract and expand, filling `out`. Throws CryptoError.
 void hkdf_sha256(Bytes key_material, Bytes salt, std::string_view info, MutableBytes out);
 
+/// HMAC-SHA-256 (RFC 2104) of `data` under `key`. Throws CryptoError.
+Digest hmac_sha256(Bytes key, Bytes data);
+
 /// Compares without a branch or an early exit that depends on the content (ASVS 11.2.4).
 /// Lengths are public: unequal lengths are simply unequal.
 bool constant_time_equal(Bytes left, Bytes right) noexcept;
