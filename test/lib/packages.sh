@@ -17,6 +17,7 @@ need_build() {
     need make command -v make
     need g++ command -v g++
     need libssl-dev test -e /usr/include/openssl/evp.h
+    need nlohmann-json3-dev test -e /usr/include/nlohmann/json.hpp
     need libmaxminddb-dev sh -c 'ls /usr/include/maxminddb.h /usr/include/*/maxminddb.h | grep -q .'
     choose_server
 }
