@@ -76,7 +76,9 @@ PG_CPPFLAGS  = -I$(TOP)src
 PG_CPPFLAGS += -isystem $(shell $(PG_CONFIG) --includedir-server) '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CXXFLAGS  = $(CXX_STANDARD) $(WARNINGS) -Wno-register -fvisibility=hidden -fvisibility-inlines-hidden -MMD -MP
 PG_CPPFLAGS += '-DSESSION_SERVICE_VERSION="$(EXTVERSION)"'
-SHLIB_LINK   = -lcrypto
+# What the core needs, with or without a server.
+CORE_LIBS    = -lcrypto -luriparser
+SHLIB_LINK   = $(CORE_LIBS)
 
 DEVELOPER ?= no
 ifeq ($(DEVELOPER),yes)

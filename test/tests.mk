@@ -22,7 +22,7 @@ unit: build/unit/unit_tests
 	$<
 
 build/unit/unit_tests: $(UNIT_OBJS)
-	$(CXX) $(UNIT_CXXFLAGS) -o $@ $^ -lgtest_main -lgtest -lcrypto
+	$(CXX) $(UNIT_CXXFLAGS) -o $@ $^ -lgtest_main -lgtest $(CORE_LIBS)
 
 build/unit/%.o: %.cpp
 	@mkdir -p $(@D)

@@ -18,6 +18,7 @@ need_build() {
     need g++ command -v g++
     need libssl-dev test -e /usr/include/openssl/evp.h
     need nlohmann-json3-dev test -e /usr/include/nlohmann/json.hpp
+    need liburiparser-dev test -e /usr/include/uriparser/Uri.h
     need libmaxminddb-dev sh -c 'ls /usr/include/maxminddb.h /usr/include/*/maxminddb.h | grep -q .'
     choose_server
 }
