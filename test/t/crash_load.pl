@@ -37,7 +37,7 @@ my %compared;
 my %mixes = (
 	'every operation' => {},
 	'revocations' => { mix => { create => 5, end => 5 } },
-	'renewals' => { mix => { create => 1, refresh => 8, rotate => 4, retry => 2 } });
+	'renewals' => { mix => { create => 1, refresh => 8, rotate => 4, reauthenticate => 2, retry => 2 } });
 
 for my $mix (sort keys %mixes)
 {

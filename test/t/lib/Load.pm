@@ -31,7 +31,7 @@ use PythonTest;
 
 # The usual mix
 our %usual = (
-	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3,
+	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3, reauthenticate => 1,
 	validate => 6, change => 2, end => 5, delete => 0.2);
 
 # Each of a program's loads has a seed that follows from this one, and so has what the program itself draws.

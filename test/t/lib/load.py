@@ -123,6 +123,14 @@ class Session:
         self.replace_token(token)
         self.is_repeatable = False
 
+    def reauthenticated(self, token, refresh_token):
+        """No older refresh token is the session's any more: none ends it."""
+        if self.refresh_token:
+            self.replaced.append(self.refresh_token)
+        self.previous, self.is_repeatable, self.spent = None, False, []
+        self.replace_token(token)
+        self.refresh_token = refresh_token
+
     def replace_token(self, token):
         if self.token:
             self.replaced = self.replaced[-4:] + [self.token]
@@ -297,6 +305,23 @@ class Rotate(Operation):
         if alive(connection, [self.session.token]) == 1:
             return False
         self.session.rotated(None)
+        return True
+
+
+class Reauthenticate(Operation):
+    def __init__(self, user, session):
+        super().__init__(f"SELECT * FROM session_service.reauthenticate_session({literal(session.token)}, 'again')", user, session)
+
+    def check(self, rows):
+        expect(len(rows) == 1 and rows[0]["refresh_token"], "a session token was refused by reauthenticate_session")
+
+    def acknowledge(self, rows):
+        self.session.reauthenticated(rows[0]["token"], rows[0]["refresh_token"])
+
+    def settle(self, stored, connection):
+        if alive(connection, [self.session.token]) == 1:
+            return False
+        self.session.reauthenticated(None, None)
         return True
 
 
@@ -689,6 +714,10 @@ class Client(threading.Thread):
     def choose_rotate(self, user):
         picked = self.pick("token")
         return Rotate(*picked) if picked else None
+
+    def choose_reauthenticate(self, user):
+        picked = self.pick("token", "refresh_token")
+        return Reauthenticate(*picked) if picked else None
 
     def choose_validate(self, user):
         with_token = [(user, session) for session in user.sessions.values() if session.token]
