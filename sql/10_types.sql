@@ -202,10 +202,14 @@ CREATE TYPE session_service.session_info AS (
     is_current          boolean,
     authenticated_at    timestamptz,
     acr                 text,
-    amr                 text[]
+    amr                 text[],
+    binding             text,
+    key_thumbprint      text
 );
 COMMENT ON TYPE session_service.session_info IS 'a session as shown to its user; never a token or a hash';
 COMMENT ON COLUMN session_service.session_info.status IS 'revoked, then expired, then idle, then active';
+COMMENT ON COLUMN session_service.session_info.binding IS 'none, or what a proof by the bound key is needed for: refresh, request';
+COMMENT ON COLUMN session_service.session_info.key_thumbprint IS 'Thumbprint of that key (RFC 7638, SHA-256), in base64url';
 
 -- Row types of what functions return. They are types of their own since columns and arguments share names.
 
@@ -266,6 +270,15 @@ CREATE TYPE session_service.reauthenticated_session AS (
 );
 COMMENT ON TYPE session_service.reauthenticated_session IS 'answer of reauthenticate_session';
 
+CREATE TYPE session_service.bound_session AS (
+    session_id         uuid,
+    binding            text,
+    key_thumbprint     text,
+    expires_at         timestamptz,
+    refresh_expires_at timestamptz
+);
+COMMENT ON TYPE session_service.bound_session IS 'answer of bind_session';
+
 CREATE TYPE session_service.session_event AS (
     id         uuid,
     at         timestamptz,
@@ -295,6 +308,7 @@ CREATE TYPE session_service.device_info AS (
     trusted_until   timestamptz,
     is_trusted      boolean,
     active_sessions integer,
-    is_current      boolean
+    is_current      boolean,
+    is_bound        boolean
 );
 COMMENT ON TYPE session_service.device_info IS 'a device as shown to its user';

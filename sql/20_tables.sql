@@ -67,12 +67,16 @@ CREATE TABLE session_service.sessions (
     generation            integer     NOT NULL DEFAULT 0,
     bucket                smallint    NOT NULL,
     secret_length         smallint    NOT NULL,
+    -- A constant of the type: 0 would be one of another, and a cast.
+    binding               smallint    NOT NULL DEFAULT '0',
     is_closed             boolean     NOT NULL DEFAULT false,
     idle_expires_at       timestamptz,
     refresh_expires_at    timestamptz,
     absolute_expires_at   timestamptz,
     revoked_at            timestamptz,
     mfa_verified_at       timestamptz,
+    replaced_token_until  timestamptz,
+    replaced_token_hash   session_service.token_hash,
     scopes                text[]      NOT NULL,
     metadata              jsonb       NOT NULL,
     acr                   text,
@@ -83,6 +87,9 @@ CREATE TABLE session_service.sessions (
     previous_refresh_hash session_service.token_hash,
     family_hash           session_service.token_hash,
     rotation_salt         bytea,
+    bound_key             text,
+    challenge_key         bytea,
+    bound_at              timestamptz,
     mfa_method            text,
     amr                   text[],
     revoke_reason         text,
@@ -103,9 +110,12 @@ COMMENT ON COLUMN session_service.sessions.purge_after IS 'When it is over: exac
 COMMENT ON COLUMN session_service.sessions.session_expiry IS 'Own life of a session token from creation, microseconds';
 COMMENT ON COLUMN session_service.sessions.refresh_expiry IS 'Own life of a refresh token from creation, microseconds';
 COMMENT ON COLUMN session_service.sessions.inactivity_timeout IS 'Own inactivity timeout from creation, microseconds; 0: none';
-COMMENT ON COLUMN session_service.sessions.generation IS 'Number of refreshes';
+COMMENT ON COLUMN session_service.sessions.generation IS 'Number of refreshes and reauthentications';
 COMMENT ON COLUMN session_service.sessions.secret_length IS 'Bytes in the secrets of the current pair';
+COMMENT ON COLUMN session_service.sessions.binding IS '0: a bearer session; 1: bound to a key that each refresh has to prove, 2: that each request has to prove';
 COMMENT ON COLUMN session_service.sessions.is_closed IS 'Found over by a later sign-in of its user, which no longer counts it: nothing renews it after that';
+COMMENT ON COLUMN session_service.sessions.replaced_token_until IS 'How long the session token that a refresh replaced stays good';
+COMMENT ON COLUMN session_service.sessions.replaced_token_hash IS 'SHA-256 of that token''s text';
 COMMENT ON COLUMN session_service.sessions.acr IS 'Authentication context class reference, the application''s word (RFC 9470)';
 COMMENT ON COLUMN session_service.sessions.amr IS 'Authentication methods, the application''s words (RFC 8176)';
 COMMENT ON COLUMN session_service.sessions.rotated_at IS 'When the refresh token was replaced last';
@@ -113,6 +123,9 @@ COMMENT ON COLUMN session_service.sessions.refresh_hash IS 'SHA-256 of the refre
 COMMENT ON COLUMN session_service.sessions.previous_refresh_hash IS 'SHA-256 of the refresh token that was replaced last';
 COMMENT ON COLUMN session_service.sessions.family_hash IS 'SHA-256 of the key that all refresh tokens of the session carry';
 COMMENT ON COLUMN session_service.sessions.rotation_salt IS 'Derives the current pair from the token that it replaced; erased once a retry is no longer answered';
+COMMENT ON COLUMN session_service.sessions.bound_key IS 'The public key that the session is bound to, a JWK in the form of RFC 7638';
+COMMENT ON COLUMN session_service.sessions.challenge_key IS 'The server''s part of the keys under which challenges are made';
+COMMENT ON COLUMN session_service.sessions.bound_at IS 'When it was bound';
 
 CREATE TABLE session_service.events (
     id         uuid        NOT NULL,

@@ -65,11 +65,14 @@ COMMENT ON FUNCTION session_service.validate_sessions(text[]) IS 'validate_sessi
 CREATE FUNCTION session_service.refresh_session(
     refresh_token text,
     ip_address inet DEFAULT NULL,
-    user_agent text DEFAULT NULL)
+    user_agent text DEFAULT NULL,
+    proof text DEFAULT NULL,
+    http_method text DEFAULT NULL,
+    http_uri text DEFAULT NULL)
 RETURNS SETOF session_service.refreshed_session
 AS 'MODULE_PATHNAME', 'session_service_refresh_session'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION session_service.refresh_session(text, inet, text) IS 'exchanges a refresh token for a new pair, or the same new pair again within the grace; one replaced before ends the session';
+COMMENT ON FUNCTION session_service.refresh_session(text, inet, text, text, text, text) IS 'exchanges a refresh token for a new pair, or the same new pair again within the grace; one replaced before ends the session, unless it is bound: then nothing is done without a proof by its key';
 
 CREATE FUNCTION session_service.rotate_session_token(token text)
 RETURNS SETOF session_service.rotated_session
@@ -98,3 +101,32 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'session_service_introspect_token'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION session_service.introspect_token(text) IS 'token introspection (RFC 7662) for a token of either kind';
+
+-- Sessions that are bound to a key
+
+CREATE FUNCTION session_service.session_challenge(token text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'session_service_session_challenge'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.session_challenge(text) IS 'what a client has to sign next to prove that it holds a key: to bind the active session of a session token, to refresh the bound session of a refresh token, or the nonce of requests; NULL where there is nothing to prove. Stores nothing';
+
+CREATE FUNCTION session_service.bind_session(
+    token text,
+    proof text,
+    http_method text DEFAULT NULL,
+    http_uri text DEFAULT NULL)
+RETURNS SETOF session_service.bound_session
+AS 'MODULE_PATHNAME', 'session_service_bind_session'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.bind_session(text, text, text, text) IS 'binds an active session to the key of a proof, once for its life: from then on refreshes (DBSC) or requests and refreshes (DPoP, RFC 9449) need one; the same again for the same key';
+
+CREATE FUNCTION session_service.validate_session_proof(
+    token text,
+    proof text,
+    http_method text,
+    http_uri text,
+    ip_address inet DEFAULT NULL)
+RETURNS SETOF session_service.valid_session
+AS 'MODULE_PATHNAME', 'session_service_validate_session_proof'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION session_service.validate_session_proof(text, text, text, text, inet) IS 'validate_session for a session that is bound for requests, with the DPoP proof of this one (RFC 9449)';

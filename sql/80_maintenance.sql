@@ -62,6 +62,8 @@ CREATE FUNCTION session_service.stats(
     OUT refreshes_reused bigint,
     OUT activities_written bigint,
     OUT activities_left_out bigint,
+    OUT sessions_bound bigint,
+    OUT proofs_rejected bigint,
     OUT reauthentications bigint,
     OUT notifications_dropped bigint,
     OUT revocations_user bigint,

@@ -20,7 +20,7 @@ BEGIN
         EXECUTE 'REVOKE ALL ON SCHEMA session_service FROM ' OPERATOR(pg_catalog.||) grantee;
         EXECUTE 'REVOKE ALL ON TYPE
             session_service.token_hash, session_service.session_status, session_service.session_info,
-            session_service.created_session, session_service.valid_session, session_service.refreshed_session, session_service.rotated_session, session_service.reauthenticated_session, session_service.session_event, session_service.device_info
+            session_service.created_session, session_service.valid_session, session_service.refreshed_session, session_service.rotated_session, session_service.reauthenticated_session, session_service.bound_session, session_service.session_event, session_service.device_info
             FROM ' OPERATOR(pg_catalog.||) grantee;
     END LOOP;
 END

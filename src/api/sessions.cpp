@@ -1,5 +1,6 @@
 // A session's life: sign-in, validation, refresh, rotation, extension, introspection.
 
+#include "api/proof.hpp"
 #include "api/rows.hpp"
 #include "api/valid_session.hpp"
 #include "pg/arguments.hpp"
@@ -156,8 +157,9 @@ SQL_TOKEN_FUNCTION(session_service_refresh_session) {
     const auto presented = service::read_token(arguments.token(0), core::TokenKind::refresh);
     const pg::Value user_agent =
         arguments.nonempty_text(2, "user_agent", pg::max_user_agent_length);
-    const auto pair =
-        presented ? service::refresh(*presented, arguments.address(1), user_agent) : std::nullopt;
+    const auto pair = presented ? service::refresh(*presented, api::presented_proof(arguments, 3),
+                                                   arguments.address(1), user_agent)
+                                : std::nullopt;
     if (!pair) {
         return api::no_row(fcinfo);
     }

@@ -131,8 +131,8 @@ void require_metadata_size(Datum metadata) {
     }
 }
 
-std::optional<std::string_view> Arguments::token(int number) const {
-    if (is_null(number) || raw_size(datum(number)) > max_presented_length) {
+std::optional<std::string_view> Arguments::small_text(int number, std::size_t most) const {
+    if (is_null(number) || raw_size(datum(number)) > most) {
         return std::nullopt;
     }
     return to_view(datum(number));

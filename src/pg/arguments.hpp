@@ -46,7 +46,12 @@ class Arguments {
 
     /// A token, or nothing where it is NULL or larger than any token can be: such a value is
     /// refused by its raw size, and neither fetched nor decompressed.
-    std::optional<std::string_view> token(int number) const;
+    std::optional<std::string_view> token(int number) const {
+        return small_text(number, max_presented_length);
+    }
+
+    /// A text, or nothing where it is NULL or has more than `most` bytes, as by token().
+    std::optional<std::string_view> small_text(int number, std::size_t most) const;
 
     /// A required id; 22004 where it is NULL.
     core::Uuid uuid(int number, const char* name) const;

@@ -4,7 +4,9 @@
 #include "pg/settings.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 }
 
@@ -102,6 +104,10 @@ void spare_the_wait_for_disk() {
     if (!has_written()) {
         replace(SYNCHRONOUS_COMMIT_OFF);
     }
+}
+
+bool is_writable() {
+    return !RecoveryInProgress() && !XactReadOnly && !IsInParallelMode() && !IsParallelWorker();
 }
 
 void require_writable(const char* function) {

@@ -16,6 +16,9 @@ void make_revocation_durable();
 /// was written, COMMIT does not wait for the disk.
 void spare_the_wait_for_disk();
 
+/// Whether a call may write, for what is left out where it may not.
+bool is_writable();
+
 /// Refuses a call that writes on a standby or in a read-only transaction, with 25006, and in a
 /// parallel query, where a caller's function that is declared safe by mistake leads it, with 25000.
 void require_writable(const char* function);

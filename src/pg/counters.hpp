@@ -23,6 +23,8 @@ enum class Counter : std::uint8_t {
     refreshes_reused,
     activities_written,
     activities_left_out,
+    sessions_bound,
+    proofs_rejected,
     reauthentications,
     notifications_dropped,
     // Sessions that ended, by what ended them:
@@ -32,7 +34,7 @@ enum class Counter : std::uint8_t {
     revocations_admin, // a call of an administrator's
     revocations_idle,  // revoke_inactive_sessions
 };
-inline constexpr std::size_t counter_count = 19;
+inline constexpr std::size_t counter_count = 21;
 
 /// Reserves the memory if the library is being preloaded; called once, as it is loaded.
 void reserve_counters();

@@ -24,6 +24,11 @@ int inactivity_timeout_seconds = 7 * day;
 int absolute_timeout_seconds = 365 * day;
 bool sliding_expiry_on = false;
 int refresh_grace_seconds = 30;
+int token_overlap_seconds = 0;
+int bound_session_expiry_seconds = 10 * minute;
+int challenge_expiry_seconds = 5 * minute;
+int proof_max_age_seconds = minute;
+bool proof_nonce_on = false;
 int max_sessions_per_user = 10;
 int limit_policy_choice = static_cast<int>(LimitPolicy::evict_lru);
 int token_length_bytes = 32;
@@ -121,6 +126,19 @@ void define() {
         "Time after a refresh in which the same refresh token returns the same new pair; "
         "0 is strict.",
         &refresh_grace_seconds, 0, day);
+    define_seconds("session_service.token_overlap",
+                   "Time for which a refresh leaves the session token that it replaced good.",
+                   &token_overlap_seconds, 0, 5 * minute);
+    define_seconds("session_service.bound_session_expiry",
+                   "Life of a session token of a session whose refresh needs a proof.",
+                   &bound_session_expiry_seconds, 1, INT_MAX);
+    define_seconds("session_service.challenge_expiry", "How long a challenge may be answered.",
+                   &challenge_expiry_seconds, 1, day);
+    define_seconds("session_service.proof_max_age",
+                   "How old, or how far ahead, the time in a DPoP proof may be.",
+                   &proof_max_age_seconds, 1, day);
+    define_switch("session_service.proof_nonce",
+                  "Requires of a DPoP proof the current challenge as its nonce.", &proof_nonce_on);
     define_count("session_service.max_per_user", "Usable sessions a user may have; 0 means any.",
                  &max_sessions_per_user, 0, INT_MAX);
     define_choice("session_service.limit_policy", "What happens at the limit.",
@@ -180,6 +198,26 @@ bool sliding_expiry() {
 
 Micros refresh_grace() {
     return from_seconds(refresh_grace_seconds);
+}
+
+Micros token_overlap() {
+    return from_seconds(token_overlap_seconds);
+}
+
+Micros bound_session_expiry() {
+    return from_seconds(bound_session_expiry_seconds);
+}
+
+Micros challenge_expiry() {
+    return from_seconds(challenge_expiry_seconds);
+}
+
+Micros proof_max_age() {
+    return from_seconds(proof_max_age_seconds);
+}
+
+bool proof_nonce() {
+    return proof_nonce_on;
 }
 
 Micros touch_interval() {

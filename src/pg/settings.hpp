@@ -24,6 +24,11 @@ Lifetimes lifetimes();
 
 bool sliding_expiry();
 Micros refresh_grace();
+Micros token_overlap();
+Micros bound_session_expiry();
+Micros challenge_expiry();
+Micros proof_max_age();
+bool proof_nonce();
 Micros touch_interval();
 int max_per_user();
 LimitPolicy limit_policy();

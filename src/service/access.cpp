@@ -13,15 +13,29 @@ using store::AccessLevels;
 
 // The functions of each level, without those of the levels that it contains. What is named in none
 // of these is admin's alone.
-constexpr std::array validate_functions{
-    "validate_session",  "validate_user",    "validate_session_hash",
-    "validate_sessions", "authenticate",     "introspect_token",
-    "hash_token",        "session_bucket",   "user_bucket",
-    "token_bucket",      "token_session_id", "current_session_id",
-    "current_user_id",   "current_scopes",   "has_scope",
-    "is_mfa_verified",   "current_metadata", "is_authenticated_within"};
+constexpr std::array validate_functions{"validate_session",
+                                        "validate_user",
+                                        "validate_session_hash",
+                                        "validate_sessions",
+                                        "authenticate",
+                                        "introspect_token",
+                                        "validate_session_proof",
+                                        "session_challenge",
+                                        "hash_token",
+                                        "session_bucket",
+                                        "user_bucket",
+                                        "token_bucket",
+                                        "token_session_id",
+                                        "current_session_id",
+                                        "current_user_id",
+                                        "current_scopes",
+                                        "has_scope",
+                                        "is_mfa_verified",
+                                        "current_metadata",
+                                        "is_authenticated_within"};
 
 constexpr std::array application_functions{"create_session",
+                                           "bind_session",
                                            "refresh_session",
                                            "rotate_session_token",
                                            "reauthenticate_session",

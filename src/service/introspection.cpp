@@ -1,6 +1,7 @@
 #include "service/introspection.hpp"
 
 #include "core/lifetime.hpp"
+#include "core/public_key.hpp"
 
 #include "store/sessions.hpp"
 
@@ -22,7 +23,7 @@ namespace sessions = table::sessions;
 bool is_active(const SessionRow& session, const Presented& presented) {
     const core::Micros now = pg::now();
     return presented.kind == core::TokenKind::session
-               ? session.matches(sessions::token_hash, presented.hash) && session.is_active(now)
+               ? session.is_opened_by(presented.hash, now) && session.is_active(now)
                : session.matches(sessions::refresh_hash, presented.hash) &&
                      session.is_refreshable(now);
 }
@@ -75,21 +76,44 @@ void append_authentication(StringInfo json, const SessionRow& session) {
     }
 }
 
-void append_details(StringInfo json, const SessionRow& session, core::TokenKind kind) {
-    const bool is_session_token = kind == core::TokenKind::session;
+// When the presented token ends. The one that a refresh replaced ends before its successor.
+core::Micros end_of(const SessionRow& session, const Presented& presented) {
+    if (presented.kind == core::TokenKind::refresh) {
+        return session.time(sessions::refresh_expires_at);
+    }
+    return session.matches(sessions::token_hash, presented.hash)
+               ? session.time(sessions::expires_at)
+               : session.time(sessions::replaced_token_until);
+}
+
+// The key that a proof has to be by (RFC 9449, 6.2).
+void append_confirmation(StringInfo json, const SessionRow& session) {
+    if (session.is_bound()) {
+        const core::Thumbprint thumbprint = core::thumbprint_of(session.bound_key());
+        appendStringInfo(json, ", \"cnf\": {\"jkt\": \"%.*s\"}",
+                         static_cast<int>(thumbprint.view().size()), thumbprint.view().data());
+    }
+}
+
+const char* token_type(const SessionRow& session, core::TokenKind kind) {
+    if (kind == core::TokenKind::refresh) {
+        return "refresh_token";
+    }
+    return session.binding() == store::Binding::request ? "DPoP" : "Bearer";
+}
+
+void append_details(StringInfo json, const SessionRow& session, const Presented& presented) {
     append_uuid(json, "sub", session.uuid(sessions::user_id));
     append_scopes(json, session.get(sessions::scopes).value);
-    const core::Micros expires =
-        session.time(is_session_token ? sessions::expires_at : sessions::refresh_expires_at);
     const core::Micros issued =
         session.time(sessions::rotated_at, session.time(sessions::created_at));
     appendStringInfo(json, ", \"exp\": %lld, \"iat\": %lld, \"auth_time\": %lld",
-                     unix_seconds(expires), unix_seconds(issued),
+                     unix_seconds(end_of(session, presented)), unix_seconds(issued),
                      unix_seconds(session.time(sessions::authenticated_at)));
     append_authentication(json, session);
     append_uuid(json, "jti", session.uuid(sessions::id));
-    appendStringInfo(json, ", \"token_type\": \"%s\"",
-                     is_session_token ? "Bearer" : "refresh_token");
+    append_confirmation(json, session);
+    appendStringInfo(json, ", \"token_type\": \"%s\"", token_type(session, presented.kind));
 }
 
 } // namespace
@@ -105,7 +129,7 @@ Datum introspect(const std::optional<Presented>& presented) {
         if (session && is_active(*session, *presented)) {
             active = true;
             appendStringInfoString(&json, "true");
-            append_details(&json, *session, presented->kind);
+            append_details(&json, *session, *presented);
         }
         lookup.close();
     }

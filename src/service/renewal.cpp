@@ -7,6 +7,7 @@
 #include "pg/counters.hpp"
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
+#include "service/binding.hpp"
 #include "service/revocation.hpp"
 #include "service/validation.hpp"
 #include "store/activity.hpp"
@@ -33,6 +34,7 @@ enum class Standing : std::uint8_t {
     current,  // buys the next pair
     repeated, // was replaced last, within the grace: gets the same pair again
     reused,   // was replaced before: somebody else has it
+    unproven, // of a bound session, without a good proof by its key
 };
 
 // What a refresh needs of the session's row once the row is gone.
@@ -45,16 +47,10 @@ struct FoundSession {
     core::Digest token_hash{};
     core::Digest refresh_hash{};
     std::size_t secret_length = 0;
+    std::optional<std::int32_t> proven_generation; // of a bound session
 };
 
-// Whether the session once issued the token. Of an imported one its presence in the table says so,
-// until the user was checked again.
-bool was_issued_by(const SessionRow& session, const Presented& presented) {
-    return presented.is_imported
-               ? !session.is_reauthenticated()
-               : session.matches(sessions::family_hash, core::sha256(presented.token.family_key));
-}
-
+// What the token alone tells.
 Standing standing_of(const Presented& presented, const SessionRow& session, Micros began) {
     const Micros now = pg::now();
     if (!session.is_usable(now)) {
@@ -71,12 +67,36 @@ Standing standing_of(const Presented& presented, const SessionRow& session, Micr
     return was_issued_by(session, presented) ? Standing::reused : Standing::none;
 }
 
-FoundSession read_standing(const Presented& presented, Micros began) {
-    SessionLookup lookup = SessionLookup::open(sessions::rotation_salt);
+// The same of a bound session. The proof is judged before the token counts as spent or reused: with
+// a good one any refresh token that the session once issued buys a pair, since the device is there.
+Standing proven_standing(Standing standing, const SessionRow& session, const Presented& presented,
+                         const core::PresentedProof& proof) {
+    const Micros now = pg::now();
+    if (standing == Standing::none || !session.is_refreshable(now)) {
+        return Standing::none;
+    }
+    switch (judge_refresh(session, presented, proof, standing == Standing::repeated, now)) {
+    case core::RefreshProof::refused:
+        return Standing::unproven;
+    case core::RefreshProof::repeats:
+        return Standing::repeated;
+    case core::RefreshProof::renews:
+        break;
+    }
+    return Standing::current;
+}
+
+FoundSession read_standing(const Presented& presented, const core::PresentedProof& proof,
+                           Micros began) {
+    SessionLookup lookup = SessionLookup::open(sessions::challenge_key);
     const std::optional<SessionRow> session = lookup.find(presented.session_id);
     FoundSession found;
     if (session) {
         found.standing = standing_of(presented, *session, began);
+        if (session->is_bound()) {
+            found.standing = proven_standing(found.standing, *session, presented, proof);
+            found.proven_generation = session->integer(sessions::generation);
+        }
     }
     if (found.standing != Standing::none) {
         found.user_id = session->uuid(sessions::user_id);
@@ -152,6 +172,7 @@ std::optional<Refreshed> replace_pair(const Presented& presented, const FoundSes
     store::Renewed renewed;
     outcome = store::replace_pair(presented.session_id,
                                   {.presented = presented.hash,
+                                   .proven_generation = session.proven_generation,
                                    .token_hash = pair.session.hash,
                                    .refresh_hash = pair.refresh.hash,
                                    .family_hash = pair.family_hash,
@@ -183,24 +204,26 @@ struct Owner {
 
 // Whose the active session is that the presented token opens.
 std::optional<Owner> owner_of_active(const Presented& presented) {
+    SessionLookup lookup = SessionLookup::open(last_validated_column);
     std::optional<Owner> owner;
-    with_valid_session({.session_id = presented.session_id, .hash = presented.hash}, pg::null_value,
-                       [&owner](const SessionRow& session) {
-                           owner = Owner{.user_id = session.uuid(sessions::user_id),
-                                         .device_id = session.uuid(sessions::device_id)};
-                       });
+    if (const auto session = validate_unproven(
+            lookup, {.session_id = presented.session_id, .hash = presented.hash})) {
+        owner = Owner{.user_id = session->uuid(sessions::user_id),
+                      .device_id = session->uuid(sessions::device_id)};
+    }
+    lookup.close();
     return owner;
 }
 
 } // namespace
 
-std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_address,
-                                 pg::Value user_agent) {
+std::optional<Refreshed> refresh(const Presented& presented, const core::PresentedProof& proof,
+                                 pg::Value ip_address, pg::Value user_agent) {
     const Micros began = pg::now();
     // Who finds the row changed reads again: each turn another transaction has come further.
     for (;;) {
         CHECK_FOR_INTERRUPTS();
-        const FoundSession session = read_standing(presented, began);
+        const FoundSession session = read_standing(presented, proof, began);
         switch (session.standing) {
         case Standing::none:
             return std::nullopt;
@@ -208,6 +231,9 @@ std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_addres
             return repeat(presented, session);
         case Standing::reused:
             revoke_for_reuse(session.user_id, presented.session_id, ip_address);
+            return std::nullopt;
+        case Standing::unproven:
+            note_rejection(session.user_id, presented.session_id, session.device_id, ip_address);
             return std::nullopt;
         case Standing::current:
             break;

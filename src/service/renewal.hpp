@@ -5,6 +5,7 @@
 // their token to be the one replaced last, and derive the same pair from it (core/rotation.hpp).
 #pragma once
 
+#include "core/possession.hpp"
 #include "core/token.hpp"
 
 #include "pg/value.hpp"
@@ -26,9 +27,10 @@ struct Refreshed {
 
 /// Exchanges a refresh token for a new pair, or for the same new pair again within the grace. Any
 /// other refresh token that the session once issued ends the session; nothing comes back, and no
-/// error is raised, since that would undo it.
-std::optional<Refreshed> refresh(const Presented& presented, pg::Value ip_address,
-                                 pg::Value user_agent);
+/// error is raised, since that would undo it. A bound session needs a proof by its key, and without
+/// a good one nothing happens to it; of any other session the proof does not matter.
+std::optional<Refreshed> refresh(const Presented& presented, const core::PresentedProof& proof,
+                                 pg::Value ip_address, pg::Value user_agent);
 
 /// What the application tells of a new check of the user.
 struct NewAuthentication {

@@ -134,10 +134,10 @@ bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_
 }
 
 bool revoke_by_token(const Presented& presented, pg::Value reason) {
-    const auto stored = presented.kind == core::TokenKind::session ? table::sessions::token_hash
-                                                                   : table::sessions::refresh_hash;
+    const bool is_session_token = presented.kind == core::TokenKind::session;
     const auto found = user_of_revocable(presented.session_id, [&](const SessionRow& session) {
-        return session.matches(stored, presented.hash);
+        return is_session_token ? session.is_opened_by(presented.hash, pg::now())
+                                : session.matches(table::sessions::refresh_hash, presented.hash);
     });
     if (!found) {
         return false;

@@ -1,6 +1,8 @@
 // Whether a presented session token is good, now.
 #pragma once
 
+#include "core/possession.hpp"
+
 #include "service/tokens.hpp"
 #include "store/sessions.hpp"
 
@@ -19,7 +21,8 @@ std::optional<SessionKey> read_session_token(std::optional<std::string_view> tex
 inline constexpr table::sessions::Column last_validated_column = table::sessions::acr;
 
 /// The row of the active session that the key opens, valid until the lookup moves on. Its activity
-/// is noted where that is due; `ip_address` may be NULL.
+/// is noted where that is due; `ip_address` may be NULL. A session that is bound for requests is
+/// not opened by its token alone.
 std::optional<store::SessionRow> validate(store::SessionLookup& lookup, const SessionKey& key,
                                           pg::Value ip_address);
 
@@ -32,5 +35,16 @@ void with_valid_session(const SessionKey& key, pg::Value ip_address, Use&& use) 
     }
     lookup.close();
 }
+
+/// The same whatever the session is bound to, for what opens nothing: the caller had a proof judged
+/// before, where one is needed.
+std::optional<store::SessionRow> validate_unproven(store::SessionLookup& lookup,
+                                                   const SessionKey& key);
+
+/// The same of a session that is bound for requests, with the proof of this one; of no other.
+std::optional<store::SessionRow> validate_proven(store::SessionLookup& lookup,
+                                                 const Presented& presented,
+                                                 const core::PresentedProof& proof,
+                                                 pg::Value ip_address);
 
 } // namespace session_service::service

@@ -9,9 +9,7 @@
 #include "store/notes.hpp"
 
 extern "C" {
-#include "access/parallel.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 }
@@ -61,7 +59,8 @@ std::optional<Values> touched(const SessionRow& session, Micros at, Micros now,
     if (deadlines.idle != core::never) {
         deadlines.idle += at - last_activity;
     }
-    if (pg::settings::sliding_expiry()) {
+    // Only a proof renews a bound session.
+    if (pg::settings::sliding_expiry() && !session.is_bound()) {
         const core::Lifetimes lifetimes =
             core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
         deadlines.expires =
@@ -77,10 +76,6 @@ std::optional<Values> touched(const SessionRow& session, Micros at, Micros now,
     }
     erase_overdue_salt(session, now, values);
     return values;
-}
-
-bool is_writable() {
-    return !RecoveryInProgress() && !XactReadOnly && !IsInParallelMode() && !IsParallelWorker();
 }
 
 void count_write(Outcome outcome) {
@@ -103,7 +98,7 @@ void write_note(SessionLookup& lookup, const Note& note) {
 }
 
 void write_notes() {
-    if (!is_writable() || IsolationIsSerializable() ||
+    if (!pg::is_writable() || IsolationIsSerializable() ||
         !table::lock_if_free(TableName::sessions, RowExclusiveLock)) {
         return;
     }
@@ -164,7 +159,7 @@ void write_now(const core::Uuid& session_id, Micros now, pg::Value ip_address) {
 
 void note_activity(SessionLookup& lookup, const SessionRow& session, Micros now,
                    pg::Value ip_address) {
-    if (!is_due(session, now, now) || !is_writable() || IsolationIsSerializable()) {
+    if (!is_due(session, now, now) || !pg::is_writable() || IsolationIsSerializable()) {
         return;
     }
     if (!lookup.table().is_written_directly()) {

@@ -71,11 +71,13 @@ constinit pg::Statement select_of_user{
                 ELSE COALESCE(last.ip_address, d.ip_address) END::inet, NULL::text, NULL::text,
            d.first_seen_at, GREATEST(d.last_seen_at, last.at), d.trusted_until,
            COALESCE(d.trusted_until > $1, false), COALESCE(last.active, 0)::int4,
-           COALESCE(d.id = $4, false)
+           COALESCE(d.id = $4, false), COALESCE(last.is_bound, false)
        FROM session_service.devices d LEFT JOIN (
            SELECT s.device_id, max(s.last_activity_at) AS at,
                count(*) FILTER (WHERE )" +
         rules::active + R"() AS active,
+               bool_or(s.binding <> 0) FILTER (WHERE )" +
+        rules::usable + R"() AS is_bound,
                max(s.last_activity_at) FILTER (WHERE s.ip_address IS NOT NULL) AS address_at,
                (array_agg(s.ip_address ORDER BY s.last_activity_at DESC)
                    FILTER (WHERE s.ip_address IS NOT NULL))[1] AS ip_address

@@ -42,6 +42,10 @@ const char* name_of(EventKind kind) {
         return "session.mfa_verified";
     case EventKind::session_reauthenticated:
         return "session.reauthenticated";
+    case EventKind::session_bound:
+        return "session.bound";
+    case EventKind::session_proof_rejected:
+        return "session.proof_rejected";
     case EventKind::device_new:
         return "device.new";
     case EventKind::device_trusted:
@@ -54,20 +58,6 @@ const char* name_of(EventKind kind) {
         return "user.enabled";
     }
     pg_unreachable();
-}
-
-bool is_recorded(EventKind kind) {
-    using pg::settings::EventLog;
-    switch (pg::settings::event_log()) {
-    case EventLog::none:
-        return false;
-    case EventLog::all:
-        return true;
-    case EventLog::security:
-        break;
-    }
-    return kind != EventKind::session_created && kind != EventKind::session_refreshed &&
-           kind != EventKind::session_rotated;
 }
 
 // {"method": …}, by the server's own function, from an array of names and values.
@@ -85,6 +75,24 @@ const char* uuid_text(const core::Uuid& id) {
 }
 
 } // namespace
+
+bool is_recorded(EventKind kind) {
+    using pg::settings::EventLog;
+    switch (pg::settings::event_log()) {
+    case EventLog::none:
+        return false;
+    case EventLog::all:
+        return true;
+    case EventLog::security:
+        break;
+    }
+    return kind != EventKind::session_created && kind != EventKind::session_refreshed &&
+           kind != EventKind::session_rotated;
+}
+
+core::Uuid first_event_id(core::Micros since) {
+    return core::make_ordered_uuid7(pg::to_unix(since), 0, {});
+}
 
 void record(const UserKey& user, core::Micros now, const Event& event) {
     if (!is_recorded(event.kind)) {

@@ -15,6 +15,8 @@ enum class EventKind : std::uint8_t {
     session_reuse_detected,
     session_mfa_verified,
     session_reauthenticated,
+    session_bound,
+    session_proof_rejected,
     device_new,
     device_trusted,
     device_forgotten,
@@ -30,6 +32,12 @@ struct Event {
     pg::Value reason = pg::null_value;
     pg::Value mfa_method = pg::null_value; // goes into the detail
 };
+
+/// Whether the settings ask for events of this kind.
+bool is_recorded(EventKind kind);
+
+/// No event of that time or later has a smaller id.
+core::Uuid first_event_id(core::Micros since);
 
 /// Records an event in the current transaction, if the settings ask for its kind.
 void record(const UserKey& user, core::Micros now, const Event& event);

@@ -2,6 +2,7 @@
 
 #include "core/uuid.hpp"
 
+#include "store/events.hpp"
 #include "store/session_info.hpp"
 
 namespace session_service::store {
@@ -82,11 +83,6 @@ Value current_value(const CurrentSession& current) {
 
 Value cutoff_value(const Inactivity& inactivity) {
     return inactivity.cutoff ? pg::time_value(*inactivity.cutoff) : pg::null_value;
-}
-
-// The least id that an event of this time can have.
-core::Uuid first_event_id(Micros at) {
-    return core::make_ordered_uuid7(pg::to_unix(at), 0, {});
 }
 
 // Greater than the id of any event, which is a UUIDv7.

@@ -19,7 +19,8 @@ inline constexpr auto columns = R"(
              WHEN s.is_closed OR s.idle_expires_at <= $1 THEN 'idle'
              ELSE 'active' END,
         )" + rules::active + R"(, COALESCE(s.id = $2, false), s.authenticated_at, s.acr::text,
-        s.amr::text[])";
+        s.amr::text[], )" + rules::binding +
+                                ", " + rules::key_thumbprint;
 
 inline constexpr pg::SqlText device{
     R"(LEFT JOIN session_service.devices d ON d.id = s.device_id AND d.bucket = s.bucket

@@ -20,6 +20,16 @@ core::Lifetimes SessionRow::own_lifetimes() const {
                 absolute_end == core::never ? 0 : absolute_end - time(sessions::authenticated_at)};
 }
 
+ChallengeKey SessionRow::challenge_key() const {
+    ChallengeKey key{};
+    const pg::Value stored = get(sessions::challenge_key);
+    if (!stored.isnull) {
+        const std::string_view bytes = pg::to_view(stored.value);
+        std::memcpy(key.data(), bytes.data(), std::min(bytes.size(), key.size()));
+    }
+    return key;
+}
+
 std::optional<core::RotationSalt> SessionRow::rotation_salt() const {
     if (is_null(sessions::rotation_salt)) {
         return std::nullopt;

@@ -12,6 +12,16 @@ namespace session_service::store {
 
 using core::Micros;
 
+/// What a session that is bound to a key needs proofs for, as stored.
+enum class Binding : std::uint8_t {
+    none = 0,
+    refresh = 1, // DBSC: its token opens it, a refresh needs a proof
+    request = 2, // DPoP: each request needs one as well
+};
+
+/// The server's part of the keys under which a bound session's challenges are made.
+using ChallengeKey = std::array<std::uint8_t, 16>;
+
 /// One session's row.
 class SessionRow : public table::Row<table::sessions::Column> {
   public:
@@ -49,6 +59,24 @@ class SessionRow : public table::Row<table::sessions::Column> {
 
     /// The salt that derives the current pair, while there is one.
     std::optional<core::RotationSalt> rotation_salt() const;
+
+    /// What a proof by a key is needed for.
+    Binding binding() const { return static_cast<Binding>(smallint(table::sessions::binding)); }
+    bool is_bound() const { return binding() != Binding::none; }
+
+    /// The key that it is bound to, in canonical form: a view of the row. REQUIRES: is_bound().
+    std::string_view bound_key() const {
+        return pg::to_view(get(table::sessions::bound_key).value);
+    }
+    ChallengeKey challenge_key() const;
+
+    /// Whether the token of this hash is its session token, or the one that the last refresh
+    /// replaced, which may stay good for a while.
+    bool is_opened_by(const core::Digest& token_hash, Micros now) const {
+        return matches(table::sessions::token_hash, token_hash) ||
+               (matches(table::sessions::replaced_token_hash, token_hash) &&
+                now < time(table::sessions::replaced_token_until));
+    }
 };
 
 /// The same of sessions `s` in statements whose parameter $1 is now. GREATEST and LEAST pass over
@@ -73,6 +101,14 @@ inline constexpr pg::SqlText inactive{
 inline constexpr pg::SqlText device_name{
     R"(COALESCE(d.name, CASE WHEN d.os IS NULL THEN d.browser WHEN d.browser IS NULL THEN d.os
                              ELSE d.browser || ' on ' || d.os END)::text)"};
+
+/// What a proof is needed for.
+inline constexpr pg::SqlText binding{
+    R"(CASE s.binding WHEN 0 THEN 'none' WHEN 1 THEN 'refresh' ELSE 'request' END)"};
+
+/// The thumbprint of the key that it is bound to (RFC 7638). The key is ASCII.
+inline constexpr pg::SqlText key_thumbprint{
+    R"(translate(encode(sha256(convert_to(s.bound_key, 'SQL_ASCII')), 'base64'), '+/=', '-_'))"};
 
 /// The end of a session `t`.
 inline constexpr pg::SqlText end{R"(COALESCE(t.revoked_at,

@@ -163,19 +163,45 @@ void set_deadlines(Values& values, const core::Deadlines& deadlines) {
         .set(sessions::purge_after, pg::time_value(core::purge_day(deadlines)));
 }
 
+// The end of the token that a refresh replaces, where it stays good for a while; never past its
+// own.
+Value overlap_end(const SessionRow& session, Micros now) {
+    const Micros end =
+        std::min(session.time(sessions::expires_at), now + pg::settings::token_overlap());
+    return end > now ? pg::time_value(end) : pg::null_value;
+}
+
+void end_overlap(Values& values) {
+    values.set(sessions::replaced_token_until, pg::null_value)
+        .set(sessions::replaced_token_hash, pg::null_value);
+}
+
+// A session token is short-lived where each refresh needs a proof.
+core::Deadlines bounded(core::Deadlines deadlines, Binding binding, Micros now) {
+    if (binding == Binding::refresh) {
+        deadlines.expires =
+            std::min(deadlines.expires, core::later(now, pg::settings::bound_session_expiry()));
+    }
+    return deadlines;
+}
+
 // What a refresh changes.
 Values rotated(const SessionRow& session, const Renewed& renewed, const Rotation& rotation,
                Value salt) {
     Values values;
     values.set(sessions::token_hash, digest_value(rotation.token_hash))
         .set(sessions::refresh_hash, digest_value(rotation.refresh_hash))
-        .set(sessions::previous_refresh_hash, session.get(sessions::refresh_hash))
+        .set(sessions::previous_refresh_hash, digest_value(rotation.presented))
         .set(sessions::rotation_salt, salt)
         .set(sessions::rotated_at, pg::time_value(renewed.at))
         .set(sessions::generation, pg::integer_value(session.integer(sessions::generation) + 1))
         .set(sessions::secret_length, length_value(rotation.secret_length))
         .set(sessions::last_activity_at, pg::time_value(renewed.at));
     set_deadlines(values, renewed.deadlines);
+    const Value until = overlap_end(session, renewed.at);
+    values.set(sessions::replaced_token_until, until)
+        .set(sessions::replaced_token_hash,
+             until.isnull ? until : session.get(sessions::token_hash));
     if (rotation.family_hash) {
         values.set(sessions::family_hash, digest_value(*rotation.family_hash));
     }
@@ -191,7 +217,9 @@ core::Deadlines renewed_wholly(const SessionRow& session, Micros now) {
         core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
     const Micros absolute =
         lifetimes.absolute == 0 ? core::never : core::later(now, lifetimes.absolute);
-    return core::renewed(now, lifetimes, absolute, !session.is_null(sessions::refresh_hash));
+    return bounded(
+        core::renewed(now, lifetimes, absolute, !session.is_null(sessions::refresh_hash)),
+        session.binding(), now);
 }
 
 // What a new check of the user changes. The clock may have been set back; but a session whose user
@@ -209,8 +237,10 @@ Values reauthenticated(const SessionRow& session, const Renewed& renewed,
         .set(sessions::previous_refresh_hash, pg::null_value)
         .set(sessions::rotation_salt, pg::null_value)
         .set(sessions::rotated_at, pg::time_value(renewed.at))
+        .set(sessions::generation, pg::integer_value(session.integer(sessions::generation) + 1))
         .set(sessions::last_activity_at, pg::time_value(renewed.at));
     set_deadlines(values, renewed.deadlines);
+    end_overlap(values);
     if (!session.is_null(sessions::refresh_hash)) {
         values.set(sessions::refresh_hash, digest_value(given.refresh_hash))
             .set(sessions::family_hash, digest_value(given.family_hash));
@@ -219,6 +249,15 @@ Values reauthenticated(const SessionRow& session, const Renewed& renewed,
         values.set(sessions::ip_address, given.ip_address);
     }
     return values;
+}
+
+// Whether what is presented still buys a pair. A session that was bound meanwhile needs a proof.
+bool buys_pair(const SessionRow& session, const Rotation& rotation) {
+    if (rotation.proven_generation) {
+        return session.is_bound() &&
+               session.integer(sessions::generation) == *rotation.proven_generation;
+    }
+    return !session.is_bound() && session.matches(sessions::refresh_hash, rotation.presented);
 }
 
 } // namespace
@@ -288,16 +327,40 @@ Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Renewed& re
     const Value salt = pg::bytea_value(rotation.salt);
     const auto outcome =
         change_once(id, [&](const SessionRow& session, Micros now) -> std::optional<Values> {
-            if (!session.matches(sessions::refresh_hash, rotation.presented) ||
-                !session.is_refreshable(now)) {
+            if (!buys_pair(session, rotation) || !session.is_refreshable(now)) {
                 return std::nullopt;
             }
             const core::Lifetimes lifetimes =
                 core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
             renewed = {.at = now,
-                       .deadlines =
-                           core::renewed(now, lifetimes, session.deadlines().absolute, true)};
+                       .deadlines = bounded(
+                           core::renewed(now, lifetimes, session.deadlines().absolute, true),
+                           session.binding(), now)};
             return rotated(session, renewed, rotation, salt);
+        });
+    return outcome.value_or(Outcome::changed);
+}
+
+Outcome bind(const core::Uuid& id, const NewBinding& binding, Renewed& renewed) {
+    const Value key = pg::text_value(binding.key);
+    const Value challenge_key = pg::bytea_value(binding.challenge_key);
+    const auto outcome =
+        change_once(id, [&](const SessionRow& session, Micros now) -> std::optional<Values> {
+            if (!session.matches(sessions::token_hash, binding.presented) ||
+                !session.is_active(now) || session.is_bound()) {
+                return std::nullopt;
+            }
+            renewed = {.at = now, .deadlines = bounded(session.deadlines(), binding.binding, now)};
+            Values values;
+            values
+                .set(sessions::binding,
+                     pg::smallint_value(static_cast<std::uint16_t>(binding.binding)))
+                .set(sessions::bound_key, key)
+                .set(sessions::challenge_key, challenge_key)
+                .set(sessions::bound_at, pg::time_value(now));
+            set_deadlines(values, renewed.deadlines);
+            erase_overdue_salt(session, now, values);
+            return values;
         });
     return outcome.value_or(Outcome::changed);
 }
@@ -311,9 +374,11 @@ std::optional<Renewed> replace_session_token(const core::Uuid& id, const core::D
                 return std::nullopt;
             }
             kept = {.at = now, .deadlines = session.deadlines()};
-            return Values{}
-                .set(sessions::token_hash, digest_value(token_hash))
+            Values values;
+            values.set(sessions::token_hash, digest_value(token_hash))
                 .set(sessions::rotation_salt, pg::null_value);
+            end_overlap(values);
+            return values;
         });
     return is_done ? std::optional{kept} : std::nullopt;
 }
@@ -343,8 +408,11 @@ std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros>
             core::Deadlines deadlines = session.deadlines();
             const core::Lifetimes lifetimes =
                 core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
-            deadlines.expires = core::extended(deadlines.expires, deadlines.absolute, now,
-                                               by.value_or(lifetimes.session));
+            // Only a proof renews a bound one.
+            if (!session.is_bound()) {
+                deadlines.expires = core::extended(deadlines.expires, deadlines.absolute, now,
+                                                   by.value_or(lifetimes.session));
+            }
             expires = deadlines.expires;
             Values values;
             values.set(sessions::expires_at, pg::time_value(deadlines.expires))

@@ -80,7 +80,10 @@ std::span<EndedSession> close_sessions_that_are_over(const pg::OwnerScope& owner
                                                      const UserKey& user, Micros now);
 
 struct Rotation {
-    core::Digest presented{}; // hash of the refresh token that is replaced
+    core::Digest presented{}; // hash of the refresh token that buys the pair
+    // Of a bound session the generation that the proof was judged by, instead of the stored hash:
+    // with a proof any refresh token that it once issued buys a pair.
+    std::optional<std::int32_t> proven_generation;
     core::Digest token_hash{};
     core::Digest refresh_hash{};
     std::optional<core::Digest> family_hash; // where the session had none: kept otherwise
@@ -95,11 +98,23 @@ struct Renewed {
     core::Deadlines deadlines;
 };
 
-/// Replaces the pair if `presented` is still the current refresh token and the session refreshable;
-/// tells what came of it. Where another transaction changed or held the row, which is waited for,
+/// Replaces the pair if what is presented still buys one and the session is refreshable; tells what
+/// came of it. Where another transaction changed or held the row, which is waited for,
 /// the caller has to look again: the row is not left locked, so that it may go on to take the
 /// user's row.
 table::Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Renewed& renewed);
+
+/// The key that a session is bound to from now on.
+struct NewBinding {
+    core::Digest presented{}; // hash of its session token
+    Binding binding = Binding::none;
+    std::string_view key; // in canonical form
+    ChallengeKey challenge_key{};
+};
+
+/// Binds an active session that is not bound, if `presented` is still its session token; tells what
+/// came of it. Where another transaction changed the row, the caller has to look again.
+table::Outcome bind(const core::Uuid& id, const NewBinding& binding, Renewed& renewed);
 
 /// Replaces the session token if `presented` is still it and the session active, and ends the retry
 /// of the last refresh. The refresh token and the deadlines stay.

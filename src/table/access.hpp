@@ -59,6 +59,10 @@ Oid owner();
 /// that needs no waiting; false where it does, or where there is no such table.
 bool lock_if_free(TableName table, LOCKMODE mode);
 
+/// Locks a number that stands for something in a table, against others that do the same, until the
+/// transaction ends; false where somebody holds it.
+bool lock_number_if_free(TableName table, std::uint32_t number);
+
 /// Keeps the extension from being dropped until the transaction ends, on the same terms.
 bool lock_extension_if_free();
 

@@ -72,12 +72,15 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(generation,            integer,     zeroed)       \
     COLUMN(bucket,                smallint,    nothing_else) \
     COLUMN(secret_length,         smallint,    nothing_else) \
+    COLUMN(binding,               smallint,    zeroed)       \
     COLUMN(is_closed,             boolean,     zeroed)       \
     COLUMN(idle_expires_at,       timestamptz, null)         \
     COLUMN(refresh_expires_at,    timestamptz, null)         \
     COLUMN(absolute_expires_at,   timestamptz, null)         \
     COLUMN(revoked_at,            timestamptz, null)         \
     COLUMN(mfa_verified_at,       timestamptz, null)         \
+    COLUMN(replaced_token_until,  timestamptz, null)         \
+    COLUMN(replaced_token_hash,   digest,      null)         \
     COLUMN(scopes,                texts,       nothing_else) \
     COLUMN(metadata,              jsonb,       nothing_else) \
     COLUMN(acr,                   text,        null)         \
@@ -87,6 +90,9 @@ enum class Takes : std::uint8_t { nothing_else, null, zeroed };
     COLUMN(previous_refresh_hash, digest,      null)         \
     COLUMN(family_hash,           digest,      null)         \
     COLUMN(rotation_salt,         bytea,       null)         \
+    COLUMN(bound_key,             text,        null)         \
+    COLUMN(challenge_key,         bytea,       null)         \
+    COLUMN(bound_at,              timestamptz, null)         \
     COLUMN(mfa_method,            text,        null)         \
     COLUMN(amr,                   texts,       null)         \
     COLUMN(revoke_reason,         text,        null)

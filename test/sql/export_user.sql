@@ -22,7 +22,8 @@ SELECT session_id AS bobs FROM create_session(:'bob', 'bob''s', ip_address => '1
 -- What is stored and not shown, and why. A column that is new is shown, or listed here.
 CREATE TEMP TABLE left_out (relation name, name name, reason text);
 INSERT INTO left_out VALUES
-    ('devices', 'key_hash', 'a hash'), ('sessions', 'token_hash', 'a hash'), ('sessions', 'refresh_hash', 'a hash'), ('sessions', 'previous_refresh_hash', 'a hash'), ('sessions', 'family_hash', 'a hash'),
+    ('devices', 'key_hash', 'a hash'), ('sessions', 'token_hash', 'a hash'), ('sessions', 'refresh_hash', 'a hash'), ('sessions', 'previous_refresh_hash', 'a hash'), ('sessions', 'family_hash', 'a hash'), ('sessions', 'replaced_token_hash', 'a hash'),
+    ('sessions', 'challenge_key', 'with a token it gives challenges'),
     ('sessions', 'rotation_salt', 'with a spent token it gives the one that is good'),
     ('imported_tokens', 'token_hash', 'a hash'), ('imported_tokens', 'session_id', 'whose hash it is'), ('imported_tokens', 'bucket', 'of that session'), ('imported_tokens', 'is_refresh', 'what the hash is of'),
     ('external_sessions', 'external_hash', 'a hash'), ('external_sessions', 'session_id', 'whose hash it is'), ('external_sessions', 'bucket', 'of that session'),

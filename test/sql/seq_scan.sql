@@ -25,6 +25,11 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
     ('refresh_session, reused', $$BEGIN; SET LOCAL session_service.refresh_grace = 0;
         SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r WHERE mine.token = (SELECT max(token) FROM regress_scan.mine); COMMIT$$),
     ('reauthenticate_session', 'SELECT r.* FROM regress_scan.mine, session_service.reauthenticate_session(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
+    ('session_challenge', 'SELECT session_service.session_challenge(token), session_service.session_challenge(refresh_token) FROM regress_scan.mine'),
+    ('bind_session', 'SELECT b.* FROM regress_scan.mine, session_service.bind_session(token, ''a.b.c'') b'),
+    ('validate_session_proof', 'SELECT v.* FROM regress_scan.mine, session_service.validate_session_proof(token, ''a.b.c'', ''GET'', ''https://example.com/'') v'),
+    ('refresh_session, without a proof', $$BEGIN; SET LOCAL enable_seqscan = off; UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '' WHERE id = (SELECT session_id FROM regress_scan.mine ORDER BY 1 LIMIT 1); SET LOCAL enable_seqscan = on;
+        SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r WHERE mine.session_id = (SELECT session_id FROM regress_scan.mine ORDER BY 1 LIMIT 1); ROLLBACK$$),
     ('rotate_session_token', 'SELECT r.* FROM regress_scan.mine, session_service.rotate_session_token(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
     ('extend_session', 'SELECT session_service.extend_session(session_id) FROM regress_scan.mine'),
     ('introspect_token', 'SELECT session_service.introspect_token(token), session_service.introspect_token(refresh_token) FROM regress_scan.mine'),

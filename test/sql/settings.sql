@@ -8,7 +8,8 @@ SELECT name, setting, unit, context, vartype, min_val, max_val, enumvals FROM pg
     AND name IN ('session_service.session_expiry', 'session_service.refresh_token_expiry', 'session_service.inactivity_timeout', 'session_service.absolute_timeout', 'session_service.sliding_expiry',
         'session_service.refresh_grace', 'session_service.max_per_user', 'session_service.limit_policy', 'session_service.token_length', 'session_service.touch_interval', 'session_service.device_trust',
         'session_service.retention', 'session_service.cleanup_batch_size', 'session_service.event_log', 'session_service.notify', 'session_service.revocation_commit', 'session_service.geoip_database',
-        'session_service.maintenance_database', 'session_service.cleanup_interval')
+        'session_service.maintenance_database', 'session_service.cleanup_interval', 'session_service.bound_session_expiry', 'session_service.token_overlap', 'session_service.challenge_expiry',
+        'session_service.proof_max_age', 'session_service.proof_nonce')
 ORDER BY name;
 -- as SHOW prints them
 SELECT name, current_setting(name) FROM pg_settings WHERE name LIKE 'session\_service.%' AND unit IS NOT NULL ORDER BY name;
@@ -29,7 +30,8 @@ SELECT setting, regexp_replace(pg_temp.outcome('SET ' || setting), '\((\d+) s \.
     'session_service.session_expiry = 0', 'session_service.session_expiry = -1', 'session_service.refresh_token_expiry = 0', 'session_service.inactivity_timeout = -1', 'session_service.absolute_timeout = -1',
     'session_service.refresh_grace = -1', 'session_service.max_per_user = -1', 'session_service.token_length = 15', 'session_service.token_length = 65', 'session_service.touch_interval = -1',
     'session_service.device_trust = 0', 'session_service.retention = -1', 'session_service.cleanup_batch_size = 0', 'session_service.session_expiry = ''a week''',
-    'session_service.limit_policy = ''evict_all''', 'session_service.event_log = ''most''', 'session_service.revocation_commit = ''off''', 'session_service.sliding_expiry = 2']) setting;
+    'session_service.bound_session_expiry = 0', 'session_service.token_overlap = -1', 'session_service.token_overlap = 301', 'session_service.challenge_expiry = 0',
+    'session_service.proof_max_age = 0', 'session_service.proof_nonce = 2', 'session_service.limit_policy = ''evict_all''', 'session_service.event_log = ''most''', 'session_service.revocation_commit = ''off''', 'session_service.sliding_expiry = 2']) setting;
 -- at the bounds
 SET session_service.token_length = 16;
 SET session_service.token_length = 64;

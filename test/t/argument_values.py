@@ -280,6 +280,9 @@ LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "d
 # Functions that compute and read nothing: they answer whatever text is given.
 OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "user_uuid_from_text", "has_scope"}
 
+# What is no good proof proves nothing, and is no error.
+OF_PROOFS = {"proof", "http_method", "http_uri"}
+
 # What may come of a NULL, by what every_function.sql says of it.
 OF_NULL = {"answer": ANSWER, "no": NO, "22004": NULL_REFUSED}
 
@@ -292,7 +295,7 @@ def values_of(values, function, argument):
     if kind == "text":
         if name in ("token", "refresh_token") and not is_fixed:
             made = values.token(name)
-        elif function.name in OF_ANY_TEXT:
+        elif function.name in OF_ANY_TEXT or name in OF_PROOFS:
             made = values.any_text()
         elif name == "level":
             made = values.level()
@@ -503,10 +506,11 @@ def try_database(encoding):
         return {argument.name: values_of(values, function, argument) for argument in function.arguments
                 if encoding == "UTF8" or extent(False, True) or argument.type in ("text", "text[]", "jsonb")}
 
-    # With good values, each does something; so the others are refused for the one value.
+    # With good values, each does something; so the others are refused for the one value. (No proof is good here.)
     for function in database.functions:
         if function.name not in ("current_session_id", "current_user_id", "current_scopes", "current_metadata", "is_mfa_verified",
-                                 "is_authenticated_within", "has_scope", "cleanup_sessions", "stats", "user_bigint", "is_user_disabled", "enable_user"):
+                                 "is_authenticated_within", "has_scope", "cleanup_sessions", "stats", "user_bigint", "is_user_disabled", "enable_user",
+                                 "bind_session", "validate_session_proof"):
             calls.call(function, {})
     empty(calls.problems, f"{encoding}: good values are accepted by {calls.made} functions")
     calls.problems.clear()
@@ -625,7 +629,7 @@ def of_largest(function, argument):
         return NO_HASH
     if argument.name in ("token", "refresh_token", "tokens", "session_ids", "user_ids") and not function.is_computed:
         return NO
-    if function.name in OF_ANY_TEXT:
+    if function.name in OF_ANY_TEXT or argument.name in OF_PROOFS:
         return ANSWER
     return INVALID if argument.name == "level" else TOO_LONG
 

@@ -96,6 +96,7 @@ REFUSALS = {
     "authenticate": "0 rows",
     "rotate_session_token": "0 rows",
     "reauthenticate_session": "0 rows",
+    "session_challenge": "None",
     "refresh_session": "0 rows",
     "introspect_token": "{'active': False}",
     "revoke_session_by_token": "False",

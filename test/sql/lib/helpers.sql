@@ -19,6 +19,7 @@ BEGIN
         created_at = created_at - d, authenticated_at = authenticated_at - d, last_activity_at = last_activity_at - d, rotated_at = rotated_at - d,
         expires_at = expires_at - d, idle_expires_at = idle_expires_at - d, refresh_expires_at = refresh_expires_at - d,
         absolute_expires_at = absolute_expires_at - d, revoked_at = revoked_at - d, mfa_verified_at = mfa_verified_at - d,
+        replaced_token_until = replaced_token_until - d, bound_at = bound_at - d,
         purge_after = coalesce(revoked_at - d, date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)) - d, 'UTC'));
     UPDATE session_service.devices SET
         first_seen_at = first_seen_at - d, last_seen_at = last_seen_at - d, address_at = address_at - d, trusted_until = trusted_until - d, purge_after = purge_after - d;

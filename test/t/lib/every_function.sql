@@ -5,7 +5,9 @@
 -- device_id, device_key, of one session; role, a role's name; new_token, new_refresh_token, which no session has yet.
 WITH kinds (kind, names) AS (VALUES
     -- the same answer from every server with the same rows
+    -- (bind_session with what is no proof)
     ('reads', 'validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token hash_token token_session_id
+        bind_session validate_session_proof
         session_bucket user_bucket token_bucket current_session_id current_user_id current_scopes has_scope is_mfa_verified
         is_authenticated_within current_metadata list_sessions find_external_sessions is_user_disabled
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions
@@ -20,7 +22,7 @@ WITH kinds (kind, names) AS (VALUES
         revoke_sessions revoke_external_sessions disable_user enable_user
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
-    ('own', 'generate_token stats health')),
+    ('own', 'generate_token session_challenge stats health')),
 kind AS (SELECT kind, name FROM kinds, regexp_split_to_table(names, '\s+') name),
 -- A value with which the call does what it is for, by the argument's name; of one function alone where it says so.
 -- Arguments without a name are those of token_hash, and go by their type. What is used of the server is named with
@@ -28,6 +30,7 @@ kind AS (SELECT kind, name FROM kinds, regexp_split_to_table(names, '\s+') name)
 good (argument, sql) AS (VALUES
     ('token', '{token}'), ('refresh_token', '{refresh_token}'),
     ('tokens', 'ARRAY[{refresh_token}, {token}, NULL, ''nonsense'', {token}]::pg_catalog.text[]'),
+    ('proof', '''a.b.c'''), ('http_method', '''POST'''), ('http_uri', '''https://api.example.com/v1'''),
     ('user_id', '{user_id}'), ('session_id', '{session_id}'), ('device_id', '{device_id}'),
     ('current_session_id', '{session_id}'), ('current_device_id', '{device_id}'), ('session_ids', 'ARRAY[{session_id}]'),
     ('validate_session_hash.token_hash', 'session_service.hash_token({token})'),
@@ -113,7 +116,7 @@ described AS (
         'unknown', (SELECT coalesce(json_agg(u.sql), '[]') FROM unknown u WHERE u.argument = ANY (a.known_as)),
         -- What comes of a NULL: it is as if left out, stands for what there is not, or is refused.
         'null', CASE WHEN f.is_computed OR f.name = 'has_scope' OR a.has_default OR a.name = 'max_sessions' THEN 'answer'
-            WHEN a.name IN ('token', 'refresh_token', 'tokens', 'device_key') OR (f.name, a.name) = ('validate_session_hash', 'token_hash') THEN 'no'
+            WHEN a.name IN ('token', 'refresh_token', 'tokens', 'device_key', 'proof') OR (f.name, a.name) = ('validate_session_hash', 'token_hash') THEN 'no'
             ELSE '22004' END) ORDER BY a.place), '[]') FROM argument a WHERE a.oid = f.oid) AS arguments
     FROM function f)
 SELECT name, coalesce(k.kind, CASE WHEN is_of_type THEN 'type' END) AS kind, is_computed, is_of_type, is_internal, returns_set, returns_row, returned, arguments

@@ -1,0 +1,22 @@
+// The proof that a client presents, from a function's arguments.
+#pragma once
+
+#include "core/http_uri.hpp"
+#include "core/possession.hpp"
+
+#include "pg/arguments.hpp"
+
+namespace session_service::api {
+
+/// No method that is longer is looked at.
+inline constexpr std::size_t max_http_method_length = 64;
+
+/// A proof, the method and the URI of its request, in three arguments from `first` on. What is NULL
+/// or larger than it can be is empty, and so proves nothing.
+inline core::PresentedProof presented_proof(const pg::Arguments& arguments, int first) {
+    return {.text = arguments.small_text(first, core::max_jws_length).value_or(""),
+            .method = arguments.small_text(first + 1, max_http_method_length).value_or(""),
+            .uri = arguments.small_text(first + 2, core::max_http_uri_length).value_or("")};
+}
+
+} // namespace session_service::api

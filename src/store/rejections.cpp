@@ -1,0 +1,55 @@
+#include "store/rejections.hpp"
+
+#include "pg/commit.hpp"
+#include "store/events.hpp"
+#include "table/table.hpp"
+
+namespace session_service::store {
+
+namespace {
+
+constexpr core::Micros once_in = 60 * core::micros_per_second;
+
+constinit pg::Statement select_recent{
+    R"(SELECT EXISTS (
+           SELECT 1 FROM session_service.events e
+           WHERE e.user_id = $1 AND e.bucket = $2 AND e.id >= $3 AND e.session_id = $4
+               AND e.kind = 'session.proof_rejected'))",
+    pg::parameters(UUIDOID, INT2OID, UUIDOID, UUIDOID)};
+
+bool has_recent(const UserKey& user, const core::Uuid& session_id, core::Micros now) {
+    const core::Uuid first = first_event_id(now - once_in);
+    return table::as_owner([&](const pg::OwnerScope& owner) {
+        return select_recent
+            .read(owner, {user.id_value(), user.bucket_value(), pg::uuid_value(first),
+                          pg::uuid_value(session_id)})
+            .boolean(0, 1);
+    });
+}
+
+// Of two calls at once only one goes on to look and to write; the other is left out. The last
+// bytes of a session's id are random.
+bool is_first(const core::Uuid& session_id) {
+    std::uint32_t number = 0;
+    std::memcpy(&number, session_id.data() + session_id.size() - sizeof(number), sizeof(number));
+    return table::lock_if_free(table::TableName::events, RowExclusiveLock) &&
+           table::lock_number_if_free(table::TableName::events, number);
+}
+
+} // namespace
+
+void record_rejection(const UserKey& user, const core::Uuid& session_id,
+                      const core::Uuid& device_id, pg::Value ip_address, core::Micros now) {
+    if (!is_recorded(EventKind::session_proof_rejected) || !pg::is_writable() ||
+        has_recent(user, session_id, now) || !is_first(session_id) ||
+        has_recent(user, session_id, now)) {
+        return;
+    }
+    record(user, now,
+           {.kind = EventKind::session_proof_rejected,
+            .session_id = session_id,
+            .device_id = device_id,
+            .ip_address = ip_address});
+}
+
+} // namespace session_service::store
