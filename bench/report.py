@@ -48,6 +48,8 @@ ROWS = {
     "P6": ("refresh_session / the original's SELECT, INSERT, UPDATE", 2, 2),
     "P6-checkpoint": ("as P6, a checkpoint before each slice", None, None),
     "P6-records": ("as P6, without full page images", None, None),
+    "P14": ("refresh_session of a session bound by DPoP (ES256) / of an unbound one", 0.6, None),
+    "P14-proof": ("validate_session_proof (ES256) / validate_session", None, None),
     "P17": ("sign-in and sign-out, notify on / off", None, None),
 }
 # Bytes of WAL: of the records alone, and with the full page images that follow a checkpoint. (Without either

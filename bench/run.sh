@@ -247,9 +247,9 @@ draw_tokens_to_spend() {
     local name=$1 part i
     draw_tokens "$name" "$2" 300000
     mv "$WORKSPACE/run/$name.tokens" "$WORKSPACE/run/all.tokens"
-    part=$(($(wc -l <"$WORKSPACE/run/all.tokens") / 6))
+    part=$(($(wc -l <"$WORKSPACE/run/all.tokens") / 7))
     head -n $((part * 2)) "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.tokens"
-    for i in 1 2 3 4; do
+    for i in 1 2 3 4 5; do
         sed -n "$((part * (i + 1) + 1)),$((part * (i + 2)))p" "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.spent$i"
     done
     rm "$WORKSPACE/run/all.tokens"
@@ -469,6 +469,13 @@ measure_writes() {
         compare P6 refresh:usual original_refresh:usual usual.spent2 --clients 8
         compare P6-checkpoint refresh:usual original_refresh:usual usual.spent3 --clients 8 --checkpoint 1
         without_page_images compare P6-records refresh:usual original_refresh:usual usual.spent4 --clients 8
+    fi
+    if wanted P14; then
+        # Of the first ones only, so that both sides work on as many sessions.
+        head -n 2000 "$WORKSPACE/run/usual.spent5" >"$WORKSPACE/run/usual.few"
+        sql usual -c 'VACUUM session_service.sessions'
+        compare P14-proof validate_proof:usual validate:usual usual.few
+        compare P14 refresh_bound:usual refresh:usual usual.few
     fi
 }
 

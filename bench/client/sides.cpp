@@ -2,6 +2,7 @@
 
 #include "client/population.hpp"
 #include "client/postgres.hpp"
+#include "client/proofs.hpp"
 #include "client/redis.hpp"
 
 #include "core/hex.hpp"
@@ -309,6 +310,93 @@ class Refresh : public Spending {
     }
 };
 
+// --- sessions that are bound to a key, by a client that has signed its proofs before
+
+constexpr const char* bench_uri = "https://api.example.com/v1/profile";
+
+/// As many sessions as the client has tickets, made anew and bound to one key. Proofs stay good for
+/// as long as a run takes.
+class OfBoundSessions : public OfPostgres {
+  public:
+    OfBoundSessions(const std::string& database, const Client& client)
+        : OfPostgres(database, client) {
+        (void)connection().run("SET session_service.proof_max_age = '1d'");
+        connection().prepare("create",
+                             "SELECT * FROM session_service.create_session(gen_random_uuid())");
+        connection().prepare("bind",
+                             "SELECT * FROM session_service.bind_session($1, $2, 'POST', $3)");
+        (void)connection().run("BEGIN");
+        for (std::size_t i = client.index; i < client.tickets->size(); i += client.count) {
+            add_session();
+        }
+        (void)connection().run("COMMIT");
+    }
+
+  protected:
+    struct Bound {
+        std::string token;
+        std::string refresh_token;
+        std::string proof; // of a GET with the session token
+    };
+
+    Bound& draw_bound() {
+        return bound_[std::uniform_int_distribution<std::size_t>(0, bound_.size() - 1)(random())];
+    }
+    std::vector<Bound>& all_bound() { return bound_; }
+    const ProofKey& key() const { return key_; }
+
+  private:
+    void add_session() {
+        const Result made = one_row("create", {});
+        const std::string token = made.text(0, 1);
+        (void)one_row("bind", {token, key_.proof("POST", bench_uri, token), bench_uri});
+        bound_.push_back({token, made.text(0, 2), key_.proof("GET", bench_uri, token)});
+    }
+
+    ProofKey key_;
+    std::vector<Bound> bound_;
+};
+
+class RefreshBound : public OfBoundSessions {
+  public:
+    RefreshBound(const std::string& database, const Client& client)
+        : OfBoundSessions(database, client), proof_(key().proof("POST", bench_uri, "")) {
+        connection().prepare("refresh", "SELECT * FROM session_service.refresh_session("
+                                        "$1, proof => $2, http_method => 'POST', http_uri => $3)");
+    }
+    std::uint64_t once() override {
+        std::string& token = draw_bound().refresh_token;
+        token = one_row("refresh", {token, proof_, bench_uri}).text(0, 3);
+        return 1;
+    }
+
+  private:
+    std::string proof_; // names no token, so that one serves all
+};
+
+class ValidateProof : public OfBoundSessions {
+  public:
+    ValidateProof(const std::string& database, const Client& client)
+        : OfBoundSessions(database, client) {
+        connection().prepare(
+            "read", "SELECT * FROM session_service.validate_session_proof($1, $2, 'GET', $3)");
+    }
+    void warm_up() override {
+        for (const Bound& session : all_bound()) {
+            read(session);
+        }
+    }
+    std::uint64_t once() override {
+        read(draw_bound());
+        return 1;
+    }
+
+  private:
+    void read(const Bound& session) {
+        (void)one_row("read", {session.token, session.proof, bench_uri});
+    }
+};
+
 // --- bare statements
 
 class Select : public Reading {
@@ -555,6 +643,8 @@ const std::map<std::string, Maker>& makers() {
         {"refuse", make<Refuse>},
         {"create", make<Create>},
         {"refresh", make<Refresh>},
+        {"refresh_bound", make<RefreshBound>},
+        {"validate_proof", make<ValidateProof>},
         {"sign_in_out", make_sign_in_and_out},
         {"sign_in_out_notify", make_sign_in_and_out_notifying},
         {"select", make<Select>},

@@ -47,6 +47,9 @@ INSERT INTO memory.probes (name, statement) VALUES
     SELECT token INTO STRICT c.token FROM session_service.rotate_session_token(c.token)'),
 ('reauthenticate_session', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
     SELECT token INTO STRICT c.token FROM session_service.reauthenticate_session(c.token, ''gold'', ''{pwd}'')'),
+('session_challenge', 'ASSERT session_service.session_challenge(t.token) IS NOT NULL'),
+('bind_session, refused', 'ASSERT NOT EXISTS (SELECT FROM session_service.bind_session(t.token, ''a.b.c''))'),
+('validate_session_proof, refused', 'ASSERT NOT EXISTS (SELECT FROM session_service.validate_session_proof(t.token, ''a.b.c'', ''GET'', ''https://example.com/''))'),
 ('extend_session', 'ASSERT session_service.extend_session(t.session_id) IS NOT NULL'),
 ('introspect_token', 'ASSERT session_service.introspect_token(t.token) ->> ''active'' = ''true'''),
 ('revoke_session', :'sign_in' || 'ASSERT session_service.revoke_session(c.session_id)'),
