@@ -20,9 +20,9 @@ SuccessorSecrets derive_successors(Bytes key_material, const RotationSalt& salt,
     return secrets;
 }
 
-FamilyKey derive_family_key(Bytes key_material, const RotationSalt& salt) {
+FamilyKey derive_family_key(Bytes key_material, const Uuid& session_id) {
     FamilyKey key{};
-    hkdf_sha256(key_material, salt, "family", key);
+    hkdf_sha256(key_material, session_id, "family", key);
     return key;
 }
 

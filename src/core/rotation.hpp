@@ -22,7 +22,8 @@ struct SuccessorSecrets {
 SuccessorSecrets derive_successors(Bytes key_material, const RotationSalt& salt,
                                    std::size_t secret_length);
 
-/// The family key of a session whose imported refresh token had none. Throws CryptoError.
-FamilyKey derive_family_key(Bytes key_material, const RotationSalt& salt);
+/// The family key of a session whose imported refresh token had none: the same at each refresh with
+/// that token. Throws CryptoError.
+FamilyKey derive_family_key(Bytes key_material, const Uuid& session_id);
 
 } // namespace session_service::core

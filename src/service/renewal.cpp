@@ -121,12 +121,11 @@ IssuedPair derive_pair(const Presented& presented, const core::RotationSalt& sal
                        std::size_t secret_length) {
     const core::SuccessorSecrets next =
         core::derive_successors(presented.key_material(), salt, secret_length);
-    // An imported token has no family key: the first one is derived as well, so that a retry is the
-    // same.
-    const core::FamilyKey family_key = presented.is_imported
-                                           ? core::derive_family_key(presented.key_material(), salt)
-                                           : presented.token.family_key;
+    // An imported token has no family key: one is derived, the same each time that it buys a pair.
     const core::Uuid& id = presented.session_id;
+    const core::FamilyKey family_key = presented.is_imported
+                                           ? core::derive_family_key(presented.key_material(), id)
+                                           : presented.token.family_key;
     IssuedPair pair{.session = issue_session_token(id, next.session),
                     .refresh = issue_refresh_token(id, family_key, next.refresh),
                     .family_hash = {}};
