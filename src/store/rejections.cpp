@@ -32,15 +32,16 @@ bool has_recent(const UserKey& user, const core::Uuid& session_id, core::Micros 
 bool is_first(const core::Uuid& session_id) {
     std::uint32_t number = 0;
     std::memcpy(&number, session_id.data() + session_id.size() - sizeof(number), sizeof(number));
-    return table::lock_if_free(table::TableName::events, RowExclusiveLock) &&
-           table::lock_number_if_free(table::TableName::events, number);
+    return table::lock_number_if_free(table::TableName::events, number);
 }
 
 } // namespace
 
 void record_rejection(const UserKey& user, const core::Uuid& session_id,
                       const core::Uuid& device_id, pg::Value ip_address, core::Micros now) {
+    // To look waits for who holds the table as well, so that the lock comes first.
     if (!is_recorded(EventKind::session_proof_rejected) || !pg::is_writable() ||
+        !table::lock_if_free(table::TableName::events, RowExclusiveLock) ||
         has_recent(user, session_id, now) || !is_first(session_id) ||
         has_recent(user, session_id, now)) {
         return;
