@@ -125,11 +125,11 @@ class Values:
         values += [Value("sst_", "'sst_'", expected), Value("ssr_", "'ssr_'", expected), Value("sst_ and a NUL", r"'sst_\000'", expected)]
         return values
 
-    def token(self, kind):
+    def token(self, kind, of_good=frozenset({"yes"})):
         """Texts in the place of a token. A token itself, stored in any way, is one."""
         values = self.any_text(NO) + self.tokens["token"] + self.tokens["refresh_token"]
         for storage in ("compressed", "external"):
-            values.append(Value(f"good, {storage}", f"{self.database.stored}.{storage}_{kind}", frozenset({"yes"})))
+            values.append(Value(f"good, {storage}", f"{self.database.stored}.{storage}_{kind}", of_good))
         return values
 
     def tokens_array(self):
@@ -294,7 +294,9 @@ def values_of(values, function, argument):
     made = None
     if kind == "text":
         if name in ("token", "refresh_token") and not is_fixed:
-            made = values.token(name)
+            # Where a proof is needed besides, none is good here.
+            needs_proof = any(other.name == "proof" and not other.has_default for other in function.arguments)
+            made = values.token(name, *([NO] if needs_proof else []))
         elif function.name in OF_ANY_TEXT or name in OF_PROOFS:
             made = values.any_text()
         elif name == "level":

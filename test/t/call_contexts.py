@@ -412,7 +412,7 @@ SHAPES = [
     ("ROW()::{s}session_info", {"42846"}), ("ROW(1)::{s}session_info", {"42846"}), ("ROW(1, 2, 3)::{s}token_hash", {"42846"}),
     ("'()'::{s}session_info", {"22P02"}), ("''::{s}session_info", {"22P02"}), ("'(,,,'::{s}session_info", {"22P02"}),
     ("('(' || repeat(',', 22) || ')')::{s}session_info", {"22P02"}), ("('(' || repeat(',', 24) || ')')::{s}session_info", {"22P02"}),
-    ("('(x' || repeat(',', 26) || ')')::{s}session_info", {"22P02"}), ("('(' || repeat(',', 21) || 'unknown,,,,,)')::{s}session_info", {"22P02"}),
+    ("('(x' || repeat(',', 28) || ')')::{s}session_info", {"22P02"}), ("('(' || repeat(',', 21) || 'unknown,,,,,,,)')::{s}session_info", {"22P02"}),
     ("'on'::{s}session_status", {"22P02"}), ("''::{s}session_status", {"22P02"}), ("'ACTIVE'::{s}session_status", {"22P02"}), ("1::{s}session_status", {"42846"}),
     ("'active'::{s}session_status < 1", {"42883"}), ("to_jsonb('x'::text)::{s}session_info", {"42846"}),
     ("jsonb_populate_record(NULL::{s}session_info, '{\"id\": \"x\"}')", {"22P02"}), ("jsonb_populate_record(NULL::{s}session_info, '{\"status\": \"x\"}')", {"22P02"}),
@@ -427,7 +427,7 @@ for expression, states in SHAPES:
         wrong.append(f"{expression}: {found}")
 empty(wrong, "rows, states and hashes of wrong shapes are refused")
 right = [
-    ("('(' || repeat(',', 26) || ')')::{s}session_info IS NULL", True),
+    ("('(' || repeat(',', 28) || ')')::{s}session_info IS NULL", True),
     ("(jsonb_populate_record(NULL::{s}session_info, to_jsonb(s))) IS NOT DISTINCT FROM s FROM {s}get_session('" + str(fixture["session_id"]) + "') s", None),
     ("array_agg(v ORDER BY v)::text FROM unnest(enum_range(NULL::{s}session_status)) v", "{active,expired,idle,revoked}"),
     ("{s}hash_token('abc')::bytea = sha256('abc')", True),
