@@ -20,6 +20,19 @@ EVP_MD* sha1 = nullptr;
 EVP_KDF* hkdf = nullptr;
 EVP_MAC* hmac = nullptr;
 
+struct Signatures {
+    const char* key_name;
+    const char* name;
+    EVP_KEYMGMT* keys = nullptr;
+    EVP_SIGNATURE* algorithm = nullptr;
+};
+// In the order of Scheme.
+std::array<Signatures, 3> signatures{{
+    {.key_name = "EC", .name = "ECDSA"},
+    {.key_name = "RSA", .name = "RSA"},
+    {.key_name = "ED25519", .name = "ED25519"},
+}};
+
 // Where the algorithms come from: null is libcrypto's default. It keeps what it could not find for
 // want of memory as something that does not exist, so after a failed fetch all are fetched anew in
 // a library context of our own, which knows nothing yet.
@@ -37,6 +50,12 @@ void forget_algorithms() noexcept {
     hkdf = nullptr;
     EVP_MAC_free(hmac);
     hmac = nullptr;
+    for (Signatures& scheme : signatures) {
+        EVP_KEYMGMT_free(scheme.keys);
+        scheme.keys = nullptr;
+        EVP_SIGNATURE_free(scheme.algorithm);
+        scheme.algorithm = nullptr;
+    }
     is_context_spoilt = true;
 }
 
@@ -58,6 +77,16 @@ bool was_out_of_memory() noexcept {
     throw CryptoError(what);
 }
 
+/// Throws where an algorithm could not be fetched. One that a context of our own does not have
+/// either, and not for want of memory, is not asked for in yet another.
+[[noreturn]] void throw_unavailable(const char* name) {
+    const bool out_of_memory = was_out_of_memory();
+    if (out_of_memory || own_context == nullptr) {
+        forget_algorithms();
+    }
+    throw_error(out_of_memory, std::string(name) + " is not available");
+}
+
 /// Fetches an algorithm once, with `fetch` of its kind.
 template <auto fetch, typename Algorithm>
 Algorithm* fetched(Algorithm*& algorithm, const char* name) {
@@ -76,21 +105,14 @@ void throw_failure(const char* what) {
     throw_error(was_out_of_memory(), what);
 }
 
-// What a context of our own does not have either, and not for want of memory, is not asked for in
-// yet another.
-void throw_unavailable(const char* name) {
-    const bool out_of_memory = was_out_of_memory();
-    if (out_of_memory || own_context == nullptr) {
-        forget_algorithms();
-    }
-    throw_error(out_of_memory, std::string(name) + " is not available");
-}
-
 void throw_if_out_of_memory() {
     if (was_out_of_memory()) {
-        forget_algorithms();
         throw std::bad_alloc();
     }
+}
+
+void drop_report() noexcept {
+    ERR_clear_error();
 }
 
 OSSL_LIB_CTX* library_context() {
@@ -140,6 +162,14 @@ EVP_KDF* hkdf_algorithm() {
 
 EVP_MAC* hmac_algorithm() {
     return fetched<EVP_MAC_fetch>(hmac, "HMAC");
+}
+
+const char* prepare_signatures(Scheme scheme) {
+    sha256_algorithm();
+    Signatures& wanted = signatures.at(static_cast<std::size_t>(scheme));
+    fetched<EVP_KEYMGMT_fetch>(wanted.keys, wanted.key_name);
+    fetched<EVP_SIGNATURE_fetch>(wanted.algorithm, wanted.name);
+    return wanted.key_name;
 }
 
 OSSL_PARAM octets(const char* key, Bytes bytes) noexcept {

@@ -22,19 +22,23 @@ EVP_MD* sha1_algorithm();
 EVP_KDF* hkdf_algorithm();
 EVP_MAC* hmac_algorithm();
 
+enum class Scheme : std::uint8_t { ecdsa, rsa, ed25519 };
+
+/// Has kept what libcrypto fetches itself when a signature is verified, each time: it would not
+/// tell that one cannot be had any more. Returns its name for keys of that kind.
+const char* prepare_signatures(Scheme scheme);
+
 /// The context from which to fetch others; null is libcrypto's default one.
 OSSL_LIB_CTX* library_context();
 
 /// Throws std::bad_alloc or CryptoError for a failure of libcrypto.
 [[noreturn]] void throw_failure(const char* what);
 
-/// The same where an algorithm could not be fetched, or what fetches some in passing failed: they
-/// are looked for anew at the next call.
-[[noreturn]] void throw_unavailable(const char* name);
-
-/// For a call that fails for other reasons as well: throws std::bad_alloc where it failed for want
-/// of memory. Takes the report away.
+/// The same for a call that fails for other reasons as well: throws std::bad_alloc alone.
 void throw_if_out_of_memory();
+
+/// Takes the report of what libcrypto got over away.
+void drop_report() noexcept;
 
 template <auto release>
 struct Releaser {

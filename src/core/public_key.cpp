@@ -105,11 +105,12 @@ object_of(std::initializer_list<std::pair<std::string_view, std::string_view>> m
 // --- keys and signatures of libcrypto's
 
 /// A key of these parameters; null where there is none such, as for a point off its curve.
-OwnedKey make_key(const char* type, std::span<const OSSL_PARAM> parameters) {
+OwnedKey make_key(libcrypto::Scheme scheme, std::span<const OSSL_PARAM> parameters) {
+    const char* const name = libcrypto::prepare_signatures(scheme);
     const Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free> context(
-        EVP_PKEY_CTX_new_from_name(libcrypto::library_context(), type, nullptr));
+        EVP_PKEY_CTX_new_from_name(libcrypto::library_context(), name, nullptr));
     if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1) {
-        libcrypto::throw_unavailable(type);
+        libcrypto::throw_failure("a key cannot be made");
     }
     EVP_PKEY* key = nullptr;
     // It takes the parameters as not const, and only reads them.
@@ -128,13 +129,13 @@ OwnedKey make_p256_key(Bytes point) {
         octets(OSSL_PKEY_PARAM_PUB_KEY, point),
         OSSL_PARAM_construct_end(),
     };
-    return make_key("EC", parameters);
+    return make_key(libcrypto::Scheme::ecdsa, parameters);
 }
 
 OwnedKey make_ed25519_key(Bytes point) {
     const std::array<OSSL_PARAM, 2> parameters{octets(OSSL_PKEY_PARAM_PUB_KEY, point),
                                                OSSL_PARAM_construct_end()};
-    return make_key("ED25519", parameters);
+    return make_key(libcrypto::Scheme::ed25519, parameters);
 }
 
 /// The same number in the order of this machine's bytes, in which libcrypto takes it.
@@ -154,7 +155,7 @@ OwnedKey make_rsa_key(Bytes modulus, Bytes exponent) {
         OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, e.data(), e.size()),
         OSSL_PARAM_construct_end(),
     };
-    return make_key("RSA", parameters);
+    return make_key(libcrypto::Scheme::rsa, parameters);
 }
 
 /// The same signature as libcrypto takes it, in DER.
@@ -183,13 +184,15 @@ bool verify_with(EVP_PKEY* key, std::string_view algorithm, Bytes input, Bytes s
     if (context == nullptr ||
         EVP_DigestVerifyInit_ex(context.get(), nullptr, digest, libcrypto::library_context(),
                                 nullptr, key, nullptr) != 1) {
-        libcrypto::throw_unavailable(algorithm.data());
+        libcrypto::throw_failure("a signature cannot be verified");
     }
     if (EVP_DigestVerify(context.get(), signature.data(), signature.size(), input.data(),
                          input.size()) != 1) {
         libcrypto::throw_if_out_of_memory();
         return false;
     }
+    // It may have been short of memory for something that it does without.
+    libcrypto::drop_report();
     return true;
 }
 

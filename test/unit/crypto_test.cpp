@@ -1,13 +1,11 @@
 #include "core/crypto.hpp"
 
+#include "failing_memory.hpp"
 #include "hex.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <new>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <string>
@@ -16,6 +14,8 @@ namespace session_service::core {
 namespace {
 
 using test::from_hex;
+using test::Memory;
+using test::outcome_of;
 using test::to_hex;
 
 std::string sha256_hex(std::string_view text) {
@@ -101,6 +101,34 @@ TEST(HkdfSha256, FailsWithoutATraceWhereTheStandardEnds) {
     EXPECT_EQ(hkdf_hex("0b", "00", "", most).size(), 2 * most);
 }
 
+// RFC 4231, section 4 (but for test case 5, which cuts the code), and nothing at all.
+TEST(HmacSha256, GivesThePublishedVectors) {
+    const auto bytes = [](std::size_t size, std::uint8_t byte) {
+        return std::vector<std::uint8_t>(size, byte);
+    };
+    EXPECT_EQ(to_hex(hmac_sha256(bytes(20, 0x0b), bytes_of("Hi There"))),
+              "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    EXPECT_EQ(to_hex(hmac_sha256(bytes_of("Jefe"), bytes_of("what do ya want for nothing?"))),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    EXPECT_EQ(to_hex(hmac_sha256(bytes(20, 0xaa), bytes(50, 0xdd))),
+              "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+    EXPECT_EQ(to_hex(hmac_sha256(from_hex("0102030405060708090a0b0c0d0e0f10111213141516171819"),
+                                 bytes(50, 0xcd))),
+              "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b");
+    EXPECT_EQ(
+        to_hex(hmac_sha256(bytes(131, 0xaa),
+                           bytes_of("Test Using Larger Than Block-Size Key - Hash Key First"))),
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    EXPECT_EQ(to_hex(hmac_sha256(
+                  bytes(131, 0xaa),
+                  bytes_of("This is a test using a larger than block-size key and a larger than "
+                           "block-size data. The key needs to be hashed before being used by the "
+                           "HMAC algorithm."))),
+              "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+    EXPECT_EQ(to_hex(hmac_sha256({}, {})),
+              "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 TEST(ConstantTimeEqual, ComparesLengthAndEveryByte) {
     const Digest digest = sha256(bytes_of("abc"));
     EXPECT_TRUE(constant_time_equal(digest, digest));
@@ -114,57 +142,8 @@ TEST(ConstantTimeEqual, ComparesLengthAndEveryByte) {
     EXPECT_TRUE(constant_time_equal({}, {}));
 }
 
-/// Memory for libcrypto that runs out on demand: after so many allocations that still succeed.
-class Memory {
-  public:
-    static bool install() { return CRYPTO_set_mem_functions(allocate, reallocate, release) == 1; }
-
-    static void runs_out_after(long allocations) { left_ = allocations; }
-    static void is_plenty() { left_ = -1; }
-
-  private:
-    /// Whether this allocation fails, in the way that malloc does.
-    static bool is_out() {
-        if (left_ == 0) {
-            errno = ENOMEM;
-            return true;
-        }
-        if (left_ > 0) {
-            --left_;
-        }
-        return false;
-    }
-
-    static void* allocate(std::size_t size, const char* /*file*/, int /*line*/) {
-        return is_out() ? nullptr : std::malloc(size);
-    }
-    static void* reallocate(void* block, std::size_t size, const char* /*file*/, int /*line*/) {
-        return is_out() ? nullptr : std::realloc(block, size);
-    }
-    static void release(void* block, const char* /*file*/, int /*line*/) { std::free(block); }
-
-    static inline long left_ = -1;
-};
-
 // It is taken only before libcrypto allocates for the first time, so before main.
 const bool memory_installed = Memory::install();
-
-enum class Outcome { done, out_of_memory, failed };
-
-template <typename Call>
-Outcome outcome_of(Call call, long allocations) {
-    Memory::runs_out_after(allocations);
-    Outcome outcome = Outcome::done;
-    try {
-        call();
-    } catch (const std::bad_alloc&) {
-        outcome = Outcome::out_of_memory;
-    } catch (const CryptoError&) {
-        outcome = Outcome::failed;
-    }
-    Memory::is_plenty();
-    return outcome;
-}
 
 void derive() {
     std::array<std::uint8_t, 32> out{};
@@ -179,6 +158,10 @@ void hash_with_sha1() {
     sha1_of(bytes_of("abc"), {});
 }
 
+void authenticate() {
+    hmac_sha256(bytes_of("key"), bytes_of("abc"));
+}
+
 void draw_cancel_key() {
     std::array<std::uint8_t, 16> key{};
     RAND_bytes(key.data(), static_cast<int>(key.size()));
@@ -186,16 +169,9 @@ void draw_cancel_key() {
 
 TEST(Crypto, WithoutMemoryThrowsBadAllocAndRecovers) {
     ASSERT_TRUE(memory_installed);
-    for (void (*call)() : {hash, hash_with_sha1, derive}) {
-        call();
-        int failures = 0;
-        while (outcome_of(call, failures) != Outcome::done) {
-            EXPECT_EQ(outcome_of(call, failures), Outcome::out_of_memory)
-                << "allocation " << failures;
-            EXPECT_EQ(ERR_peek_error(), 0UL) << "the error queue is shared with TLS";
-            ++failures;
-        }
-        // OpenSSL 3.0 allocates in both; later versions need no memory for a digest that is kept.
+    for (void (*call)() : {hash, hash_with_sha1, derive, authenticate}) {
+        const long failures = test::failures_without_memory(call);
+        // OpenSSL 3.0 allocates in all; later versions need no memory for a digest that is kept.
         EXPECT_TRUE(failures > 0 || call == hash);
         EXPECT_EQ(sha256_hex("abc"),
                   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -212,6 +188,7 @@ TEST(CryptoDeathTest, FirstUseWithoutMemoryThrowsAndDoesNotCrash) {
                 draw_cancel_key();
                 outcome_of(hash, allocations);
                 outcome_of(derive, allocations);
+                outcome_of(authenticate, allocations);
                 std::_Exit(0);
             },
             testing::ExitedWithCode(0), "")

@@ -3,7 +3,6 @@
 
 #include "core/base64url.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -32,9 +31,6 @@ class SigningKey {
     static SigningKey es256() {
         return {"ES256", EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")};
     }
-    static SigningKey p384() {
-        return {"ES384", EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384")};
-    }
     static SigningKey ed25519() {
         return {"EdDSA", EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
     }
@@ -62,24 +58,19 @@ class SigningKey {
 
     /// A signature in the form of JWS.
     std::vector<std::uint8_t> sign(std::string_view text) const {
-        const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                              EVP_MD_CTX_free);
-        const char* digest = algorithm_ == "EdDSA" ? nullptr : "SHA256";
-        std::size_t size = 0;
-        std::vector<std::uint8_t> signature;
-        const core::Bytes input = core::bytes_of(text);
-        if (EVP_DigestSignInit_ex(context.get(), nullptr, digest, nullptr, nullptr, key_.get(),
-                                  nullptr) != 1 ||
-            EVP_DigestSign(context.get(), nullptr, &size, input.data(), input.size()) != 1) {
-            throw std::runtime_error("cannot sign");
+        if (algorithm_ == "ES256") {
+            return r_and_s(sign_der(text));
         }
-        signature.resize(size);
-        if (EVP_DigestSign(context.get(), signature.data(), &size, input.data(), input.size()) !=
-            1) {
-            throw std::runtime_error("cannot sign");
-        }
-        signature.resize(size);
-        return algorithm_ == "ES256" ? r_and_s(signature) : signature;
+        return sign_with(text, algorithm_ == "EdDSA" ? nullptr : "SHA256", 0);
+    }
+    /// As ECDSA has it elsewhere.
+    std::vector<std::uint8_t> sign_der(std::string_view text) const {
+        return sign_with(text, "SHA256", 0);
+    }
+    /// As RSA has it under other names.
+    std::vector<std::uint8_t> sign_rsa(std::string_view text, const char* digest,
+                                       int padding) const {
+        return sign_with(text, digest, padding);
     }
 
   private:
@@ -88,6 +79,28 @@ class SigningKey {
         if (key == nullptr) {
             throw std::runtime_error("cannot make a key");
         }
+    }
+
+    std::vector<std::uint8_t> sign_with(std::string_view text, const char* digest,
+                                        int padding) const {
+        const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                              EVP_MD_CTX_free);
+        EVP_PKEY_CTX* settings = nullptr;
+        const core::Bytes input = core::bytes_of(text);
+        std::size_t size = 0;
+        if (EVP_DigestSignInit_ex(context.get(), &settings, digest, nullptr, nullptr, key_.get(),
+                                  nullptr) != 1 ||
+            (padding != 0 && EVP_PKEY_CTX_set_rsa_padding(settings, padding) != 1) ||
+            EVP_DigestSign(context.get(), nullptr, &size, input.data(), input.size()) != 1) {
+            throw std::runtime_error("cannot sign");
+        }
+        std::vector<std::uint8_t> signature(size);
+        if (EVP_DigestSign(context.get(), signature.data(), &size, input.data(), input.size()) !=
+            1) {
+            throw std::runtime_error("cannot sign");
+        }
+        signature.resize(size);
+        return signature;
     }
 
     std::vector<std::uint8_t> public_point() const {
@@ -125,6 +138,13 @@ class SigningKey {
     std::string algorithm_;
     std::shared_ptr<EVP_PKEY> key_;
 };
+
+/// One key of ES256, RS256 and EdDSA each. That of RSA takes long to make.
+inline const std::vector<SigningKey>& signing_keys() {
+    static const std::vector<SigningKey> keys{SigningKey::es256(), SigningKey::rs256(),
+                                              SigningKey::ed25519()};
+    return keys;
+}
 
 /// A JWS of any header and payload.
 inline std::string jws(std::string_view header, std::string_view payload, const SigningKey& key) {
