@@ -35,9 +35,11 @@ void append(std::vector<std::uint8_t>& bytes, Bytes more) {
 
 Digest code_of(Bytes stored_key, Bytes token_key, const ChallengeScope& scope,
                std::uint64_t moment) {
-    // The length tells where the first key ends, so that no other two keys give the same.
+    // The lengths tell where each key ends, so that no other two keys give the same: they might be
+    // parted elsewhere, and to HMAC zeros at the end of a key are nothing.
     std::vector<std::uint8_t> key;
     append(key, std::uint64_t{stored_key.size()});
+    append(key, std::uint64_t{token_key.size()});
     append(key, stored_key);
     append(key, token_key);
 
