@@ -92,5 +92,179 @@ TEST(NormalizeHttpUri, GivesTheOneFormOfEachUri) {
     }
 }
 
+TEST(NormalizeHttpUri, RefusesEveryOtherText) {
+    for (const std::string_view text : {
+             // No URI at all, or a relative one.
+             ""sv,
+             " "sv,
+             "h"sv,
+             "/a"sv,
+             "//h/a"sv,
+             "?"sv,
+             "#"sv,
+             "https"sv,
+             "https:"sv,
+             "https:/"sv,
+             ":"sv,
+             "://h/"sv,
+             // No host.
+             "https://"sv,
+             "https:///a"sv,
+             "https://:443/"sv,
+             "https://?a"sv,
+             "https:a"sv,
+             "https:/a"sv,
+             // Another scheme.
+             "ftp://h/"sv,
+             "ws://h/"sv,
+             "wss://h/"sv,
+             "httpss://h/"sv,
+             "http s://h/"sv,
+             "xhttps://h/"sv,
+             "htt://h/"sv,
+             "file:///a"sv,
+             "urn:a:b"sv,
+             "javascript:alert(1)"sv,
+             "data:,a"sv,
+             "unix:/a"sv,
+             "https+unix://h/"sv,
+             // User information, empty or not.
+             "https://u@h/"sv,
+             "https://u:p@h/"sv,
+             "https://@h/"sv,
+             "https://:@h/"sv,
+             "https://a:443@h/"sv,
+             "https://h@"sv,
+             "https://@"sv,
+             // A port that is none, or not in its shortest form.
+             "https://h:0/"sv,
+             "https://h:00/"sv,
+             "https://h:0443/"sv,
+             "https://h:080/"sv,
+             "https://h:65536/"sv,
+             "https://h:99999999999999999999/"sv,
+             "https://h:-1/"sv,
+             "https://h:+443/"sv,
+             "https://h:4 43/"sv,
+             "https://h:a/"sv,
+             "https://h:443a/"sv,
+             "https://h:443:443/"sv,
+             "https://h::/"sv,
+             "https://h:%34/"sv,
+             // Percent-encoding that is none.
+             "https://h/%"sv,
+             "https://h/%4"sv,
+             "https://h/%zz"sv,
+             "https://h/%4g"sv,
+             "https://h/a%"sv,
+             "https://h/%%41"sv,
+             "https://h%/"sv,
+             "https://h%4/"sv,
+             "https://h%zz/"sv,
+             "https://h/% 41"sv,
+             // What no URI holds.
+             "https://h/a b"sv,
+             " https://h/"sv,
+             "https://h/ "sv,
+             "https://h /"sv,
+             "https ://h/"sv,
+             "https://h\\a"sv,
+             "https:\\\\h\\a"sv,
+             "https:/\\h/"sv,
+             "https://h/a\\b"sv,
+             "https://h/a|b"sv,
+             "https://h/a^b"sv,
+             "https://h/`"sv,
+             "https://h/{a}"sv,
+             "https://h/<a>"sv,
+             "https://h/\"a\""sv,
+             "https://h/[a]"sv,
+             "https://h/a\tb"sv,
+             "https://h/a\nb"sv,
+             "https://h/\r\n"sv,
+             "https://h/\x7f"sv,
+             "https://h/a\x01"sv,
+             "https://b\xc3\xbc"
+             "cher.example/"sv,
+             "https://h/\xc3\xa9"sv,
+             "https://h/\xff"sv,
+             "https://h/\x80"sv,
+             "https://h/\0"sv,
+             "https://h\0/"sv,
+             "https://h/a\0?b"sv,
+             "\0https://h/"sv,
+             "https://h:4\0/"sv,
+             // Brackets around anything but an address.
+             "https://[h]/"sv,
+             "https://[::1/"sv,
+             "https://::1/"sv,
+             "https://[::1]a/"sv,
+             "https://[]/"sv,
+             "https://[1:2:3:4:5:6:7]/"sv,
+             "https://[1:2:3:4:5:6:7:8:9]/"sv,
+             "https://[::1::]/"sv,
+             "https://[12345::]/"sv,
+             "https://[::g]/"sv,
+             "https://[fe80::1%25eth0]/"sv,
+             "https://[fe80::1%eth0]/"sv,
+             "https://[::256.0.0.1]/"sv,
+             "https://[v1]/"sv,
+             "https://[v.a]/"sv,
+             "https://[127.0.0.1]/"sv,
+         }) {
+        EXPECT_EQ(normalize_http_uri(text), std::nullopt) << text;
+    }
+}
+
+TEST(NormalizeHttpUri, RefusesAnyCharacterThatNoUriHolds) {
+    constexpr std::string_view good =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=";
+    for (int value = 0; value < 256; ++value) {
+        const char character = static_cast<char>(value);
+        const bool is_good = good.find(character) != std::string_view::npos;
+        const bool ends_it = character == '?' || character == '#';
+        const bool is_good_in_path =
+            is_good || std::string_view("/:@").find(character) != std::string_view::npos;
+        EXPECT_EQ(normalize_http_uri(std::string("https://h/a") + character + "b").has_value(),
+                  is_good_in_path || ends_it)
+            << value;
+        EXPECT_EQ(normalize_http_uri(std::string("https://h") + character + "b/").has_value(),
+                  is_good || character == '/' || ends_it)
+            << value;
+    }
+}
+
+TEST(NormalizeHttpUri, TellsOthersApart) {
+    const std::string_view uri = "https://server.example.com/token";
+    for (const char* other :
+         {"http://server.example.com/token", "https://server.example.com/token/",
+          "https://server.example.com/Token", "https://server.example.com:8443/token",
+          "https://server.example.com./token", "https://example.com/token",
+          "https://server.example.com//token", "https://server.example.com/token%2F",
+          "https://server.example.com/", "https://server.example.com/token;a",
+          "https://server.example.com/%74oken%20"}) {
+        EXPECT_TRUE(normalize_http_uri(other)) << other;
+        EXPECT_NE(normalize_http_uri(other), normalize_http_uri(uri)) << other;
+    }
+}
+
+TEST(NormalizeHttpUri, LooksAtNoLongerText) {
+    const std::string start = "https://h/";
+    const std::string longest = start + std::string(max_http_uri_length - start.size(), 'a');
+    EXPECT_EQ(normalize_http_uri(longest), longest);
+    EXPECT_EQ(normalize_http_uri(longest + "a"), std::nullopt);
+    EXPECT_EQ(normalize_http_uri(longest + "?a"), longest);
+    EXPECT_EQ(normalize_http_uri("https://h/?" + std::string(10'000'000, 'a')), "https://h/");
+    EXPECT_EQ(normalize_http_uri(std::string(10'000'000, 'a')), std::nullopt);
+    // What is read by steps that call each other.
+    for (const char* part : {"/", "a", "%41", "/..", "/.", "1.", "a:", "@", ":"}) {
+        std::string text = start;
+        while (text.size() + std::string_view(part).size() <= max_http_uri_length) {
+            text += part;
+        }
+        EXPECT_TRUE(normalize_http_uri(text)) << part;
+    }
+}
+
 } // namespace
 } // namespace session_service::core
