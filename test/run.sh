@@ -53,6 +53,7 @@ need_stage() {
         need libfaketime compgen -G '/usr/lib/*/faketime/libfaketime.so.1'
         need python3 test -x /usr/bin/python3
         need python3-psycopg /usr/bin/python3 -c 'import psycopg'
+        need python3-cryptography /usr/bin/python3 -c 'import cryptography'
         # For the script that takes over a Django's sessions.
         need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
         need python3-django /usr/bin/python3 -c 'import django'
