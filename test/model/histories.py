@@ -16,7 +16,8 @@ In some histories the clock moves on while transactions are open and all other c
 way may then have either time.
 
 What cannot be known is left open: activity is written as the transaction commits, or not at all where others are at work
-at that moment; and which session goes at the limit, when others are at work on them.
+at that moment, and so is the event of a refused proof; which session goes at the limit, when others are at work on
+them; and whether a challenge is good still at the very end of its life.
 """
 
 import itertools
@@ -25,15 +26,16 @@ import select
 import sys
 from dataclasses import dataclass, field
 
-from model import SECOND, Activity, Model, Refused
-from operations import UNKNOWN, Generator, Operand, Operation, random_settings
+from model import SECOND, Activity, Event, Model, Proof, Refused
+from operations import UNKNOWN, Generator, Operand, Operation, label_of, random_settings
 from sequences import EMPTY, START, VACUUM, Difference, Run, deadline_of
 from server import SECONDS_TO_WAIT, Clock, Connection, Goal, comparable
 
 CONNECTIONS = 4
 STEPS_OF_SEARCH = 100_000
 READ_ONLY = frozenset(
-    "validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token get_session get_user_session "
+    "validate_session validate_user validate_session_hash validate_sessions validate_session_proof session_challenge "
+    "authenticate introspect_token get_session get_user_session "
     "list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions count_active_sessions "
     "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch is_user_disabled".split()
 )
@@ -82,7 +84,7 @@ class Moment:
     """What a call still has to do."""
 
     call: Call
-    stage: str  # call, effect or activity
+    stage: str  # call, effect, activity or rejection
     starts: int
     ends: int
     clocks: tuple[int, ...]
@@ -133,7 +135,11 @@ class Checker:
             after = model.copy()
             after.now, after.began = clock, moment.call.clocks[0]
             after.is_order_open = self.are_others_at_work(moment)
-            outcomes += self.outcomes_at_this_time(after, moment)
+            proofs = [argument for argument in moment.call.arguments if isinstance(argument, Proof)]
+            for benefit in (True, False) if any(map(after.is_in_doubt, proofs)) else (True,):
+                given = after.copy()
+                given.has_benefit_of_doubt = benefit
+                outcomes += self.outcomes_at_this_time(given, moment)
         return outcomes
 
     def are_others_at_work(self, moment: Moment) -> bool:
@@ -145,6 +151,8 @@ class Checker:
         call = moment.call
         if moment.stage == "activity":
             return self.activities(model, moment)
+        if moment.stage == "rejection":
+            return self.rejections(model, moment)
         if moment.stage == "effect":
             function, arguments = moment.detail
             return self.effects(model, call, function, arguments)
@@ -159,14 +167,16 @@ class Checker:
         return self.settled(before, model, call) if got == call.got else []
 
     def settled(self, before: Model, model: Model, call: Call) -> list[tuple[Model, tuple]]:
-        """What was done, or undone; and the activity that was noted and is not written yet."""
+        """What was done, or undone; and the activity and the refused proof that were noted and are not written yet."""
         noted, model.noted = model.noted, {}
+        rejection, model.rejection = model.rejection, None
         if call.ending == "ROLLBACK":
-            before.noted = {}
+            before.noted, before.challenges = {}, model.challenges
             return [(before, ())]
-        if not noted:
-            return [(model, ())]
-        return [(model, (self.activity(call, noted),))]
+        more = (self.activity(call, noted),) if noted else ()
+        if rejection:
+            more += (Moment(call, "rejection", call.called, call.returned, (rejection.at,), tuple(rejection)),)
+        return [(model, more)]
 
     @staticmethod
     def activity(call: Call, noted: dict[str, Activity]) -> Moment:
@@ -184,6 +194,13 @@ class Checker:
             outcomes.append((after, ()))
         return outcomes
 
+    def rejections(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
+        logged = model.copy()
+        logged.rejection = Event(*moment.detail)
+        logged.log_rejection()
+        # Who finds another at it leaves it to that one, whose transaction may be rolled back.
+        return [(logged, ()), (model, ())] if self.are_others_at_work(moment) else [(logged, ())]
+
     def any_call(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         return self.effects(model, call, call.function, call.arguments)
 
@@ -196,7 +213,7 @@ class Checker:
     def revoke_session_by_token(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         """Ends the session that the token opened, also when the token was replaced in between."""
         token, reason = call.arguments
-        session = next((s for s in model.sessions.values() if token is not None and token in (s.token, s.refresh_token)), None)
+        session = model.by_any_token(token)
         return self.found_then(model, call, session, "revoke_session", (session and session.id, reason))
 
     def mark_mfa_verified_by_token(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
@@ -216,12 +233,24 @@ class Checker:
         return self.with_activity(outcomes, model, call, session)
 
     def refresh_session(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
-        """Where the token was spent before: the session is ended once its user's row is free, whatever the time is then."""
-        token, ip_address, *_ = call.arguments
-        session = model.reused_session(token)
+        """Where the token was spent before: the session is ended once its user's row is free, whatever the time is
+        then. A proof is judged before the session's row is waited for."""
+        token, ip_address, user_agent, *_ = call.arguments
+        session, proven = model.reused_session(token), model.proves(*call.arguments)
         outcomes = self.any_call(model.copy(), call)
+        if proven:
+            arguments = (proven.id, proven.generation, token, ip_address, user_agent)
+            outcomes += self.found_then(model, call, proven, "refresh_proven", arguments)
         if session:
             outcomes += self.found_then(model, call, session, "end_reused_session", (session.id, ip_address))
+        return outcomes
+
+    def bind_session(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
+        token, proof, *_ = call.arguments
+        session = model.registers(*call.arguments)
+        outcomes = self.any_call(model.copy(), call)
+        if session and session.binding is None:
+            outcomes += self.found_then(model, call, session, "bind_proven", (session.id, token, proof))
         return outcomes
 
     def touch_sessions(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
@@ -251,7 +280,8 @@ def key(model: Model) -> tuple:
     events: dict = {}
     for event in model.events:
         events[event] = events.get(event, 0) + 1
-    return tuple(frozenset(part.items()) for part in (model.users, model.devices, model.sessions, events))
+    parts = (model.users, model.devices, model.sessions, model.challenges, events)
+    return tuple(frozenset(part.items()) for part in parts)
 
 
 # --- making histories
@@ -291,9 +321,11 @@ class HistoryGenerator(Generator):
             if dice.random() < 0.5:
                 self.add_clock()
         for _ in range(dice.randrange(5)):
-            getattr(self, "add_" + dice.choice(("refresh", "refresh", "rotate", "validate", "clock", "deadline", "device")))()
+            names = ("refresh", "refresh", "rotate", "validate", "clock", "deadline", "device", "bind")
+            getattr(self, "add_" + dice.choice(names))()
         if dice.random() < 0.7:
-            self.add("clock_to", self.label(), dice.choice(("grace", "touch", "expires", "half", "idle")), dice.choice((-1, 0, 1)))
+            deadline = dice.choice(("grace", "touch", "expires", "half", "idle", "overlap", "rejection"))
+            self.add("clock_to", self.label(), deadline, dice.choice((-1, 0, 1)))
         return self.operations
 
     def concurrent(self) -> list[Operation]:
@@ -304,16 +336,19 @@ class HistoryGenerator(Generator):
             self.add("refresh_session", Operand("token", self.hot, "refresh"), None, None)
             self.add("create_session", Operand("owner", self.hot))
         names = (
-            "create validate introspect refresh rotate extend revoke revoke_some read mark touch device user events".split()
+            "create validate introspect refresh rotate extend revoke revoke_some read mark touch device user events "
+            "bind prove challenge".split()
         )
-        weights = (12, 14, 2, 24, 7, 4, 8, 5, 7, 6, 4, 6, 3, 1)
+        weights = (12, 14, 2, 24, 7, 4, 8, 5, 7, 6, 4, 6, 3, 1, 7, 5, 1)
         while len(self.operations) < place + dice.choice((6, 8, 8, 10)):
             getattr(self, "add_" + dice.choices(names, weights)[0])()
         return self.operations[place:]
 
     def add_refresh(self) -> None:
         # Without a user agent, which is not kept where the device is locked.
-        self.add("refresh_session", self.token("refresh"), self.dice.choice((None, "192.0.2.1", "192.0.2.2")), None)
+        token = self.token("refresh")
+        proof = self.proven_if_bound(label_of(token), token)
+        self.add("refresh_session", token, self.dice.choice((None, "192.0.2.1", "192.0.2.2")), None, *proof)
 
 
 class History:
@@ -356,6 +391,7 @@ class History:
         before = run.model.copy()
         for connection in self.connections[1:]:
             connection.set_settings(run.model.settings)
+        run.is_alone = False
         self.run_at_the_same_time(self.generator.concurrent())
         for user in run.users[: self.generator.users]:
             rows = self.call_alone("list_user_sessions", (user, None, True))
@@ -383,9 +419,10 @@ class History:
         is_changed = any(call.function == "set_user_session_limit" for call in self.calls)
         return 0 < limit < len(has) > len(had) and not is_changed
 
-    def call_alone(self, function: str, arguments: tuple) -> list:
+    def call_alone(self, function: str, arguments: tuple, connection: Connection | None = None) -> list:
+        """On a connection that is idle; others may be at work."""
         call = Call(function, arguments, called=self.tick(), clocks=(self.now,), clocks_at_end=(self.now,))
-        call.answer = self.connections[0].call(function, arguments)
+        call.answer = (connection or self.connections[0]).call(function, arguments)
         call.got = comparable(call.answer)
         call.answered = call.returned = self.tick()
         self.calls.append(call)
@@ -463,6 +500,7 @@ class History:
         level, ending = self.dice.choice(MODES)
         if self.is_race_at_the_end and not self.calls:
             level, ending = "READ COMMITTED", "COMMIT"
+        self.run_of_all.ask = lambda token: self.call_alone("session_challenge", (token,), connection)[0]
         arguments = tuple(map(self.run_of_all.resolve, operation.arguments))
         if level:
             connection.run(f"BEGIN ISOLATION LEVEL {level}; SELECT 1")

@@ -4,16 +4,17 @@ Written from what callers are promised, with the names of the SQL functions, and
 integers: microseconds of the Unix epoch. Answers are lists of rows, as the functions return them; a function that
 returns a value answers a list of one value.
 
-Ids and tokens are opaque: a call that issues some takes them from `answer`, what the server answered, and so does one
-that may choose between equals. Whoever compares thus compares all the rest.
+Ids, tokens and challenges are opaque: a call that issues some takes them from `answer`, what the server answered, and
+so does one that may choose between equals. Whoever compares thus compares all the rest.
 
-All that is stored is in tuples, which are replaced and never changed: a copy of the model is five shallow copies.
+All that is stored is in tuples, which are replaced and never changed: a copy of the model is a few shallow copies.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -32,6 +33,11 @@ SETTINGS = {
     "absolute_timeout": 365 * DAY,
     "sliding_expiry": False,
     "refresh_grace": 30 * SECOND,
+    "token_overlap": 0,
+    "bound_session_expiry": 10 * MINUTE,
+    "challenge_expiry": 5 * MINUTE,
+    "proof_max_age": 60 * SECOND,
+    "proof_nonce": False,
     "max_per_user": 10,
     "limit_policy": "evict_lru",
     "token_length": 32,
@@ -50,6 +56,23 @@ USER_AGENTS = {
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1": ("Safari", "iOS", "mobile"),
 }
+
+# URIs of requests that the driver sends, in the form in which they are compared (RFC 3986, 6.2.2 and 6.2.3).
+HERE = "https://api.example/v1/a"
+URIS = {
+    None: None,
+    "": None,
+    "/v1/a": None,
+    HERE: HERE,
+    "HTTPS://API.Example:443/v1/./%61": HERE,
+    "https://api.example/v1/b/../a?page=2#top": HERE,
+    "https://api.example/v1/A": "https://api.example/v1/A",
+    "https://api.example/v1/a/": "https://api.example/v1/a/",
+    "http://api.example/v1/a": "http://api.example/v1/a",
+}
+
+# What a session is bound for, by the protocol of the proof.
+BOUND_FOR = {"dbsc": "refresh", "dpop": "request"}
 
 NOT_IN_SECURITY_LOG = ("session.created", "session.refreshed", "session.rotated")
 
@@ -96,6 +119,12 @@ class Device(NamedTuple):
     older_addresses: tuple = ()  # that sessions told which are no more
 
 
+class Binding(NamedTuple):
+    number: int  # no other has it, not even after a rollback
+    needed_for: str  # refresh or request
+    thumbprint: str  # of the key
+
+
 class Session(NamedTuple):
     id: str
     user_id: str
@@ -122,6 +151,11 @@ class Session(NamedTuple):
     is_retry_over: bool = False  # for good
     spent: frozenset = frozenset()  # all refresh tokens that were replaced
     imported: tuple = ()  # the tokens it was imported with
+    family: str | None = None  # the first of the refresh tokens that share a key
+    generation: int = 0  # which pair it has
+    overlapping: str | None = None  # the session token that a refresh left good
+    overlap_ends_at: int | None = None
+    binding: Binding | None = None
     mfa_verified_at: int | None = None
     mfa_method: str | None = None
     acr: str | None = None
@@ -132,6 +166,14 @@ class Session(NamedTuple):
     @property
     def idle_expires_at(self) -> int | None:
         return self.last_activity_at + self.inactivity if self.inactivity else None
+
+    @property
+    def needs_proof_for(self) -> str:
+        return self.binding.needed_for if self.binding else "none"
+
+    @property
+    def thumbprint(self) -> str | None:
+        return self.binding and self.binding.thumbprint
 
     @property
     def last_expiry(self) -> int:
@@ -153,6 +195,17 @@ class Session(NamedTuple):
 
     def is_usable(self, now: int) -> bool:
         return self.revoked_at is None and not self.is_idle(now) and now < self.last_expiry
+
+    def is_refreshable(self, now: int) -> bool:
+        return self.is_usable(now) and self.refresh_expires_at is not None and now < self.refresh_expires_at
+
+    def is_opened_by(self, token: str | None, now: int) -> bool:
+        """By its session token, or the one before that a refresh left good; whether it is active is asked apart."""
+        is_overlapping = token == self.overlapping and self.overlap_ends_at is not None and now < self.overlap_ends_at
+        return token is not None and (token == self.token or is_overlapping)
+
+    def has_issued(self, refresh_token: str | None) -> bool:
+        return refresh_token is not None and (refresh_token == self.refresh_token or refresh_token in self.spent)
 
     def can_be_revoked(self, now: int) -> bool:
         return self.revoked_at is None and now < self.last_expiry
@@ -181,6 +234,43 @@ class Activity(NamedTuple):
 
     at: int
     ip_address: str | None
+
+
+class Proof(NamedTuple):
+    """What a client signed. A text that is no proof at all has no protocol."""
+
+    text: str
+    protocol: str | None = None  # dbsc or dpop
+    carried: str | None = None  # the thumbprint of the key that it has with it
+    signer: str | None = None  # and of the key that signed it
+    challenge: str | None = None  # that it answers
+    method: str | None = None
+    uri: str | None = None
+    issued_at: int = 0
+    token: str | None = None  # whose hash it has
+
+    def __str__(self) -> str:
+        return self.text
+
+    def is_by(self, thumbprint: str | None) -> bool:
+        return self.signer == thumbprint and self.carried in (None, thumbprint)
+
+
+class Challenge(NamedTuple):
+    """A challenge as it was given. It is that of a moment before, by at most an eighth of its life."""
+
+    purpose: tuple
+    lifetime: int
+    first_given_at: int
+    last_given_at: int
+
+    def is_spent(self, now: int, lifetime: int) -> bool:
+        """Certainly over."""
+        return now >= self.first_given_at + lifetime
+
+    def is_fresh(self, now: int, lifetime: int) -> bool:
+        """Certainly good."""
+        return now <= self.last_given_at + lifetime - max(1, self.lifetime // 8)
 
 
 def sooner(*times: int | None) -> int | None:
@@ -245,6 +335,8 @@ class Model:
         self.devices: dict[str, Device] = {}
         self.sessions: dict[str, Session] = {}
         self.events: tuple[Event, ...] = ()
+        self.challenges: dict[str, Challenge] = {}  # that were given
+        self.bindings = 0  # how many were made
         self.settings: dict[str, Any] = dict(SETTINGS)
         # Of the transaction that is open.
         self.noted: dict[str, Activity] = {}
@@ -254,6 +346,8 @@ class Model:
         # Of the call that is made.
         self.now = 0
         self.began: int | None = None  # where the clock moved since
+        self.rejection: Event | None = None  # a proof that was refused, to be logged
+        self.has_benefit_of_doubt = True  # of a challenge that may be good still
         self.answer: list | None = None
 
     def copy(self) -> Model:
@@ -262,12 +356,16 @@ class Model:
         other.devices = dict(self.devices)
         other.sessions = dict(self.sessions)
         other.events = self.events
+        other.challenges = dict(self.challenges)
+        other.bindings = self.bindings
         other.settings = self.settings
         other.noted = dict(self.noted)
         other.notes_activity = self.notes_activity
         other.is_order_open = self.is_order_open
         other.now = self.now
         other.began = self.began
+        other.rejection = self.rejection
+        other.has_benefit_of_doubt = self.has_benefit_of_doubt
         other.answer = None
         return other
 
@@ -317,7 +415,14 @@ class Model:
     def _by_token(self, token: str | None) -> Session | None:
         """The active session that the session token opens."""
         for session in self.sessions.values():
-            if token is not None and session.token == token and session.is_active(self.now):
+            if session.is_opened_by(token, self.now) and session.is_active(self.now):
+                return session
+        return None
+
+    def by_any_token(self, token: str | None) -> Session | None:
+        """The session, perhaps no longer active, that has this token of either kind."""
+        for session in self.sessions.values():
+            if token is not None and (session.is_opened_by(token, self.now) or token == session.refresh_token):
                 return session
         return None
 
@@ -361,6 +466,21 @@ class Model:
         if log == "all" or (log == "security" and kind not in NOT_IN_SECURITY_LOG):
             self.events += (Event(self.now, kind, user_id, session_id, device_id, ip_address, reason, method),)
 
+    def _reject(self, session: Session, ip_address: str | None) -> None:
+        """A refused proof is logged beside what the call does."""
+        kind = "session.proof_rejected"
+        event = Event(self.now, kind, session.user_id, session.id, session.device_id, ip_address, None, None)
+        self.rejection = event if self.settings["event_log"] != "none" else None
+
+    def log_rejection(self) -> None:
+        """At most one for each session and minute."""
+        rejection, self.rejection = self.rejection, None
+        if rejection is None:
+            return
+        of_session = (event for event in self.events if event.session_id == rejection.session_id)
+        if not any(event.kind == rejection.kind and event.at >= rejection.at - MINUTE for event in of_session):
+            self.events += (rejection,)
+
     def _revoke(self, sessions: Iterable[Session], reason: str, kind: str = "session.revoked", ip: str | None = None) -> int:
         """Ends those of one user's sessions that can be, and tells how many. One call raises the epoch once."""
         ended = [session for session in sessions if session.can_be_revoked(self.now)]
@@ -403,7 +523,7 @@ class Model:
 
     def _slid(self, session: Session, at: int) -> int:
         expiry = min(session.own_expiry, self.settings["session_expiry"])
-        if not self.settings["sliding_expiry"] or 2 * (session.expires_at - at) >= expiry:
+        if session.binding or not self.settings["sliding_expiry"] or 2 * (session.expires_at - at) >= expiry:
             return session.expires_at
         return max(session.expires_at, sooner(at + expiry, session.absolute_expires_at))
 
@@ -485,12 +605,14 @@ class Model:
         if not is_new:
             identity = ("key", device_key) if device_key else ("description", *USER_AGENTS[user_agent], device_name or None)
             device_id = next(device.id for device in self._devices_of(user_id) if device.identity == identity)
+        refresh_token = None if issue_refresh is False else self._choose("refresh_token", "a refresh token")
         session = Session(
             id=self._choose("session_id", "a session"),
             user_id=user_id,
             device_id=device_id,
             token=self._choose("token", "a token"),
-            refresh_token=None if issue_refresh is False else self._choose("refresh_token", "a refresh token"),
+            refresh_token=refresh_token,
+            family=refresh_token,
             scopes=tuple(scopes or ()),
             metadata=metadata or "{}",
             ip_address=ip_address,
@@ -585,9 +707,15 @@ class Model:
         self._log("session.created", user_id, session.id, device_id, ip_address, "Imported")
         return [{"session_id": session.id, "device_id": device_id, "evicted_session_ids": evicted}]
 
-    # --- validation. Whatever finds a session by a valid session token is activity, but for introspection.
+    # --- validation. Whatever finds a session by a valid session token is activity, but for introspection and binding.
 
     def _valid(self, token: str | None, ip_address: str | None = None) -> Session | None:
+        """The session that the token alone opens."""
+        session = self._by_token(token)
+        return self._valid_unproven(token, ip_address) if session and session.needs_proof_for != "request" else None
+
+    def _valid_unproven(self, token: str | None, ip_address: str | None = None) -> Session | None:
+        """The same, for a caller who had the proof of the request judged before."""
         session = self._by_token(token)
         if session:
             self._note(session, ip_address)
@@ -622,10 +750,7 @@ class Model:
         """With the token, where the function has its hash."""
         required(session_id)
         session = self._by_token(token)
-        if session is None or session.id != session_id:
-            return []
-        self._note(session, ip_address)
-        return [self._shown_valid(session)]
+        return self.validate_session(token, ip_address) if session and session.id == session_id else []
 
     def validate_sessions(self, tokens):
         return [
@@ -645,13 +770,18 @@ class Model:
         for session in self.sessions.values():
             if token is None:
                 continue
-            if session.token == token and session.is_active(self.now):
-                kind, expires_at = "Bearer", session.expires_at
-            elif session.refresh_token == token and session.is_usable(self.now) and self.now < session.refresh_expires_at:
+            if session.is_opened_by(token, self.now) and session.is_active(self.now):
+                kind = "DPoP" if session.needs_proof_for == "request" else "Bearer"
+                expires_at = session.expires_at if token == session.token else session.overlap_ends_at
+            elif session.refresh_token == token and session.is_refreshable(self.now):
                 kind, expires_at = "refresh_token", session.refresh_expires_at
             else:
                 continue
-            words = {"acr": session.acr, "amr": session.amr and list(session.amr)}
+            words = {
+                "acr": session.acr,
+                "amr": session.amr and list(session.amr),
+                "cnf": {"jkt": session.thumbprint} if session.binding else None,
+            }
             return [
                 {
                     "active": True,
@@ -666,6 +796,182 @@ class Model:
                 }
             ]
         return [{"active": False}]
+
+    # --- proofs of a key
+
+    def session_challenge(self, token):
+        purpose = self._purpose(token)
+        return [self._given_challenge(purpose) if purpose else None]
+
+    def _purpose(self, token: str | None) -> tuple | None:
+        """What a challenge for this token is for."""
+        session = self._by_token(token)
+        if session and session.binding is None:
+            return self._registration(session) if token == session.token else None
+        if session:
+            return self._request(session, token) if session.needs_proof_for == "request" else None
+        session = self._bound_by(token)
+        return session and self._renewal(session, token, session.generation)
+
+    @staticmethod
+    def _registration(session: Session) -> tuple:
+        return ("registration", session.id, session.token)
+
+    @staticmethod
+    def _request(session: Session, token: str) -> tuple:
+        return ("request", session.id, session.binding.number, token)
+
+    @staticmethod
+    def _renewal(session: Session, refresh_token: str, generation: int) -> tuple:
+        """The client may have another token of the same family by the time it answers."""
+        family = refresh_token if refresh_token in session.imported else session.family
+        return ("refresh", session.id, session.binding.number, family, generation)
+
+    def _given_challenge(self, purpose: tuple) -> str:
+        """It is the same while the clock stands still, and none that was given for something else."""
+        lifetime = self.settings["challenge_expiry"]
+        for text, known in self.challenges.items():
+            is_same = (known.purpose, known.lifetime) == (purpose, lifetime)
+            if is_same and known.first_given_at <= self.now <= known.last_given_at:
+                return text
+        text = self.answer[0] if self.answer else None
+        if text is None or not re.fullmatch("[A-Za-z0-9_-]{54}", text):
+            return "a challenge"
+        known = self.challenges.get(text)
+        if known and known.purpose != purpose:
+            return "another challenge"
+        given = Challenge(purpose, lifetime, self.now, self.now)
+        if known and known.lifetime == lifetime:
+            given = known._replace(
+                first_given_at=min(known.first_given_at, self.now), last_given_at=max(known.last_given_at, self.now)
+            )
+        self.challenges[text] = given
+        return text
+
+    def is_in_doubt(self, proof: Proof) -> bool:
+        """Whether nobody can tell if the challenge that it answers is good still."""
+        known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
+        return known is not None and not known.is_spent(self.now, lifetime) and not known.is_fresh(self.now, lifetime)
+
+    def _answers(self, proof: Proof, purpose: tuple) -> bool:
+        known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
+        if known is None or known.purpose != purpose or known.is_spent(self.now, lifetime):
+            return False
+        return known.is_fresh(self.now, lifetime) or self.has_benefit_of_doubt
+
+    def _is_for(self, proof: Proof, http_method: str | None, http_uri: str | None) -> bool:
+        """Whether a proof of DPoP is for this request, at this time."""
+        is_of_now = abs(self.now - proof.issued_at) <= self.settings["proof_max_age"]
+        is_same = http_method is not None and proof.method == http_method
+        return is_of_now and is_same and URIS[http_uri] is not None and URIS[proof.uri] == URIS[http_uri]
+
+    def bind_session(self, token, proof, http_method=None, http_uri=None):
+        session = self.registers(token, proof, http_method, http_uri)
+        return self.bind_proven(session.id, token, proof) if session else []
+
+    def registers(self, token, proof, http_method=None, http_uri=None) -> Session | None:
+        """The session to which the proof binds its key, or has bound it."""
+        session = self._by_token(token)
+        if session is None or token != session.token or proof is None or proof.protocol is None:
+            return None
+        is_good = proof.carried is not None and proof.is_by(proof.carried)
+        if proof.protocol == "dpop":
+            is_good = is_good and self._is_for(proof, http_method, http_uri) and proof.token == token
+        if proof.protocol == "dbsc" or self.settings["proof_nonce"]:
+            is_good = is_good and self._answers(proof, self._registration(session))
+        return session if is_good else None
+
+    def bind_proven(self, session_id, token, proof):
+        session = self.sessions.get(session_id)
+        if session is None or token != session.token or not session.is_active(self.now):
+            return []
+        needed_for = BOUND_FOR[proof.protocol]
+        if session.binding is None:
+            self.bindings += 1
+            bound = session._replace(binding=Binding(self.bindings, needed_for, proof.carried))
+            expires_at = self._bounded(bound, session.expires_at)
+            session = self._change_in_use(session, binding=bound.binding, expires_at=expires_at)
+            self._log("session.bound", session.user_id, session.id, session.device_id)
+        elif (session.needs_proof_for, session.thumbprint) != (needed_for, proof.carried):
+            return []
+        return [
+            {
+                "session_id": session.id,
+                "binding": needed_for,
+                "key_thumbprint": session.thumbprint,
+                "expires_at": session.expires_at,
+                "refresh_expires_at": session.refresh_expires_at,
+            }
+        ]
+
+    def _bounded(self, session: Session, expires_at: int) -> int:
+        """A session token is short-lived where each refresh needs a proof, and requests do not."""
+        if session.needs_proof_for != "refresh":
+            return expires_at
+        return min(expires_at, self.now + self.settings["bound_session_expiry"])
+
+    def validate_session_proof(self, token, proof, http_method, http_uri, ip_address=None):
+        required(http_method, http_uri)
+        session = self._by_token(token)
+        if session is None or session.needs_proof_for != "request":
+            return []
+        is_good = proof is not None and proof.protocol == "dpop" and proof.is_by(session.thumbprint)
+        is_good = is_good and self._is_for(proof, http_method, http_uri) and proof.token == token
+        if is_good and self.settings["proof_nonce"]:
+            is_good = self._answers(proof, self._request(session, token))
+        if not is_good:
+            self._reject(session, ip_address)
+            return []
+        self._note(session, ip_address)
+        return [self._shown_valid(session)]
+
+    def _bound_by(self, refresh_token: str | None) -> Session | None:
+        """The bound session that can be refreshed, and issued this refresh token, whenever that was."""
+        for session in self.sessions.values():
+            if session.binding and session.has_issued(refresh_token) and session.is_refreshable(self.now):
+                return session
+        return None
+
+    def _refresh_bound(
+        self, session, refresh_token, ip_address, user_agent, proof, http_method, http_uri
+    ) -> list[dict]:
+        worth = self._worth(session, refresh_token, proof, http_method, http_uri)
+        if worth == "nothing":
+            self._reject(session, ip_address)
+        if worth == "the same pair" and not session.is_retry_over:
+            return self._shown_pair(session, repeated=True)
+        return self._refresh(session, refresh_token, ip_address, user_agent) if worth == "a pair" else []
+
+    def _worth(self, session, refresh_token, proof, http_method, http_uri) -> str:
+        """What the proof buys, whether or not the refresh token is spent."""
+        if proof is None or BOUND_FOR.get(proof.protocol) != session.needs_proof_for:
+            return "nothing"
+        if not proof.is_by(session.thumbprint):
+            return "nothing"
+        if proof.protocol == "dpop" and not self._is_for(proof, http_method, http_uri):
+            return "nothing"
+        is_retry = self._is_retry(session, refresh_token)
+        if proof.protocol == "dpop" and not self.settings["proof_nonce"]:
+            return "the same pair" if is_retry else "a pair"
+        if self._answers(proof, self._renewal(session, refresh_token, session.generation)):
+            return "a pair"
+        is_repeated = is_retry and self._answers(proof, self._renewal(session, refresh_token, session.generation - 1))
+        return "the same pair" if is_repeated else "nothing"
+
+    def proves(
+        self, refresh_token, ip_address, user_agent, proof=None, http_method=None, http_uri=None
+    ) -> Session | None:
+        """The session of which that proof buys a pair."""
+        session = self._bound_by(refresh_token)
+        is_good = session and self._worth(session, refresh_token, proof, http_method, http_uri) == "a pair"
+        return session if is_good else None
+
+    def refresh_proven(self, session_id, generation, refresh_token, ip_address, user_agent):
+        session = self.sessions.get(session_id)
+        if session is None or session.binding is None or session.generation != generation:
+            return []
+        is_good = session.is_refreshable(self.now)
+        return self._refresh(session, refresh_token, ip_address, user_agent) if is_good else []
 
     # --- renewal
 
@@ -691,12 +997,18 @@ class Model:
             }
         ]
 
-    def refresh_session(self, refresh_token, ip_address=None, user_agent=None):
+    def refresh_session(
+        self, refresh_token, ip_address=None, user_agent=None, proof=None, http_method=None, http_uri=None
+    ):
+        bound = self._bound_by(refresh_token)
+        if bound:
+            return self._refresh_bound(bound, refresh_token, ip_address, user_agent, proof, http_method, http_uri)
         for session in self.sessions.values():
-            if refresh_token is None or not session.is_usable(self.now):
+            if refresh_token is None or session.binding or not session.is_usable(self.now):
                 continue
             if refresh_token == session.refresh_token:
-                return self._refresh(session, ip_address, user_agent) if self.now < session.refresh_expires_at else []
+                is_good = session.is_refreshable(self.now)
+                return self._refresh(session, refresh_token, ip_address, user_agent) if is_good else []
             if self._is_retry(session, refresh_token):
                 is_over = session.is_retry_over or self.now >= session.refresh_expires_at
                 return [] if is_over else self._shown_pair(session, repeated=True)
@@ -713,21 +1025,30 @@ class Model:
         """The session that presenting this token would end."""
         for session in self.sessions.values():
             is_spent = refresh_token in session.spent and refresh_token != session.refresh_token
-            if is_spent and session.is_usable(self.now) and not self._is_retry(session, refresh_token):
+            is_unbound = session.binding is None and session.is_usable(self.now)
+            if is_spent and is_unbound and not self._is_retry(session, refresh_token):
                 return session
         return None
 
-    def _refresh(self, session: Session, ip_address: str | None, user_agent: str | None) -> list[dict]:
+    def _refresh(self, session: Session, presented: str, ip_address: str | None, user_agent: str | None) -> list[dict]:
         now, settings, absolute = self.now, self.settings, session.absolute_expires_at
+        refresh_token = self._choose("refresh_token", "a refresh token")
+        own_expiry = min(session.own_expiry, settings["session_expiry"])
+        overlap_ends_at = min(session.expires_at, now + settings["token_overlap"])
+        is_overlapping = overlap_ends_at > now
         renewed = self._change(
             session,
             token=self._choose("token", "a token"),
-            refresh_token=self._choose("refresh_token", "a refresh token"),
-            replaced=session.refresh_token,
+            refresh_token=refresh_token,
+            family=session.family or refresh_token,
+            generation=session.generation + 1,
+            overlapping=session.token if is_overlapping else None,
+            overlap_ends_at=overlap_ends_at if is_overlapping else None,
+            replaced=presented,
             replaced_at=now,
             is_retry_over=False,
-            spent=session.spent | {session.refresh_token},
-            expires_at=sooner(now + min(session.own_expiry, settings["session_expiry"]), absolute),
+            spent=session.spent | {session.refresh_token, presented},
+            expires_at=self._bounded(session, sooner(now + own_expiry, absolute)),
             refresh_expires_at=sooner(now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute),
             inactivity=shorter_timeout(session.own_inactivity, settings["inactivity_timeout"]),
             last_activity_at=now,
@@ -739,34 +1060,45 @@ class Model:
         self._log("session.refreshed", session.user_id, session.id, session.device_id, ip_address)
         return self._shown_pair(renewed, repeated=False)
 
+    def _valid_to_replace(self, token: str | None) -> Session | None:
+        """The session whose session token this is, and not the one before, with the activity of this call."""
+        session = self._valid_unproven(token)
+        return self.sessions[session.id] if session and token == session.token else None
+
     def rotate_session_token(self, token):
-        session = self._valid(token)
+        session = self._valid_to_replace(token)
         if session is None:
             return []
-        session = self.sessions[session.id]  # perhaps with the activity of this call
-        rotated = self._change(session, token=self._choose("token", "a token"), is_retry_over=True)
+        rotated = self._change(
+            session, token=self._choose("token", "a token"), is_retry_over=True, overlapping=None, overlap_ends_at=None
+        )
         self._log("session.rotated", session.user_id, session.id, session.device_id)
         return [{"session_id": rotated.id, "token": rotated.token, "expires_at": rotated.expires_at}]
 
     def reauthenticate_session(self, token, acr=None, amr=None, ip_address=None):
         check_length(acr, 255)
-        session = self._valid(token)
+        session = self._valid_to_replace(token)
         if session is None:
             return []
-        session = self.sessions[session.id]  # perhaps with the activity of this call
         now, settings = self.now, self.settings
         own_absolute = session.absolute_expires_at - session.authenticated_at if session.absolute_expires_at else 0
         absolute_timeout = shorter_timeout(own_absolute, settings["absolute_timeout"])
         absolute = now + absolute_timeout if absolute_timeout else None
+        own_expiry = min(session.own_expiry, settings["session_expiry"])
         has_refresh = session.refresh_token is not None
+        refresh_token = self._choose("refresh_token", "a refresh token") if has_refresh else None
         renewed = self._change(
             session,
             token=self._choose("token", "a token"),
-            refresh_token=self._choose("refresh_token", "a refresh token") if has_refresh else None,
+            refresh_token=refresh_token,
+            family=refresh_token,
+            generation=session.generation + 1,
+            overlapping=None,
+            overlap_ends_at=None,
             replaced=None,
             replaced_at=now,
             spent=frozenset(),
-            expires_at=sooner(now + min(session.own_expiry, settings["session_expiry"]), absolute),
+            expires_at=self._bounded(session, sooner(now + own_expiry, absolute)),
             refresh_expires_at=sooner(now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute)
             if has_refresh
             else None,
@@ -791,6 +1123,8 @@ class Model:
             return [None]
         wanted = self.now + (by or min(session.own_expiry, self.settings["session_expiry"]))
         expires_at = max(session.expires_at, sooner(wanted, session.absolute_expires_at))
+        if session.binding:
+            expires_at = session.expires_at  # only a proof renews it
         self._change_in_use(session, expires_at=expires_at)
         return [expires_at]
 
@@ -807,10 +1141,8 @@ class Model:
         return [bool(session and session.user_id == user_id and self._revoke([session], reason or "User logout"))]
 
     def revoke_session_by_token(self, token, reason=None):
-        for session in self.sessions.values():
-            if token is not None and token in (session.token, session.refresh_token):
-                return [bool(self._revoke([session], reason or "User logout"))]
-        return [False]
+        session = self.by_any_token(token)
+        return [bool(session and self._revoke([session], reason or "User logout"))]
 
     def revoke_all_user_sessions(self, user_id, reason=None):
         required(user_id)
@@ -881,6 +1213,8 @@ class Model:
             "authenticated_at": session.authenticated_at,
             "acr": session.acr,
             "amr": session.amr and list(session.amr),
+            "binding": session.needs_proof_for,
+            "key_thumbprint": session.thumbprint,
         }
 
     def get_session(self, session_id, current_session_id=None):
@@ -955,7 +1289,7 @@ class Model:
 
     def mark_mfa_verified_by_token(self, token, method=None):
         check_length(method, 64)
-        session = self._valid(token)
+        session = self._valid_unproven(token)
         return self._mark(session and self.sessions[session.id], method)
 
     def _set(self, session_id: str, **values: Any) -> list[bool]:
@@ -1025,6 +1359,7 @@ class Model:
             "is_trusted": self._is_trusted(device),
             "active_sessions": sum(session.is_active(self.now) for session in sessions),
             "is_current": device.id == current_device_id,
+            "is_bound": any(session.binding is not None and session.is_usable(self.now) for session in sessions),
         }
 
     @staticmethod

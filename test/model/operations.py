@@ -7,14 +7,14 @@ An operation is a tuple: a function and its arguments; or one of these:
     set SETTINGS
     begin LEVEL, commit, rollback, savepoint, rollback_to
 
-Arguments are values, or an Operand. SESSION is the number of the operation that created it.
+Arguments are values, an Operand, or Signed. SESSION is the number of the operation that created it.
 """
 
 import base64
 import random
 from typing import Any, NamedTuple
 
-from model import DAY, HOUR, MINUTE, SECOND, USER_AGENTS
+from model import DAY, HERE, HOUR, MINUTE, SECOND, URIS, USER_AGENTS
 
 AGENTS = list(USER_AGENTS)
 ADDRESSES = (None, None, "192.0.2.1", "198.51.100.7", "2001:db8::1")
@@ -27,6 +27,28 @@ PATCHES = ("{}", '{"a": 1}', '{"a": null, "b": 2}', '{"b": {"c": 3, "d": null}}'
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 GARBAGE = ("", "sst_", "ssr_", "sst_" + "A" * 71, "ssr_" + "A" * 92, "x" * 513, "imported", "\u0442\u043e\u043a\u0435\u043d", None)
 DEADLINES = ("expires", "refresh", "idle", "absolute", "grace", "touch", "half", "retention", "trust", "event", "inactive")
+# Of sessions that were refreshed, or are bound.
+DEADLINES_OF_PROOFS = ("overlap", "overlap", "challenge", "challenge", "proof", "rejection")
+# Ways to write one URI, and others.
+SAME_URIS = tuple(uri for uri, meant in URIS.items() if meant == HERE)
+OTHER_URIS = tuple(uri for uri, meant in URIS.items() if meant != HERE)
+# What may be wrong with a proof, but for some of which it depends.
+FAULTS = (
+    "no proof",
+    "nothing signed",
+    "another key",
+    "another signer",
+    "another protocol",
+    "no key",
+    "an older challenge",
+    "no challenge",
+    "another session's challenge",
+    "another token",
+    "no token",
+    "a time within",
+    "a time before",
+    "a time to come",
+)
 
 CHOICES = {
     "session_expiry": (MINUTE, 10 * MINUTE, HOUR, HOUR, 30 * DAY),
@@ -35,6 +57,11 @@ CHOICES = {
     "absolute_timeout": (0, 30 * MINUTE, 3 * HOUR, 365 * DAY),
     "sliding_expiry": (False, True),
     "refresh_grace": (0, 10 * SECOND, 30 * SECOND, 30 * SECOND, HOUR),
+    "token_overlap": (0, 0, 10 * SECOND, MINUTE),
+    "bound_session_expiry": (SECOND, MINUTE, 10 * MINUTE, 10 * MINUTE, 40 * DAY),
+    "challenge_expiry": (8 * SECOND, 5 * MINUTE, 5 * MINUTE, DAY),
+    "proof_max_age": (SECOND, MINUTE, MINUTE, HOUR),
+    "proof_nonce": (False, False, True),
     "max_per_user": (0, 1, 2, 2, 3, 10),
     "limit_policy": ("evict_lru", "evict_lru", "evict_oldest", "reject"),
     "token_length": (16, 32, 64),
@@ -45,6 +72,13 @@ CHOICES = {
     "event_log": ("all", "all", "security", "none"),
 }
 STORIES = ("_story_of_trust", "_story_of_a_name", "_story_of_a_limit", "_story_of_a_savepoint", "_story_of_an_import")
+STORIES_OF_PROOFS = (
+    "_story_of_a_browser",
+    "_story_of_a_client",
+    "_story_of_an_overlap",
+    "_story_of_a_thief",
+    "_story_of_a_bound_import",
+)
 INTERVALS = (None, None, SECOND, 50 * SECOND, 5 * MINUTE, HOUR, 2 * DAY)
 
 
@@ -56,6 +90,21 @@ class Operand(NamedTuple):
     kind: str = ""
     age: int = 0  # of a token: 0 is the latest
     damage: str = ""
+
+
+class Signed(NamedTuple):
+    """Stands for a proof that the client of a token signs at that moment, or signed for the same session before.
+
+    A session that was bound has it by the same protocol and key.
+    """
+
+    token: Any
+    protocol: str
+    key: int
+    method: str
+    uri: str
+    fault: str = ""
+    age: int = 0  # 0 is signed now, 1 is what was signed last
 
 
 class Operation(NamedTuple):
@@ -102,6 +151,11 @@ def damaged(token: str | None, damage: str) -> str | None:
 # --- sequences
 
 
+def label_of(token: Any) -> int | None:
+    """The session of a token that stands for one of a session's."""
+    return token.label if isinstance(token, Operand) else None
+
+
 class Generator:
     """Makes one sequence of operations."""
 
@@ -111,6 +165,7 @@ class Generator:
         self.users = self.dice.choice((1, 1, 2, 3))
         self.labels: list[int] = []
         self.operations: list[Operation] = []
+        self.bound: set[int] = set()  # what was to be bound
         self.focus: int | None = None  # the session that the next operation is about
         self.hot: int | None = None  # and the one that half of them are about
         self.is_open = False
@@ -136,8 +191,11 @@ class Generator:
             ("import", 2),
             ("validate", 16),
             ("introspect", 4),
-            ("refresh", 18),
-            ("retry", 6),
+            ("refresh", 20),
+            ("retry", 8),
+            ("challenge", 3),
+            ("bind", 9),
+            ("prove", 9),
             ("rotate", 5),
             ("reauthenticate", 3),
             ("extend", 5),
@@ -154,6 +212,7 @@ class Generator:
             ("deadline", 26),
             ("settings", 5),
             ("story", 9 if self.transactions else 0),
+            ("story_of_proofs", 14 if self.transactions else 0),
             ("transaction", 6 if self.transactions else 0),
         ]
 
@@ -195,6 +254,23 @@ class Generator:
         if 0.09 <= chance < 0.13:
             kind = "refresh" if kind == "session" else "session"
         return Operand("token", self.label(), kind, age, damage)
+
+    def proven(self, token: Any, fault: str | None = None, age: int | None = None, protocol: str = "") -> tuple:
+        """A proof for a token, and method and URI of the request that it came with."""
+        dice = self.dice
+        protocol = protocol or dice.choice(("dbsc", "dbsc", "dpop"))
+        method, uri = dice.choice(("POST", "POST", "GET")), dice.choice(SAME_URIS)
+        fault = (dice.choice(FAULTS) if dice.random() < 0.15 else "") if fault is None else fault
+        age = dice.choices((0, 1, 2, 3), (85, 9, 4, 2))[0] if age is None else age
+        proof = Signed(token, protocol, dice.choices((0, 1, 2), (6, 3, 1))[0], method, uri, fault, age)
+        if dice.random() < 0.04:
+            method = dice.choice(("PUT", "post", "", None))
+        return (proof, method, dice.choice(SAME_URIS if dice.random() < 0.94 else OTHER_URIS))
+
+    def proven_if_bound(self, label: int | None, token: Any, age: int | None = None) -> tuple:
+        """What is needed to refresh a session, mostly."""
+        chance = 0.9 if label in self.bound else 0.1
+        return self.proven(token, None, age) if self.dice.random() < chance else ()
 
     def interval(self) -> int | None:
         return self.dice.choice(INTERVALS) if self.dice.random() < 0.97 else self.dice.choice((0, -SECOND))
@@ -263,17 +339,38 @@ class Generator:
         self.add("introspect_token", self.token(self.dice.choice(("session", "refresh"))))
 
     def add_refresh(self) -> None:
-        self.add("refresh_session", self.token("refresh"), self.dice.choice(ADDRESSES), self.dice.choice((None, None, *AGENTS)))
+        token = self.token("refresh")
+        proof = self.proven_if_bound(label_of(token), token)
+        self.add("refresh_session", token, self.dice.choice(ADDRESSES), self.dice.choice((None, None, *AGENTS)), *proof)
+
+    def add_challenge(self) -> None:
+        self.add("session_challenge", self.token(self.dice.choice(("session", "refresh", "refresh"))))
+
+    def add_bind(self) -> None:
+        token = self.token("session")
+        if isinstance(token, Operand):
+            self.bound.add(token.label)
+        self.add("bind_session", token, *self.proven(token))
+
+    def add_prove(self) -> None:
+        if self.bound and self.dice.random() < 0.6:
+            self.focus = self.dice.choice(sorted(self.bound))
+        token = self.token("session")
+        self.add("validate_session_proof", token, *self.proven(token), self.dice.choice(ADDRESSES))
 
     def add_retry(self) -> None:
         """A refresh, perhaps something else, and a refresh with the token that was spent."""
         dice, label = self.dice, self.label()
-        self.add("refresh_session", Operand("token", label, "refresh"), None, None)
+        token = Operand("token", label, "refresh")
+        self.add("refresh_session", token, None, None, *self.proven_if_bound(label, token, 0))
         for _ in range(dice.randrange(3)):
             self.focus = label
-            getattr(self, "add_" + dice.choice(("rotate", "reauthenticate", "refresh", "validate", "extend", "clock", "settings")))()
+            names = ("rotate", "reauthenticate", "refresh", "validate", "extend", "clock", "settings", "bind")
+            getattr(self, "add_" + dice.choice(names))()
         self.focus = None
-        self.add("refresh_session", Operand("token", label, "refresh", dice.choice((1, 1, 1, 2))), dice.choice(ADDRESSES), None)
+        token = Operand("token", label, "refresh", dice.choice((1, 1, 1, 2)))
+        proof = self.proven_if_bound(label, token, dice.choice((0, 1, 1, 2)))
+        self.add("refresh_session", token, dice.choice(ADDRESSES), None, *proof)
 
     def add_rotate(self) -> None:
         self.add("rotate_session_token", self.token("session"))
@@ -397,7 +494,7 @@ class Generator:
     def add_deadline(self) -> None:
         """To a deadline of a session, or a microsecond beside it, where the next operation is about this session."""
         label = self.label()
-        deadline = self.dice.choice(DEADLINES)
+        deadline = self.dice.choice(DEADLINES_OF_PROOFS if self.dice.random() < 0.25 else DEADLINES)
         self.add("clock_to", label, deadline, self.dice.choice((-1, 0, 0, 1)))
         if deadline in ("retention", "event"):
             self.add("cleanup_sessions", None, None)
@@ -406,18 +503,144 @@ class Generator:
         elif deadline == "inactive":
             self.add(self.dice.choice(("revoke_inactive_sessions", "list_inactive_sessions")), None)
         elif deadline == "grace":
-            age = self.dice.choice((0, 1, 1, 1, 1, 2))
-            self.add("refresh_session", Operand("token", label, "refresh", age), None, None)
+            token = Operand("token", label, "refresh", self.dice.choice((0, 1, 1, 1, 1, 2)))
+            proof = self.proven_if_bound(label, token, self.dice.choice((0, 1, 1)))
+            self.add("refresh_session", token, None, None, *proof)
+        elif deadline in ("challenge", "proof"):
+            self._present_again(label)
+        elif deadline == "overlap":
+            self._use_either_token(label)
+        elif deadline == "rejection":
+            token = Operand("token", label, "refresh")
+            self.add("refresh_session", token, self.dice.choice(ADDRESSES), None)
+            self.add("list_events", Operand("owner", label), None, None)
         elif deadline in ("expires", "refresh", "idle") and self.dice.random() < 0.25:
             self.add_create()
         elif deadline in ("touch", "half") and self.dice.random() < 0.8:
             self.add("validate_session", Operand("token", label, "session", 0), self.dice.choice(ADDRESSES))
         self.focus = label
 
+    def _present_again(self, label: int) -> None:
+        """What was signed before, perhaps for something else."""
+        functions = {"refresh_session": "refresh", "validate_session_proof": "session", "bind_session": "session"}
+        function, kind = self.dice.choice(list(functions.items()))
+        token = Operand("token", label, kind)
+        proof = self.proven(token, "", self.dice.choice((1, 1, 2)))
+        self.add(function, token, *((None, None) if kind == "refresh" else ()), *proof)
+
+    def _use_either_token(self, label: int) -> None:
+        """The session token, or the one that a refresh replaced."""
+        dice, token = self.dice, Operand("token", label, "session", self.dice.choice((0, 1, 1, 1, 2)))
+        choices = ("validate", "prove", "introspect", "mark", "rotate", "revoke", "bind", "challenge")
+        choice = dice.choices(choices, (3, 1, 1, 1, 1, 1, 1, 1))[0]
+        if choice == "validate":
+            function = dice.choice(("validate_session", "validate_user", "authenticate"))
+            self.add(function, token)
+        elif choice == "prove":
+            self.add("validate_session_proof", token, *self.proven(token, "", protocol="dpop"), None)
+        elif choice == "bind":
+            self.add("bind_session", token, *self.proven(token, ""))
+        elif choice == "mark":
+            self.add("mark_mfa_verified_by_token", token, None)
+        elif choice == "rotate":
+            self.add(dice.choice(("rotate_session_token", "reauthenticate_session")), token)
+        elif choice == "revoke":
+            self.add("revoke_session_by_token", token, None)
+        else:
+            self.add({"introspect": "introspect_token", "challenge": "session_challenge"}[choice], token)
+
     def add_story(self) -> None:
         """Operations that mean something one after the other, and seldom come so by chance."""
         dice = self.dice
         getattr(self, dice.choice(STORIES))()
+
+    def add_story_of_proofs(self) -> None:
+        getattr(self, self.dice.choice(STORIES_OF_PROOFS))()
+
+    def _some_session(self) -> int:
+        """Mostly one that is new, and nothing has happened to."""
+        if self.dice.random() < 0.2:
+            return self.label()
+        return self._create_with(Operand("user", self.dice.randrange(self.users)), self.dice.choice(KEYS))
+
+    def _bind(self, label: int, protocol: str) -> None:
+        self.bound.add(label)
+        token = Operand("token", label, "session")
+        self.add("bind_session", token, *self.proven(token, "", 0, protocol))
+
+    def _refresh(self, label: int, age: int = 0, signed: int = 0, fault: str | None = "") -> None:
+        token = Operand("token", label, "refresh", age)
+        self.add("refresh_session", token, self.dice.choice(ADDRESSES), None, *self.proven(token, fault, signed))
+
+    def _story_of_a_browser(self) -> None:
+        """The session token ends, the browser proves its key, an answer is lost, and an older token comes up."""
+        dice, label = self.dice, self._some_session()
+        self._bind(label, "dbsc")
+        for _ in range(dice.choice((1, 2, 3))):
+            if dice.random() < 0.6:
+                deadline = dice.choice(("expires", "expires", "grace", "overlap"))
+                self.add("clock_to", label, deadline, dice.choice((-1, 0, 1)))
+            self._refresh(label, dice.choice((0, 0, 0, 1, 2)))
+            if dice.random() < 0.3:
+                self.focus = label
+                names = ("rotate", "reauthenticate", "extend", "validate", "touch", "challenge", "settings")
+                getattr(self, "add_" + dice.choice(names))()
+                self.focus = None
+            if dice.random() < 0.5:
+                self._refresh(label, 1, 1)
+            if dice.random() < 0.5:
+                self._use_either_token(label)
+        self._refresh(label, dice.choice((0, 1, 2, 5)), dice.choice((0, 0, 1, 2)))
+        self.add("get_session", Operand("session", label), None)
+
+    def _story_of_a_client(self) -> None:
+        """Requests with proofs, and without."""
+        dice, label = self.dice, self._some_session()
+        self._bind(label, "dpop")
+        for _ in range(dice.choice((2, 3, 4))):
+            token = Operand("token", label, "session", dice.choice((0, 0, 0, 1)))
+            what = dice.choice(("prove", "prove", "prove", "validate", "refresh", "other"))
+            if what == "prove":
+                self.add("validate_session_proof", token, *self.proven(token), dice.choice(ADDRESSES))
+            elif what == "validate":
+                functions = ("validate_session", "validate_user", "authenticate", "rotate_session_token")
+                self.add(dice.choice(functions), token)
+            elif what == "refresh":
+                self._refresh(label, dice.choice((0, 0, 1, 2)), dice.choice((0, 0, 1)))
+            else:
+                self.focus = label
+                names = ("clock", "settings", "introspect", "challenge", "deadline", "mark")
+                getattr(self, "add_" + dice.choice(names))()
+                self.focus = None
+
+    def _story_of_an_overlap(self) -> None:
+        dice, label = self.dice, self._some_session()
+        self.add("set", {"token_overlap": dice.choice((10 * SECOND, MINUTE))})
+        if dice.random() < 0.3:
+            self.add("clock_to", label, "expires", -SECOND)
+        for _ in range(dice.choice((1, 1, 2))):
+            self._refresh(label)
+        if dice.random() < 0.6:
+            self.add("clock_to", label, "overlap", dice.choice((-1, 0)))
+        for _ in range(dice.choice((1, 2))):
+            self._use_either_token(label)
+        self.add("validate_session", Operand("token", label, "session", dice.choice((0, 1, 1, 2))), None)
+
+    def _story_of_a_thief(self) -> None:
+        """Who has the tokens and no key can do nothing, and it is told once a minute."""
+        dice, label = self.dice, self._some_session()
+        self._bind(label, dice.choice(("dbsc", "dpop")))
+        for _ in range(dice.choice((1, 2, 3))):
+            if dice.random() < 0.7:
+                self._refresh(label, dice.choice((0, 0, 1, 2, 5)), 0, dice.choice(FAULTS))
+            else:
+                token = Operand("token", label, "session")
+                proof = self.proven(token, dice.choice(FAULTS), 0)
+                self.add("validate_session_proof", token, *proof, dice.choice(ADDRESSES))
+            if dice.random() < 0.5:
+                self.add("clock_to", label, "rejection", dice.choice((-1, 0, 1)))
+        self.add("list_events", Operand("owner", label), None, None)
+        self._refresh(label, dice.choice((0, 1)))
 
     def _create_with(self, user: Operand, key: str, name: str | None = None) -> int:
         self.labels.append(len(self.operations))
@@ -462,6 +685,23 @@ class Generator:
             self.add("clock_to", label, "grace", dice.choice((-1, 0, 1)))
         self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 1, 1))), None, None)
         self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 2))), None, None)
+
+    def _story_of_a_bound_import(self) -> None:
+        """The device comes with any token that it ever had."""
+        dice, label = self.dice, len(self.operations)
+        self.labels.append(label)
+        user, in_an_hour = Operand("user", dice.randrange(self.users)), Operand("now", HOUR)
+        self.add("import_session", Operand("imported", label), user, in_an_hour, Operand("imported", -label))
+        is_bound_first = dice.random() < 0.7
+        if is_bound_first:
+            self._bind(label, dice.choice(("dbsc", "dpop")))
+        self._refresh(label)
+        if not is_bound_first:
+            self._bind(label, dice.choice(("dbsc", "dpop")))
+        for _ in range(dice.choice((1, 2, 3))):
+            if dice.random() < 0.3:
+                self.add("clock_to", label, "grace", dice.choice((-1, 0, 1)))
+            self._refresh(label, dice.choice((0, 1, 1, 2, 3)), dice.choice((0, 0, 0, 1)))
 
     def _story_of_a_savepoint(self) -> None:
         if self.is_open:

@@ -12,10 +12,11 @@ import random
 import sys
 import time
 import uuid
+from collections.abc import Callable
 
-from model import SETTINGS, WRITES_AT_ONCE, Model, Refused, Session
-from operations import UNKNOWN, Generator, Operand, Operation, damaged
-from server import Clock, Connection, Goal, comparable, in_order
+from model import MINUTE, SECOND, SETTINGS, WRITES_AT_ONCE, Model, Proof, Refused, Session
+from operations import UNKNOWN, Generator, Operand, Operation, Signed, damaged
+from server import KEYS, Clock, Connection, Goal, comparable, in_order, signed
 
 SECONDS_TO_SHORTEN = 60
 START = 1_930_999_696_789_012
@@ -37,9 +38,15 @@ class Run:
         self.devices: dict[str, str] = {}
         self.owners: dict[str, str] = {}
         self.tokens: dict[tuple[str, str], list[str]] = {}
+        self.signed: dict[str, list[Proof]] = {}  # by session
+        self.challenges: dict[str, list[str]] = {}
+        self.bound: dict[str, tuple[str, str]] = {}  # protocol and thumbprint of the key
+        # Which challenge the server has for a token.
+        self.ask: Callable[[str | None], str | None] = lambda token: self.call("session_challenge", token)[0]
         self.before: Model | None = None  # the transaction that is open
         self.savepoint: Model | None = None
         self.issued: list[tuple[str, str]] = []  # refresh tokens, by it
+        self.is_alone = True  # and may move the clock at any time
         self.calls = 0
 
     def run(self, operations: list[Operation]) -> None:
@@ -68,7 +75,13 @@ class Run:
 
     def do_clock_to(self, label: int, deadline: str, micros: int) -> None:
         session = self.model.sessions.get(self.session_ids.get(label))
-        at = deadline_of(self.model, session, deadline) if session else None
+        if session is None:
+            return
+        if deadline == "proof":
+            of_requests = [proof for proof in self.signed.get(session.id, ()) if proof.protocol == "dpop"]
+            at = of_requests[-1].issued_at + self.model.settings["proof_max_age"] if of_requests else None
+        else:
+            at = deadline_of(self.model, session, deadline)
         if at is not None:
             self.set_clock(max(self.model.now, at + micros))
 
@@ -102,6 +115,7 @@ class Run:
     def go_back_to(self, model: Model) -> None:
         undone, self.model = self.model, model.copy()
         self.model.now, self.model.notes_activity = undone.now, undone.notes_activity
+        self.model.challenges, self.model.bindings = undone.challenges, undone.bindings
         for session_id, refresh_token in self.issued:
             self.model.remember_undone(session_id, refresh_token)
 
@@ -119,6 +133,8 @@ class Run:
 
     def resolve(self, argument):
         """What an argument stands for at this moment."""
+        if isinstance(argument, Signed):
+            return self.proof(argument)
         if isinstance(argument, tuple) and not isinstance(argument, Operand):
             return tuple(self.resolve(element) for element in argument)
         if not isinstance(argument, Operand):
@@ -138,6 +154,62 @@ class Run:
             return self.owners.get(session_id, UNKNOWN)
         tokens = self.tokens.get((session_id, argument.kind)) or ["never issued"]
         return damaged(tokens[max(-len(tokens), -1 - argument.age)], argument.damage)
+
+    def proof(self, wanted: Signed) -> Proof | None:
+        session_id = self.session_ids.get(wanted.token.label, UNKNOWN) if isinstance(wanted.token, Operand) else UNKNOWN
+        earlier = self.signed.setdefault(session_id, [])
+        if wanted.age and earlier:
+            proof = earlier[max(-len(earlier), -wanted.age)]
+            # Where nobody can tell if it is good still, the clock goes on until that can be told.
+            if self.is_alone and self.model.is_in_doubt(proof):
+                given = self.model.challenges[proof.challenge]
+                self.set_clock(given.first_given_at + self.model.settings["challenge_expiry"])
+            return proof
+        proof = self.sign(wanted, session_id)
+        if proof is not None and proof.protocol:
+            earlier.append(proof)
+        return proof
+
+    def sign(self, wanted: Signed, session_id: str) -> Proof | None:
+        """A proof of this moment with that fault."""
+        fault = wanted.fault
+        if fault in ("no proof", "nothing signed"):
+            return None if fault == "no proof" else Proof("e30.e30.e30")
+        keys = list(KEYS)
+        protocol, own = self.bound.get(session_id, (wanted.protocol, keys[wanted.key]))
+        if fault == "another protocol":
+            protocol = "dpop" if protocol == "dbsc" else "dbsc"
+        another = keys[(keys.index(own) + 1) % len(keys)]
+        carried = signer = another if fault == "another key" else own
+        if fault == "another signer":
+            signer = another
+        if protocol == "dbsc" and fault == "no key":
+            carried = None
+        token = self.resolve(wanted.token)
+        presented = {"another token": "another", "no token": None}.get(fault, token)
+        max_age = self.model.settings["proof_max_age"]
+        within, beyond = max_age - SECOND, max_age + SECOND
+        distances = {"a time within": -within, "a time before": -beyond, "a time to come": beyond}
+        at = self.clock.now + distances.get(fault, 0)
+        needs_challenge = protocol == "dbsc" or self.model.settings["proof_nonce"]
+        challenge = self.challenge(token, session_id, fault) if needs_challenge else None
+        return signed(protocol, carried, signer, challenge, wanted.method, wanted.uri, at, presented)
+
+    def challenge(self, token: str | None, session_id: str, fault: str) -> str:
+        """The one that the client of the token answers."""
+        given = self.challenges.setdefault(session_id, [])
+        if fault == "no challenge":
+            return "no challenge"
+        if fault == "another session's challenge":
+            others = (one for of, those in self.challenges.items() if of != session_id for one in those)
+            return next(others, "no challenge")
+        if fault == "an older challenge" and given:
+            return given[0]
+        challenge = self.ask(token)
+        if challenge is None:
+            return given[-1] if given else "no challenge"
+        given.append(challenge)
+        return challenge
 
     def call(self, function: str, *arguments, number: int = -1) -> list:
         """Makes a call of the server and of the model; fails where they answer otherwise."""
@@ -160,6 +232,7 @@ class Run:
             wanted = refused.kind
         else:
             wanted = comparable(expected)
+            self.model.log_rejection()
         if got != wanted:
             raise Difference(f"{function}{arguments}\n  the model: {wanted}\n  the server: {got}")
         if not in_order(function, answer):
@@ -175,7 +248,9 @@ class Run:
         return answer
 
     def learn(self, function: str, arguments: tuple, answer: list, known: set, number: int) -> None:
-        """Keeps what was issued."""
+        """Keeps what was issued, and what was bound."""
+        if function == "bind_session" and answer:
+            self.bound[answer[0]["session_id"]] = (arguments[1].protocol, answer[0]["key_thumbprint"])
         if function not in ("create_session", "import_session", "refresh_session", "rotate_session_token", "reauthenticate_session") or not answer:
             return
         row = answer[0]
@@ -211,6 +286,9 @@ def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
     settings = model.settings
     device = model.devices.get(session.device_id)
     interval = settings["touch_interval"]
+    given = [challenge.last_given_at for challenge in model.challenges.values() if challenge.purpose[1] == session.id]
+    of_session = (event for event in model.events if event.session_id == session.id)
+    rejected = [event.at for event in of_session if event.kind == "session.proof_rejected"]
     return {
         "expires": session.expires_at,
         "refresh": session.refresh_expires_at,
@@ -223,6 +301,9 @@ def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
         "trust": device and device.trusted_until,
         "event": session.created_at + settings["retention"],
         "inactive": session.last_activity_at + settings["inactivity_timeout"],
+        "overlap": session.overlap_ends_at,
+        "challenge": max(given) + settings["challenge_expiry"] * 7 // 8 if given else None,
+        "rejection": max(rejected) + MINUTE if rejected else None,
     }[deadline]
 
 

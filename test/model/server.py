@@ -1,4 +1,5 @@
-"""The server under test: calls of its functions, and its clock, which stands still until it is moved."""
+"""The server under test: calls of its functions, and its clock, which stands still until it is moved. And what its
+clients sign."""
 
 import datetime
 import hashlib
@@ -7,9 +8,10 @@ import os
 import select
 import time
 
+from proofs import Key, dbsc_parts, dpop_parts, jws
 from psycopg import pq
 
-from model import Refused
+from model import SECOND, Proof, Refused
 
 # For one call, on the busiest machine.
 SECONDS_TO_WAIT = 120
@@ -23,7 +25,10 @@ SIGNATURES = {
     "validate_sessions": "text[]",
     "authenticate": "text",
     "introspect_token": "text",
-    "refresh_session": "text inet text",
+    "session_challenge": "text",
+    "bind_session": "text text text text",
+    "validate_session_proof": "text text text text inet",
+    "refresh_session": "text inet text text text text",
     "rotate_session_token": "text",
     "reauthenticate_session": "text text text[] inet",
     "extend_session": "uuid interval",
@@ -146,6 +151,32 @@ def decoded(value, name: str = ""):
     if isinstance(value, str) and (name.endswith("_at") or name in ("at", "trusted_until")):
         return (datetime.datetime.fromisoformat(value) - EPOCH) // MICROSECOND
     return value
+
+
+# The keys that clients have, each of another algorithm.
+KEYS = {key.thumbprint(): key for key in (Key.es256(), Key.ed25519(), Key.rs256())}
+
+
+def signed(
+    protocol: str,
+    carried: str | None,
+    signer: str,
+    challenge: str | None,
+    method: str,
+    uri: str,
+    at: int,
+    token: str | None,
+) -> Proof:
+    """A proof that carries one key and is signed by one, which should be the same. Keys are told by their thumbprints.
+    DBSC needs to carry its key at the registration only."""
+    key = KEYS[carried or signer]
+    if protocol == "dbsc":
+        header, payload = dbsc_parts(key, challenge, "header" if carried else None)
+        return Proof(jws(header, payload, KEYS[signer]), protocol, carried, signer, challenge)
+    issued_at = at // SECOND
+    header, payload = dpop_parts(key, method, uri, token, challenge, issued_at)
+    text = jws(header, payload, KEYS[signer])
+    return Proof(text, protocol, carried, signer, challenge, method, uri, issued_at * SECOND, token)
 
 
 class Goal:

@@ -13,7 +13,7 @@ use SessionNode;
 
 my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 plan skip_all => 'needs libfaketime' unless $library;
-PythonTest::need();
+PythonTest::need('cryptography');
 
 # Another seed for each long run; MODEL_SEED makes one again.
 my $seed = $ENV{MODEL_SEED} // extent(1, time);
@@ -44,6 +44,7 @@ log_min_messages = fatal
 		$node->start;
 	}
 	$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
+	local $ENV{PYTHONPATH} = 'test/t/lib';
 	my $driver = { node => $node, name => $name, least => $least, output => '' };
 	$driver->{process} = IPC::Run::start(
 		[ $PythonTest::python, "test/model/$name.py", $node->connstr('postgres'), $clock_file, $seed, $count, $least, $seconds ],
