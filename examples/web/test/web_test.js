@@ -1,101 +1,26 @@
 // The application as people use it: several browsers, each a context of a headless Chromium, against a real
 // server. Prints TAP.
-//
-// The PG… variables lead to the database as its owner; the application runs as web_app.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 
 import pg from 'pg';
 import { chromium } from 'playwright-core';
 
-import { hashPassword } from '../passwords.js';
-
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
+import {
+    ageSignIn, application, CHROMIUM, isWaiting, newUser, one, owner, PASSWORD, printed, run, sessionsOf, shown,
+    startApplication, test, TOKEN, until, withSettings,
+} from './application.js';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
 const EDGE = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0';
 
-const PASSWORD = 'paßword of all';
-const TOKEN = /ss[tr]_[A-Za-z0-9_-]{20,}/;
+// --- browsers
 
-const owner = new pg.Pool({ max: 4 });
-const one = async (query, values) => (await owner.query(query, values)).rows[0];
-
-// --- the application
-
-// Everything that the application printed, and all that browsers were shown, addresses included.
-const printed = [];
-const shown = [];
-
-async function startApplication() {
-    const child = spawn(process.execPath, ['server.js'], {
-        cwd: fileURLToPath(new URL('..', import.meta.url)),
-        env: { ...process.env, PGUSER: 'web_app', PORT: '0', TRUST_PROXY: 'loopback' },
-        stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const url = await new Promise((resolve, reject) => {
-        for (const stream of [child.stdout, child.stderr]) {
-            createInterface(stream).on('line', (line) => {
-                printed.push(line);
-                const [, address] = line.match(/^Listening on (\S+)$/) ?? [];
-                if (address) resolve(address);
-            });
-        }
-        child.once('exit', () => reject(new Error(`the application ended: ${printed.slice(-5).join('\n')}`)));
-    });
-    return {
-        url,
-        // Returns the exit status.
-        async stop(...signals) {
-            child.removeAllListeners('exit');
-            const gone = once(child, 'exit');
-            for (const signal of signals.length ? signals : ['SIGTERM']) child.kill(signal);
-            const [status] = await gone;
-            return status;
-        },
-    };
-}
-
-// An application of its own, whose connections have other settings of session_service.
-async function withSettings(settings, body) {
-    const role = `ALTER ROLE web_app IN DATABASE ${process.env.PGDATABASE}`;
-    for (const [name, setting] of Object.entries(settings)) {
-        await owner.query(`${role} SET session_service.${name} = '${setting}'`);
-    }
-    const other = await startApplication();
-    try {
-        await body(other.url);
-    } finally {
-        await other.stop();
-        await owner.query(`${role} RESET ALL`);
-    }
-}
-
-// --- users and browsers
-
-let application;
-let browser;
-let contexts = [];
-let users = 0;
-let passwordHash;
-
-async function newUser(isAdmin = false) {
-    const email = `user${++users}@example.com`;
-    const { id } = await one('INSERT INTO public.users (email, name, password_hash, is_admin) VALUES ($1, $2, $3, $4) RETURNING id', [
-        email,
-        `User <b>${users}</b>`,
-        passwordHash,
-        isAdmin,
-    ]);
-    return { id, email };
-}
+const browser = await chromium.launch(CHROMIUM);
+const contexts = [];
 
 // A browser of somebody's. Each request goes through the proxy that the application trusts.
 async function openBrowser(userAgent = FIREFOX, { url = application.url, address = '203.0.113.7', ...options } = {}) {
@@ -135,16 +60,6 @@ const heading = ({ page }) => page.getByRole('heading', { level: 1 }).textConten
 
 async function assertDevices(somewhere) {
     assert.equal(await heading(somewhere), 'Your devices');
-}
-
-// As if the user had given the password so long before.
-function ageSignIn(user, minutes) {
-    return owner.query(
-        `UPDATE session_service.sessions
-         SET created_at = created_at - make_interval(mins => $2), authenticated_at = authenticated_at - make_interval(mins => $2)
-         WHERE user_id = $1`,
-        [user.id, minutes],
-    );
 }
 
 async function assertAsked(somewhere, what) {
@@ -193,31 +108,6 @@ async function cookie(context, name) {
 // As if its token had expired a moment ago.
 function dropSessionCookie({ context }) {
     return context.clearCookies({ name: 'session' });
-}
-
-function sessionsOf(user) {
-    return owner
-        .query('SELECT * FROM session_service.list_user_sessions($1, include_inactive => true) ORDER BY created_at', [user.id])
-        .then(({ rows }) => rows);
-}
-
-async function until(what, condition) {
-    for (let i = 0; i < 600; ++i) {
-        if (await condition()) return;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    assert.fail(`never came about: ${what}`);
-}
-
-// Whether so many connections of the application wait for a lock.
-function isWaiting(count) {
-    return async () => {
-        const { waiting } = await one(
-            `SELECT count(*)::int AS waiting FROM pg_stat_activity
-             WHERE datname = current_database() AND usename = 'web_app' AND wait_event_type = 'Lock'`,
-        );
-        return waiting === count;
-    };
 }
 
 // A request without a browser, which shows the headers as they are.
@@ -960,8 +850,9 @@ test('whatever a client sends, it is not our fault', async () => {
         const { status } = await send(path, options);
         assert.ok(status < 500, `${status} for ${path} ${JSON.stringify(options).slice(0, 100)}`);
     }
-    const here = await signedIn(await newUser());
-    const { device_id: device } = await one('SELECT device_id FROM session_service.list_user_sessions((SELECT id FROM public.users WHERE name = $1))', [`User <b>${users}</b>`]);
+    const user = await newUser();
+    const here = await signedIn(user);
+    const [{ device_id: device }] = await sessionsOf(user);
     for (const [path, fields] of [
         [`/devices/${device}/name`, { name: '' }],
         [`/devices/${device}/name`, { name: '😀'.repeat(100) }],
@@ -1110,39 +1001,7 @@ test('no token is in a page, an address, the console or the log', () => {
 
 // --- the run
 
-// Cheap, since there are many sign-ins.
-passwordHash = await hashPassword(PASSWORD, { ln: 10, r: 8, p: 1 });
-browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-    ],
+await run({
+    afterEach: () => Promise.all(contexts.splice(0).map((context) => context.close())),
+    afterAll: () => browser.close(),
 });
-application = await startApplication();
-
-// An argument is a pattern of the names of the tests to run.
-const chosen = tests.filter(({ name }) => new RegExp(process.argv[2] ?? '').test(name));
-let failed = 0;
-for (const [i, { name, body }] of chosen.entries()) {
-    try {
-        await body();
-        console.log(`ok ${i + 1} - web: ${name}`);
-    } catch (error) {
-        ++failed;
-        console.log(`not ok ${i + 1} - web: ${name}`);
-        console.log(String(error.stack).replace(/^/gm, '# '));
-    }
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
-}
-console.log(`1..${chosen.length}`);
-await application.stop();
-await browser.close();
-await owner.end();
-process.exitCode = failed ? 1 : 0;
