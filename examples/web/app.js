@@ -99,8 +99,9 @@ app.post('/sign-in', async (req, res) => {
         return res.render('sign-in', { email, error: 'The email address or the password is not right.', notice: null });
     }
     const deviceKey = cookies.getDeviceKey(req) ?? (await sessions.newDeviceKey());
-    // Always a new session; the one that this browser had until now is over.
-    await sessions.endByToken(cookies.get('session', req));
+    // Always a new session; the one that this browser had until now is over, whoever's it was.
+    const before = await sessions.validate(cookies.get('session', req), client(req).address);
+    if (before) await sessions.end(before.session_id);
     const pair = await sessions.create(user.id, deviceKey, client(req));
     if (!pair) {
         cookies.clearPair(req, res);

@@ -5,14 +5,14 @@ import { row, rows, value } from './database.js';
 
 // --- the life of a session
 
-// Signs a user in, or not, if the user is disabled. A device that the user does not trust is signed out after
-// a day without use.
+// Signs a user in, or not, if the user is disabled. What the user had on the same device is over. A device that the
+// user does not trust is signed out after a day without use.
 export async function create(userId, deviceKey, { userAgent, address }) {
     try {
         return await row(
             `SELECT token, refresh_token, expires_at, refresh_expires_at
              FROM session_service.create_session($1, device_key => $2, user_agent => $3, ip_address => $4,
-                 amr => '{pwd}', inactivity_timeout =>
+                 amr => '{pwd}', replace_device_sessions => true, inactivity_timeout =>
                      CASE WHEN NOT session_service.is_trusted_device($1, $2) THEN interval '1 day' END)`,
             [userId, deviceKey, userAgent, address],
         );
@@ -61,10 +61,6 @@ export async function findEnd(token) {
 
 export function end(sessionId) {
     return value('SELECT session_service.revoke_session($1)', [sessionId]);
-}
-
-export function endByToken(token) {
-    return value('SELECT session_service.revoke_session_by_token($1)', [token]);
 }
 
 export function endOneOf(userId, sessionId) {
