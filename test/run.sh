@@ -71,6 +71,7 @@ need_stage() {
         need nodejs command -v node
         need npm command -v npm
         need chromium test -x /usr/bin/chromium
+        need openssl command -v openssl
         ;;
     esac
 }

@@ -1,6 +1,7 @@
 // Who may do what is asked. Each of these lets a request through, or answers it.
 
 import * as cookies from './cookies.js';
+import { offer } from './dbsc.js';
 import { client } from './requests.js';
 import * as sessions from './sessions.js';
 import * as users from './users.js';
@@ -32,6 +33,7 @@ export function requirePassword(what, back = '/devices') {
         // The session has ended just now, or another tab was faster: the next request finds out.
         if (!pair) return res.redirect(303, back);
         cookies.setPair(req, res, pair);
+        await offer(res, pair.token);
         next();
     };
 }

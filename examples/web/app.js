@@ -8,6 +8,7 @@ import express from 'express';
 import { requirePassword, requireSession } from './access.js';
 import { admin } from './admin.js';
 import * as cookies from './cookies.js';
+import { dbsc, offer } from './dbsc.js';
 import { client, isId, text } from './requests.js';
 import * as sessions from './sessions.js';
 import * as users from './users.js';
@@ -55,6 +56,8 @@ app.use((req, res, next) => {
     next();
 });
 
+app.use(dbsc);
+
 // What is not a plain read comes from a page of ours: every browser sends Origin with it. (The cookies are
 // SameSite, but a site's other subdomains are the same site.)
 app.use((req, res, next) => {
@@ -71,24 +74,43 @@ app.use(express.urlencoded({ extended: false, limit: '10kb' }));
 // token: they all get the same pair.
 app.all('/renew{/*rest}', async (req, res) => {
     const token = cookies.get('refresh', req);
+    // One slash, or it would lead to another host.
+    const back = req.originalUrl.replace(/^\/renew[/\\]*/, '/');
+    // Asked for first, since a try without a proof would be told of as a thief's.
+    if (await sessions.challenge(token)) return awaitProof(req, res, back);
     const pair = await sessions.refresh(token, client(req));
     if (pair) {
         cookies.setPair(req, res, pair);
-        // One slash, or it would lead to another host.
-        return res.redirect(307, req.originalUrl.replace(/^\/renew[/\\]*/, '/'));
+        return res.redirect(307, back);
     }
-    const session = await sessions.findEnd(token);
+    const session = await sessions.find(token);
     // A session that goes on has another pair, from the tab where the password was confirmed just now.
     if (session?.status !== 'active') cookies.clearPair(req, res);
     const ended = words.reasonOf(session);
     res.redirect(303, ended ? `/sign-in?ended=${ended}` : '/sign-in');
 });
 
+// A bound session is not renewed here: its browser does that by itself, before a request that goes without the cookie
+// of the session token.
+async function awaitProof(req, res, back) {
+    const token = cookies.get('session', req);
+    if (token) {
+        // Another tab may have renewed it just now. If not, without the cookie the browser does.
+        if (!(await sessions.validate(token, client(req).address))) cookies.clear('session', req, res);
+        return res.redirect(307, back);
+    }
+    const again = req.method === 'GET' ? back : '/devices';
+    // It does not for a link on another site, but it does for this page.
+    if (['cross-site', 'same-site'].includes(req.get('Sec-Fetch-Site'))) res.set('Refresh', `0; url=${again}`);
+    res.status(403).render('unconfirmed', { again });
+}
+
 // --- signing in and out
 
 app.get('/sign-in', async (req, res) => {
     if (await sessions.validate(cookies.get('session', req), client(req).address)) return res.redirect(303, '/devices');
-    res.render('sign-in', { email: '', error: null, notice: words.endOf(req.query.ended) });
+    const ended = req.query.ended ?? cookies.get('end', req);
+    res.render('sign-in', { email: '', error: null, notice: words.endOf(ended) });
 });
 
 app.post('/sign-in', async (req, res) => {
@@ -109,6 +131,7 @@ app.post('/sign-in', async (req, res) => {
     }
     cookies.setPair(req, res, pair);
     cookies.setDeviceKey(req, res, deviceKey);
+    await offer(res, pair.token);
     res.redirect(303, '/devices');
 });
 
@@ -187,11 +210,12 @@ app.use((req, res) => {
 
 // Of an error of the database only the code: its message may quote a value.
 app.use((error, req, res, next) => {
-    const status = error.status >= 400 && error.status < 500 ? error.status : 500;
-    if (status === 500) console.error(error.severity ? `SQLSTATE ${error.code} (${error.routine})` : error.stack);
+    const status = error.status ?? 500;
+    const isOurs = status >= 500;
+    if (isOurs) console.error(error.severity ? `SQLSTATE ${error.code} (${error.routine})` : error.stack);
     if (res.headersSent) return next(error);
     res.status(status).render('message', {
-        title: status === 500 ? 'Something went wrong' : 'Not accepted',
-        text: status === 500 ? 'It is not your fault. Please try again in a moment.' : 'This request is not as it should be.',
+        title: isOurs ? 'Something went wrong' : 'Not accepted',
+        text: isOurs ? 'It is not your fault. Please try again in a moment.' : 'This request is not as it should be.',
     });
 });

@@ -30,3 +30,8 @@ SELECT session_service.grant_access('web_admin', 'admin');
 ALTER DATABASE :"DBNAME" SET session_service.session_expiry = '15min';
 ALTER DATABASE :"DBNAME" SET session_service.refresh_token_expiry = '30d';
 ALTER DATABASE :"DBNAME" SET session_service.inactivity_timeout = '7d';
+
+-- A session that is bound to a key of the browser's: its token is good for ten minutes, as the setting says by default,
+-- and still for ten seconds after a renewal, for requests that were on their way.
+ALTER DATABASE :"DBNAME" SET session_service.bound_session_expiry = '10min';
+ALTER DATABASE :"DBNAME" SET session_service.token_overlap = '10s';

@@ -33,12 +33,12 @@ export function validate(token, address) {
 }
 
 // A new pair of tokens. A single query is a transaction of its own, and committed also when no row came
-// back: a refresh token that was spent before ends its session.
-export function refresh(refreshToken, { userAgent, address }) {
+// back: a refresh token that was spent before ends its session, if that is not bound to a key.
+export function refresh(refreshToken, { userAgent, address }, proof = null) {
     return row(
         `SELECT token, refresh_token, expires_at, refresh_expires_at
-         FROM session_service.refresh_session($1, $2, $3)`,
-        [refreshToken, address, userAgent],
+         FROM session_service.refresh_session($1, $2, $3, $4)`,
+        [refreshToken, address, userAgent, proof],
     );
 }
 
@@ -51,10 +51,27 @@ export function reauthenticate(token, address) {
     );
 }
 
-// How the session of a token ended. The id in a token proves nothing, so this is good for a message only.
-export async function findEnd(token) {
-    const id = await value('SELECT session_service.token_session_id($1)', [token]);
-    return id ? row('SELECT status, revoke_reason FROM session_service.get_session($1)', [id]) : undefined;
+// The id in a token, which proves nothing.
+export function idOf(token) {
+    return value('SELECT session_service.token_session_id($1)', [token]);
+}
+
+// The session that a token names, to tell how it ended.
+export async function find(token) {
+    const id = await idOf(token);
+    return id ? row('SELECT status, revoke_reason, binding FROM session_service.get_session($1)', [id]) : undefined;
+}
+
+// --- bound sessions
+
+// What the browser is to sign: for a session token, to bind its session to a key; for a refresh token, to buy a new
+// pair. NULL for a session that is over, and for one that needs no proof there.
+export function challenge(token) {
+    return value('SELECT session_service.session_challenge($1)', [token]);
+}
+
+export function bind(token, proof) {
+    return row('SELECT session_id, expires_at FROM session_service.bind_session($1, $2)', [token, proof]);
 }
 
 // --- signing out
@@ -77,7 +94,8 @@ export function endOthers(userId, currentSessionId) {
 // token is good for another.
 export function list(userId, currentSessionId) {
     return rows(
-        `SELECT id, device_id, ip_address, country, city, created_at, last_activity_at, is_current
+        `SELECT id, device_id, ip_address, country, city, created_at, last_activity_at, is_current,
+                binding <> 'none' AS is_bound
          FROM session_service.list_user_sessions($1, $2, include_inactive => true)
          WHERE revoked_at IS NULL
            AND greatest(expires_at, refresh_expires_at) > clock_timestamp()
@@ -89,7 +107,7 @@ export function list(userId, currentSessionId) {
 export function listDevices(userId, currentDeviceId) {
     return rows(
         `SELECT d.id, d.name, d.browser, d.os, d.device_type, d.first_seen_at, d.last_seen_at, d.is_trusted,
-                d.trusted_until, d.is_current, agent.browser_version
+                d.trusted_until, d.is_current, d.is_bound, agent.browser_version
          FROM session_service.list_user_devices($1, $2) d, session_service.describe_user_agent(d.user_agent) agent`,
         [userId, currentDeviceId],
     );

@@ -149,6 +149,9 @@ export function test(name, body) {
     tests.push({ name, body });
 }
 
+// Thrown by a test that cannot be run here.
+export class Skip extends Error {}
+
 // An argument is a pattern of the names of the tests to run.
 export async function run({ afterEach, afterAll }) {
     const chosen = tests.filter(({ name }) => new RegExp(process.argv[2] ?? '').test(name));
@@ -158,9 +161,13 @@ export async function run({ afterEach, afterAll }) {
             await body();
             console.log(`ok ${i + 1} - web: ${name}`);
         } catch (error) {
-            ++failed;
-            console.log(`not ok ${i + 1} - web: ${name}`);
-            console.log(String(error.stack).replace(/^/gm, '# '));
+            if (error instanceof Skip) {
+                console.log(`ok ${i + 1} - web: ${name} # SKIP ${error.message}`);
+            } else {
+                ++failed;
+                console.log(`not ok ${i + 1} - web: ${name}`);
+                console.log(String(error.stack).replace(/^/gm, '# '));
+            }
         }
         await afterEach();
     }

@@ -3,7 +3,7 @@
 #
 # The PG… variables lead to a running server that has the extension and on which the caller is superuser;
 # everything happens in a database of its own, which is dropped at the end, and so are its roles. Needs
-# Debian's nodejs, npm and chromium; npm fetches what package-lock.json names. An argument is a pattern of
+# Debian's nodejs, npm, chromium and openssl; npm fetches what package-lock.json names. An argument is a pattern of
 # the names of the tests to run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -12,6 +12,8 @@ import {
     ageSignIn, application, CHROMIUM, isWaiting, newUser, one, owner, PASSWORD, printed, run, sessionsOf, shown,
     startApplication, test, TOKEN, until, withSettings,
 } from './application.js';
+import { Browser } from './dbsc_browser.js';
+import './dbsc_test.js';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
@@ -955,7 +957,12 @@ test('each page is fit for narrow and wide windows, for light and dark, and for 
     const user = await newUser(true);
     const other = await newUser();
     await signedIn(other, IPHONE);
+    const locked = new Browser(application.url);
+    await locked.open('/sign-in', { form: { email: user.email, password: PASSWORD } });
+    await locked.settled();
+    const { value: refreshToken } = await locked.cookie('__Secure-refresh');
     const pages = {
+        '/renew/devices': async () => {},
         '/sign-in?ended=reuse': (page) => page.getByRole('button', { name: 'Sign in' }).click(),
         '/devices': async (page) => {
             for (const summary of await page.locator('summary').all()) await summary.click();
@@ -977,6 +984,10 @@ test('each page is fit for narrow and wide windows, for light and dark, and for 
             const here = await openBrowser(FIREFOX, { viewport: { width, height: 800 }, colorScheme });
             for (const [path, prepare] of Object.entries(pages)) {
                 if (path === '/devices') await signIn(here, user);
+                if (path === '/renew/devices') {
+                    const { hostname: domain } = new URL(application.url);
+                    await here.context.addCookies([{ name: 'refresh', value: refreshToken, domain, path: '/renew' }]);
+                }
                 await here.page.goto(path);
                 await prepare(here.page);
                 assert.deepEqual(await here.page.evaluate(flaws), [], `${path}, ${colorScheme}, ${width}`);
