@@ -6,6 +6,7 @@ use Test::More;
 
 use PythonTest;
 
+PythonTest::need('cryptography');
 PythonTest::run(
 	'dba_objects', conf => q{
 wal_level = logical

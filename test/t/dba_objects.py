@@ -562,6 +562,7 @@ def each_engine_is_used(fixture):
 
 main = connect("postgres")
 main.execute("CREATE ROLE app LOGIN; CREATE ROLE keeper; CREATE ROLE grantee; CREATE ROLE revokee")
+main.execute("GRANT SET ON PARAMETER session_service.token_overlap TO app")
 main.execute("CREATE TABLESPACE side LOCATION ''")
 main.execute("CREATE DATABASE fixture")
 started = values_of(main, "SELECT pg_postmaster_start_time()")

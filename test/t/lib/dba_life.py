@@ -18,9 +18,13 @@ import psycopg
 
 from dba_kinds import States
 from every_function import SCHEMA, every_function, good_call, without_chance
+from proofs import Key, dbsc_proof, dpop_proof
 
 TABLES = ("users", "devices", "sessions", "events", "imported_tokens", "external_sessions", "access_levels")
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+# The key of every client that has one, and a request.
+KEY = Key.es256()
+REQUEST = ("GET", "https://api.example/v1")
 LARGE = {"large": hashlib.shake_256(b"large").hexdigest(3500)}
 
 
@@ -48,10 +52,14 @@ ORDINARY = (
     "revoked by token", "revoked by refresh token", "of a device", "verified", "verified by token", "unverified",
     "checked again", "of a provider", "disabled", "found", "with other scopes", "with other metadata", "touched", "to be trusted", "trusted", "to be renamed",
     "to be forgotten", "with a new limit", "limited", "known", "for other functions", "to be deleted", "expired",
-    "over", "idle", "revoked", "old", "inactive", "retried", "spent", "large")
+    "over", "idle", "revoked", "old", "inactive", "retried", "spent", "large", "challenged", "to be bound",
+    "to be bound for requests", "bound", "bound and robbed", "bound for requests", "bound for requests and robbed",
+    "to overlap", "overlapping")
 # Users of two.
 WITH_ANOTHER = ("two", "all of a user's", "all but one", "imported", "imported and refreshed")
 WITH_IMPORTED = ("imported", "imported and refreshed", "to be deleted")
+BOUND = {"bound": "dbsc", "bound and robbed": "dbsc", "bound for requests": "dpop",
+         "bound for requests and robbed": "dpop"}
 OF_A_PROVIDER = ("of a provider", "over", "to be deleted")
 
 
@@ -93,6 +101,12 @@ TIMES = {
         purge_after = date_trunc('day', now() + interval '20 days', 'UTC')""",
 }
 TIMES["inactive"] = TIMES["old"]
+# In the future: no setting is as long as a life may be.
+TIMES["overlapping"] = "replaced_token_until = now() + interval '1 day'"
+
+
+def proof_to_bind(protocol, token, challenge):
+    return dbsc_proof(KEY, challenge) if protocol == "dbsc" else dpop_proof(KEY, *REQUEST, token)
 
 
 def make_fixture(owner):
@@ -113,6 +127,17 @@ def make_fixture(owner):
         for _ in range(times):
             made["token"], made["refresh_token"] = owner.execute(
                 f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)).fetchone()
+    for name, protocol in BOUND.items():
+        token = fixture[name].token
+        challenge = owner.execute(f"SELECT {SCHEMA}session_challenge(%s)", (token,)).fetchone()[0]
+        proof = proof_to_bind(protocol, token, challenge)
+        owner.execute(f"SELECT {SCHEMA}bind_session(%s, %s, %s, %s)", (token, proof, *REQUEST))
+    made = fixture["overlapping"]
+    made["replaced"] = made.token
+    with owner.transaction():
+        owner.execute("SET LOCAL session_service.token_overlap = '1min'")
+        made["token"], made["refresh_token"] = owner.execute(
+            f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)).fetchone()
     for name in ("trusted", "verified"):
         owner.execute(f"SELECT {SCHEMA}trust_device(%s, %s)", (user_of(name), fixture[name].device_id))
     owner.execute(f"SELECT {SCHEMA}set_user_session_limit(%s, 1)", (user_of("limited"),))
@@ -181,6 +206,11 @@ class Step:
     def value(self, function, *parameters, show="*"):
         rows = self.call(function, *parameters, show=show)
         return rows[0][0] if rows else None
+
+    def challenge(self, token):
+        challenge = self.value("session_challenge", token)
+        self.says(challenge is not None, True)
+        return challenge
 
     def stored(self, sql, *parameters):
         """A value as the owner sees it, or UNSEEN."""
@@ -261,6 +291,21 @@ def validate_session_hash(s, f):
     of = f["validated by hash"]
     s.says(s.call("validate_session_hash", of.session_id, digest(f["listed"].token)), [])
     s.says(s.ids("validate_session_hash", of.session_id, digest(of.token)), [of.session_id])
+
+
+@step("validate_session, the token before", "validate_session", "validate_user")
+def validate_overlapping(s, f):
+    of = f["overlapping"]
+    s.says(s.ids("validate_session", of.replaced), [of.session_id])
+    s.says(s.value("validate_user", of.token), of.user_id)
+
+
+@step("session_challenge", "session_challenge")
+def challenge(s, f):
+    s.says([s.value("session_challenge", f[name].token) for name in ("expired", "revoked", "bound")], [None] * 3)
+    s.says(len(s.challenge(f["challenged"].token)), 54)
+    s.says(len(s.challenge(f["bound"].refresh_token)), 54)
+    s.says(len(s.challenge(f["bound for requests"].token)), 54)
 
 
 @step("validate_sessions", "validate_sessions")
@@ -344,10 +389,10 @@ def events(s, f):
 
 # Validations, each with activity due. They succeed whatever was added to the tables, and so does COMMIT.
 
-def in_transaction(s, of, *, mode="", after=None, ended_by="COMMIT", may_fail=States(), is_recorded=None):
-    """A validation in a transaction with work of the caller's. `is_recorded` tells whether the activity must be stored
-    then, must not be, or is either (None). What follows is a call of the function `after` for the session, and the
-    end; both may fail with the states `may_fail`."""
+def in_transaction(s, of, *, proof=None, mode="", after=None, ended_by="COMMIT", may_fail=States(), is_recorded=None):
+    """A validation, of a request with a proof where there is one, in a transaction with work of the caller's.
+    `is_recorded` tells whether the activity must be stored then, must not be, or is either (None). What follows is a
+    call of the function `after` for the session, and the end; both may fail with the states `may_fail`."""
     app, work = s.cell.app, None
     seen = "concat(s.last_activity_at, host(s.ip_address::inet))"
     before = s.of_session(of.session_id, seen)
@@ -360,7 +405,10 @@ def in_transaction(s, of, *, mode="", after=None, ended_by="COMMIT", may_fail=St
             if s.kind.needs_foreign:
                 app.execute("INSERT INTO work.done_elsewhere VALUES (%s)", (work,))
         place = "the call"
-        rows = s.call("validate_session", of.token, "192.0.2.7")
+        if proof:
+            rows = s.call("validate_session_proof", of.token, proof, *REQUEST, "192.0.2.7")
+        else:
+            rows = s.call("validate_session", of.token, "192.0.2.7")
         place = "what follows"
         if after:
             s.call(after, of.session_id)
@@ -401,6 +449,39 @@ def validates(s, body):
 def validate(s, f):
     row = in_transaction(s, f["validated"], is_recorded=s.kind.records or None)
     s.says(list(row[3:6]), [["read"], {"a": 1}, False])
+
+
+@step("validate_session_proof", "validate_session_proof")
+def validate_proof(s, f):
+    of = f["bound for requests"]
+    in_transaction(s, of, proof=dpop_proof(KEY, *REQUEST, of.token), is_recorded=s.kind.records or None)
+    s.says(s.call("validate_session", of.token), [])
+
+
+def is_noted_as_rejected(s, of):
+    if s.is_whole:
+        s.session_holds(of.session_id, "it goes on", "s.revoked_at IS NULL")
+        # Where somebody holds the table it is left out.
+        if not s.kind.holder:
+            s.holds("its event is stored, once", """
+                SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.proof_rejected'""",
+                    of.session_id)
+
+
+@step("validate_session_proof, refused", "validate_session_proof")
+def refuse_proof(s, f):
+    of = f["bound for requests and robbed"]
+    for proof in (None, "a.b.c", dpop_proof(Key.es256(), *REQUEST, of.token)):
+        s.says(s.call("validate_session_proof", of.token, proof, *REQUEST), [])
+    is_noted_as_rejected(s, of)
+
+
+@step("refresh_session, bound, without a proof", "refresh_session")
+def refuse_without_proof(s, f):
+    of = f["bound and robbed"]
+    for proof in (None, dbsc_proof(Key.es256(), s.challenge(of.refresh_token))):
+        s.says(s.call("refresh_session", of.refresh_token, None, None, proof), [])
+    is_noted_as_rejected(s, of)
 
 
 @step("validate_session, on its own", "validate_session")
@@ -597,6 +678,71 @@ def reauthenticate(s, f):
     s.tokens_are_stored(*rows[0])
     s.says(s.call("validate_session", of.token), [])
     s.says(s.ids("validate_session", rows[0][1]), [of.session_id])
+
+
+@step("refresh_session, bound", "refresh_session")
+def refresh_bound(s, f):
+    of, show = f["bound"], f"{PAIR}, repeated"
+
+    def refreshed(proof):
+        return s.call("refresh_session", of.refresh_token, None, None, proof, show=show)
+
+    proof = dbsc_proof(KEY, s.challenge(of.refresh_token), jwk=None)
+    rows = refreshed(proof)
+    s.says([(row[0], row[3]) for row in rows], [(of.session_id, False)])
+    s.tokens_are_stored(*rows[0][:3])
+    s.says(refreshed(proof), [(*rows[0][:3], True)])
+    # The device is there: the token that is spent buys another pair.
+    rows = refreshed(dbsc_proof(KEY, s.challenge(of.refresh_token), jwk=None))
+    s.says([(row[0], row[3]) for row in rows], [(of.session_id, False)])
+    s.tokens_are_stored(*rows[0][:3])
+    s.says(s.ids("validate_session", rows[0][1]), [of.session_id])
+
+
+@step("refresh_session, with an overlap", "refresh_session")
+def refresh_with_overlap(s, f):
+    of = f["to overlap"]
+    with s.cell.app.transaction():
+        s.ask("SET LOCAL session_service.token_overlap = '5min'")
+        rows = s.call("refresh_session", of.refresh_token, show=PAIR)
+    s.says([row[0] for row in rows], [of.session_id])
+    s.tokens_are_stored(*rows[0])
+    is_kept = "ltrim(s.replaced_token_hash::text, '\\x') = %s AND s.replaced_token_until > now()"
+    s.session_holds(of.session_id, "the session token before is kept", is_kept, digest(of.token))
+    s.says([s.ids("validate_session", token) for token in (of.token, rows[0][1])], [[of.session_id]] * 2)
+
+
+def binds(s, of, protocol, binding):
+    proof = proof_to_bind(protocol, of.token, s.challenge(of.token))
+    rows = [(of.session_id, binding, KEY.thumbprint())]
+    for _ in range(2):
+        answer = s.call("bind_session", of.token, proof, *REQUEST, show="session_id, binding, key_thumbprint")
+        s.says(answer, rows)
+    s.session_holds(of.session_id, "its key is stored", "s.bound_key::text::jsonb = %s::jsonb", json.dumps(KEY.jwk()))
+    s.session_holds(of.session_id, "and the server's part of challenges", "s.challenge_key IS NOT NULL")
+    if s.is_whole:
+        s.holds("its event is stored, once", """
+            SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.bound'""", of.session_id)
+    another = dpop_proof(Key.es256(), *REQUEST, of.token)
+    s.says(s.call("bind_session", of.token, another, *REQUEST), [])
+
+
+@step("bind_session", "bind_session")
+def bind(s, f):
+    of = f["to be bound"]
+    binds(s, of, "dbsc", "refresh")
+    is_short = "s.expires_at::timestamptz < now() + interval '11 minutes'"
+    s.session_holds(of.session_id, "its token is short-lived", is_short)
+    s.says(s.ids("validate_session", of.token), [of.session_id])
+    s.says(s.call("refresh_session", of.refresh_token), [])
+
+
+@step("bind_session, for requests", "bind_session")
+def bind_for_requests(s, f):
+    of = f["to be bound for requests"]
+    binds(s, of, "dpop", "request")
+    s.says(s.call("validate_session", of.token), [])
+    s.says(s.ids("validate_session_proof", of.token, dpop_proof(KEY, *REQUEST, of.token), *REQUEST), [of.session_id])
 
 
 @step("rotate_session_token", "rotate_session_token")
@@ -922,17 +1068,20 @@ SHOWING = ("lists", "counts", "devices", "events", "lists at the end", "create_s
            "create_session, over the limit")
 # Steps that do nothing else.
 VALIDATIONS = [name for name, functions, _ in STEPS
-               if set(functions) <= {"validate_session", "validate_user", "validate_sessions", "validate_session_hash"}]
+               if set(functions) <= {"validate_session", "validate_user", "validate_sessions", "validate_session_hash",
+                                     "validate_session_proof", "session_challenge"}]
 # What is tried while somebody holds a lock; the rest would only wait for it.
-BESIDE_A_LOCK = VALIDATIONS + ["create_session, known user and device", "refresh_session", "revoke_session",
-                               "set_session_scopes", "rename_device", "cleanup_sessions"]
+BESIDE_A_LOCK = VALIDATIONS + ["create_session, known user and device", "refresh_session", "refresh_session, bound",
+                               "bind_session", "revoke_session", "set_session_scopes", "rename_device", "cleanup_sessions"]
 # Steps that together do everything to a table that the extension does, but for activity.
 WRITING = {
     "users": ("create_session, new user", "set_user_session_limit", "revoke_session", "delete_user"),
     "devices": ("create_session, new device without a key", "rename_device", "forget_device",
                 "cleanup_sessions, by the setting"),
-    "sessions": ("create_session, known user and device", "refresh_session", "revoke_session", "cleanup_sessions"),
-    "events": ("create_session, new user", "revoke_session", "cleanup_sessions, by the setting"),
+    "sessions": ("create_session, known user and device", "refresh_session", "bind_session", "revoke_session",
+                 "cleanup_sessions"),
+    "events": ("create_session, new user", "validate_session_proof, refused", "revoke_session",
+               "cleanup_sessions, by the setting"),
     "imported_tokens": ("import_session", "validate_session, imported", "refresh_session, imported", "delete_user"),
     "external_sessions": ("create_session, of a provider", "cleanup_sessions", "delete_user"),
     "access_levels": ("grant_access", "revoke_access"),
