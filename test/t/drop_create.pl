@@ -137,7 +137,7 @@ answers.append(run())
 print(*answers)
 PYTHON
 	my ($stdout, $stderr) = PostgreSQL::Test::Utils::run_command([ $PythonTest::python, $program, $node->connstr('postgres') ]);
-	is($stdout, '9 9 9 9 9 9 9 42883 0 1', 'statements that a driver prepared') or diag($stderr);
+	is($stdout, '11 11 11 11 11 11 11 42883 0 1', 'statements that a driver prepared') or diag($stderr);
 }
 $node->safe_psql('postgres', 'DROP TABLE IF EXISTS old_held');
 $node->safe_psql('postgres', $anew);
@@ -164,10 +164,10 @@ $node->safe_psql('postgres', 'DROP TABLE IF EXISTS old_held');
 $node->safe_psql('postgres', $anew);
 my $valid = 'SELECT count(*) FROM held h, session_service.validate_session(h.token)';
 is(outcome($dropping, "$valid; BEGIN; $valid; DROP EXTENSION session_service; CREATE EXTENSION session_service; $valid; SELECT count(*) FROM session_service.create_session(gen_random_uuid()); ROLLBACK; $valid"),
-	"9\n9\n0\n1\n9", 'dropped, created and rolled back in one transaction');
-is(outcome($dropping, "BEGIN; SAVEPOINT s; DROP EXTENSION session_service; ROLLBACK TO s; $valid; COMMIT; $valid"), "9\n9", 'or in a savepoint');
+	"11\n11\n0\n1\n11", 'dropped, created and rolled back in one transaction');
+is(outcome($dropping, "BEGIN; SAVEPOINT s; DROP EXTENSION session_service; ROLLBACK TO s; $valid; COMMIT; $valid"), "11\n11", 'or in a savepoint');
 # Activity that was noted, for tables that are gone at COMMIT
-is(outcome($dropping, "BEGIN; $valid; DROP EXTENSION session_service; COMMIT; CREATE EXTENSION session_service; BEGIN; $valid; COMMIT"), "9\n0", 'activity of a session that is dropped before COMMIT');
+is(outcome($dropping, "BEGIN; $valid; DROP EXTENSION session_service; COMMIT; CREATE EXTENSION session_service; BEGIN; $valid; COMMIT"), "11\n0", 'activity of a session that is dropped before COMMIT');
 
 # --- all of it at once
 

@@ -119,7 +119,7 @@ $node->safe_psql('old', 'SET lock_timeout = \'60s\'; ALTER EXTENSION session_ser
 is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'session_service'}), $version, 'updated while others are at work');
 is($others{cursor}->ask('FETCH ALL FROM c; COMMIT'), "disabled|revoked\nidle|idle\nimported|active\nimported and refreshed|active\nlimited|revoked", 'a cursor that was open goes on');
 is($others{repeatable}->ask('SELECT session_service.count_active_sessions() > 0; COMMIT'), 't', 'so does a transaction');
-is($others{prepared}->ask('EXECUTE valid'), 9, 'so do prepared statements');
+is($others{prepared}->ask('EXECUTE valid'), 11, 'so do prepared statements');
 is($others{prepared}->ask("EXECUTE sign_out ('$ended[0]')"), 't', 'those that write');
 is($others{prepared}->ask("SELECT revoke_reason FROM session_service.get_session('$ended[0]')"), 'User logout', 'with the defaults of the new version');
 $node->safe_psql('old', "DELETE FROM session_service.$_ WHERE user_id = '$ended[1]'") for qw(sessions devices events users);
@@ -155,7 +155,7 @@ for my $from (split /\n/, $node->safe_psql('fresh', "SELECT source FROM pg_exten
 $node->safe_psql('postgres', 'CREATE DATABASE later');
 $node->safe_psql('later', 'CREATE EXTENSION session_service;' . HeldSessions::sign_in());
 my $stays = Client->new($node, database => 'later');
-is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'), 9, 'a backend of this version');
+is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'), 11, 'a backend of this version');
 $node->safe_psql('later', "ALTER EXTENSION session_service UPDATE TO '$version.1'");
 is($node->safe_psql('later', q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}), 7, 'its tables get more columns');
 is($stays->ask($_->[1]), $_->[2], "with more columns: $_->[0]") for HeldSessions::go_on();

@@ -80,13 +80,13 @@ query($publisher, q{
 	CREATE PUBLICATION of_this_test FOR TABLE held, replaced, others WITH (publish = 'insert')});
 query($subscriber, q{
 	CREATE TABLE held (name text PRIMARY KEY, user_id uuid, session_id uuid, token text, refresh_token text, device_id uuid);
-	CREATE TABLE replaced (name text, token text, refresh_token text);
+	CREATE TABLE replaced (name text, token text, refresh_token text, proof text);
 	CREATE TABLE others (n integer PRIMARY KEY, user_id uuid, session_id uuid, token text, refresh_token text, device_id uuid)});
 subscribe($subscriber, 'everything', 'everything, of_this_test');
 is(query($subscriber, HeldSessions::contents()), query($publisher, HeldSessions::contents()), 'a subscriber gets what is there');
 
 # A role by its name, whichever number it has there; what it may do is no row.
-my $may_sign_in = q{SELECT string_agg(role || ' ' || level || ' ' || has_function_privilege(role, 'session_service.refresh_session(text, inet, text)', 'EXECUTE'), ',') FROM session_service.access_levels};
+my $may_sign_in = q{SELECT string_agg(role || ' ' || level || ' ' || has_function_privilege(role, 'session_service.refresh_session(text, inet, text, text, text, text)', 'EXECUTE'), ',') FROM session_service.access_levels};
 is(query($subscriber, $may_sign_in), 'application application false', 'access levels arrive as rows, without the privileges');
 query($subscriber, Documented::grant_again());
 is(query($subscriber, $may_sign_in), 'application application true', 'which granting them again gives');

@@ -66,7 +66,7 @@ sub compare_answers
 
 compare_answers('at first');
 is(outcome($on_standby, "SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)"),
-	'checked again,imported,imported and refreshed,multi-factor,plain,refreshed,refreshed twice,rotated,trusted', 'those that are active, and no other');
+	'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key', 'those that are active, and no other');
 like(outcome($on_standby, EveryFunction::call($_, 'plain')), qr/^plain\|.+/, "$_ answers") for EveryFunction::names('own');
 is(outcome($on_standby, q{SELECT count(*) FROM held h, session_service.refresh_session('nonsense')}), 0, 'to nonsense the answer is no');
 caught_up();
