@@ -240,7 +240,7 @@ stage_drivers() {
 stage_web() {
     local example status=0
     start_shared_cluster || return
-    for example in web backchannel_logout; do
+    for example in web backchannel_logout native_client; do
         recorded results_from_tap bash "examples/$example/test/run.sh" || status=$?
     done
     return "$status"
