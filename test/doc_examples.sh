@@ -108,6 +108,7 @@ policies_ask_once README.md
 run_document docs/calling.md
 policies_ask_once docs/calling.md
 run_document docs/operations.md 'CREATE EXTENSION session_service'
+run_document docs/bound-sessions.md
 run_document docs/examples.md
 every_function_is_used
 echo "1..$number"
