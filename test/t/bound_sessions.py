@@ -9,6 +9,7 @@ skipped.
 import base64
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 import uuid
 
 import psycopg
@@ -347,6 +349,7 @@ def accepted(tries, call):
 def each_protocol(test):
     """The same test for both."""
 
+    @functools.wraps(test)
     def both():
         for protocol in PROTOCOLS:
             test(protocol)
@@ -1830,7 +1833,12 @@ def transactions():
     reader.close()
 
 
-def reading_only(where, on, is_standby):
+def reading_only():
+    where_nothing_is_written("a read-only transaction", connect(), False)
+    where_nothing_is_written("a standby", connect(STANDBY), True)
+
+
+def where_nothing_is_written(where, on, is_standby):
     session, key = Session(), Key.es256()
     dbsc, request = bound("dbsc"), bound("dpop")
     proof, renews = registration(session, key, "dbsc"), renewal(dbsc)
@@ -2127,11 +2135,15 @@ for test in (
     many_refused_proofs_at_once,
     bound_and_refreshed_at_once,
     transactions,
+    reading_only,
+    imported_sessions,
+    times,
 ):
-    test()
-reading_only("a read-only transaction", connect(), False)
-reading_only("a standby", connect(STANDBY), True)
-imported_sessions()
-times()
+    try:
+        test()
+    except Exception:
+        ok(False, f"{test.__name__} comes to its end", traceback.format_exc())
+        main.execute("ROLLBACK")
+        main.execute("RESET ALL")
 log_is_clean(SERVER_LOG)
 done()
