@@ -70,13 +70,6 @@ bool was_out_of_memory() noexcept {
     return out_of_memory;
 }
 
-[[noreturn]] void throw_error(bool out_of_memory, const std::string& what) {
-    if (out_of_memory) {
-        throw std::bad_alloc();
-    }
-    throw CryptoError(what);
-}
-
 /// Throws where an algorithm could not be fetched. One that a context of our own does not have
 /// either, and not for want of memory, is not asked for in yet another.
 [[noreturn]] void throw_unavailable(const char* name) {
@@ -84,7 +77,10 @@ bool was_out_of_memory() noexcept {
     if (out_of_memory || own_context == nullptr) {
         forget_algorithms();
     }
-    throw_error(out_of_memory, std::string(name) + " is not available");
+    if (out_of_memory) {
+        throw std::bad_alloc();
+    }
+    throw CryptoError(std::string(name) + " is not available");
 }
 
 /// Fetches an algorithm once, with `fetch` of its kind.
@@ -101,8 +97,10 @@ Algorithm* fetched(Algorithm*& algorithm, const char* name) {
 
 } // namespace
 
+// The report is taken away before anything is allocated for an exception of ours.
 void throw_failure(const char* what) {
-    throw_error(was_out_of_memory(), what);
+    throw_if_out_of_memory();
+    throw CryptoError(what);
 }
 
 void throw_if_out_of_memory() {
