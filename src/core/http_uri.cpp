@@ -1,7 +1,10 @@
 #include "core/http_uri.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
+#include <memory_resource>
 #include <new>
 
 #include <uriparser/Uri.h>
@@ -32,24 +35,56 @@ bool has_succeeded(int outcome) {
     return outcome == URI_SUCCESS;
 }
 
+/// Memory for one URI, all of which is given back in the end. Where memory runs out, uriparser
+/// itself loses what it has of a path.
+class UriMemory {
+  public:
+    UriMemoryManager* manager() noexcept { return &manager_; }
+
+  private:
+    static void* allocate(UriMemoryManager* manager, std::size_t size) noexcept {
+        auto* const memory = static_cast<std::pmr::memory_resource*>(manager->userData);
+        try {
+            return memory->allocate(size);
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
+    }
+    static void* allocate_zeros(UriMemoryManager* manager, std::size_t count,
+                                std::size_t size) noexcept {
+        void* const block = allocate(manager, count * size);
+        return block == nullptr ? nullptr : std::memset(block, 0, count * size);
+    }
+    // Neither reading nor normalizing asks for these two, which have to be there.
+    static void* reallocate(UriMemoryManager* /*manager*/, void* /*block*/,
+                            std::size_t /*size*/) noexcept {
+        return nullptr;
+    }
+    static void* reallocate_array(UriMemoryManager* /*manager*/, void* /*block*/,
+                                  std::size_t /*count*/, std::size_t /*size*/) noexcept {
+        return nullptr;
+    }
+    static void release(UriMemoryManager* /*manager*/, void* /*block*/) noexcept {}
+
+    std::array<std::byte, 2048> first_; // enough for most
+    std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
+    UriMemoryManager manager_{.malloc = allocate,
+                              .calloc = allocate_zeros,
+                              .realloc = reallocate,
+                              .reallocarray = reallocate_array,
+                              .free = release,
+                              .userData = &memory_};
+};
+
 /// A URI that uriparser takes apart.
 class ParsedUri {
   public:
+    /// Throws std::bad_alloc.
     explicit ParsedUri(std::string_view text) {
         const char* place_of_error = nullptr;
-        is_uri_ = has_succeeded(
-            uriParseSingleUriExA(&uri_, text.data(), text.data() + text.size(), &place_of_error));
+        is_uri_ = has_succeeded(uriParseSingleUriExMmA(
+            &uri_, text.data(), text.data() + text.size(), &place_of_error, memory_.manager()));
     }
-    ~ParsedUri() {
-        // What could not be read holds nothing.
-        if (is_uri_) {
-            uriFreeUriMembersA(&uri_);
-        }
-    }
-    ParsedUri(const ParsedUri&) = delete;
-    ParsedUri(ParsedUri&&) = delete;
-    ParsedUri& operator=(const ParsedUri&) = delete;
-    ParsedUri& operator=(ParsedUri&&) = delete;
 
     /// Whether it is one of http or https, and names a host and nothing secret. Leaves out a port
     /// that goes without saying.
@@ -61,8 +96,9 @@ class ParsedUri {
 
     /// RFC 3986, section 6.2.2. Throws std::bad_alloc.
     bool normalize_syntax() {
-        return has_succeeded(uriNormalizeSyntaxExA(
-            &uri_, URI_NORMALIZE_SCHEME | URI_NORMALIZE_HOST | URI_NORMALIZE_PATH));
+        return has_succeeded(uriNormalizeSyntaxExMmA(
+            &uri_, URI_NORMALIZE_SCHEME | URI_NORMALIZE_HOST | URI_NORMALIZE_PATH,
+            memory_.manager()));
     }
 
     /// Nothing where it cannot be written. Throws std::bad_alloc.
@@ -99,6 +135,7 @@ class ParsedUri {
                number <= highest_port;
     }
 
+    UriMemory memory_;
     UriUriA uri_{};
     bool is_uri_ = false;
 };
