@@ -294,6 +294,8 @@ class HistoryGenerator(Generator):
         self.moves_clock = self.dice.random() < 0.4
         # A refresh that is under way as its session's time ends, and a sign-in that must count the session all the same.
         self.is_race_at_the_end = self.moves_clock and self.dice.random() < 0.2
+        # Or proofs that come at the same time.
+        self.race_of = "" if self.is_race_at_the_end else self.dice.choice(("", "", "", "refreshes", "binds"))
 
     def user(self) -> Operand | str | None:
         # A user who comes with the call may have the time before a wait, and the session that after it.
@@ -316,6 +318,8 @@ class HistoryGenerator(Generator):
         if self.is_race_at_the_end:
             self.add("clock", SECOND)  # so that the refresh is worth something
             return self.operations
+        if self.race_of == "refreshes":
+            self._bind(self.labels[0], dice.choice(("dbsc", "dpop")))
         for _ in range(dice.randrange(4)):
             self.add_create()
             if dice.random() < 0.5:
@@ -330,8 +334,12 @@ class HistoryGenerator(Generator):
 
     def concurrent(self) -> list[Operation]:
         dice = self.dice
-        self.hot = dice.choice(self.labels)
+        self.hot = self.labels[0] if self.race_of else dice.choice(self.labels)
         place = len(self.operations)
+        for _ in range(dice.choice((2, 3)) if self.race_of == "refreshes" else 0):
+            self._refresh(self.hot, dice.choice((0, 0, 0, 1)), dice.choice((0, 0, 1)))
+        for _ in range(2 if self.race_of == "binds" else 0):
+            self._bind(self.hot, dice.choice(("dbsc", "dpop")))
         if self.is_race_at_the_end:
             self.add("refresh_session", Operand("token", self.hot, "refresh"), None, None)
             self.add("create_session", Operand("owner", self.hot))

@@ -567,6 +567,9 @@ class Generator:
         self.bound.add(label)
         token = Operand("token", label, "session")
         self.add("bind_session", token, *self.proven(token, "", 0, protocol))
+        if self.dice.random() < 0.25:
+            fault = self.dice.choice(("", "another key", "another key", "another protocol"))
+            self.add("bind_session", token, *self.proven(token, fault, self.dice.choice((0, 0, 1)), protocol))
 
     def _refresh(self, label: int, age: int = 0, signed: int = 0, fault: str | None = "") -> None:
         token = Operand("token", label, "refresh", age)
@@ -583,7 +586,7 @@ class Generator:
             self._refresh(label, dice.choice((0, 0, 0, 1, 2)))
             if dice.random() < 0.3:
                 self.focus = label
-                names = ("rotate", "reauthenticate", "extend", "validate", "touch", "challenge", "settings")
+                names = ("rotate", "reauthenticate", "reauthenticate", "extend", "validate", "touch", "settings")
                 getattr(self, "add_" + dice.choice(names))()
                 self.focus = None
             if dice.random() < 0.5:
@@ -620,11 +623,15 @@ class Generator:
             self.add("clock_to", label, "expires", -SECOND)
         for _ in range(dice.choice((1, 1, 2))):
             self._refresh(label)
-        if dice.random() < 0.6:
+        if dice.random() < 0.5:
             self.add("clock_to", label, "overlap", dice.choice((-1, 0)))
-        for _ in range(dice.choice((1, 2))):
-            self._use_either_token(label)
-        self.add("validate_session", Operand("token", label, "session", dice.choice((0, 1, 1, 2))), None)
+        self._use_either_token(label)
+        ends = ("rotate_session_token", "reauthenticate_session", "revoke_session_by_token", "")
+        end, age = dice.choice(ends), dice.choice((0, 1))
+        if end:
+            self.add(end, Operand("token", label, "session"))
+            age += end != "revoke_session_by_token"
+        self.add("validate_session", Operand("token", label, "session", age), None)
 
     def _story_of_a_thief(self) -> None:
         """Who has the tokens and no key can do nothing, and it is told once a minute."""
