@@ -1,4 +1,4 @@
-# No token, hash or key in a log: not at the noisiest settings where clients bind their parameters, nor in
+# No token, hash, key, challenge or proof in a log: not at the noisiest settings where clients bind their parameters, nor in
 # any message of ours where they write literals. Nor a token in a file of the server's.
 use strict;
 use warnings;
@@ -11,11 +11,12 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
 use Extent;
+use HeldSessions;
 use PostgreSQL::Test::Utils qw(slurp_file);
 use PythonTest;
 use SessionNode;
 
-PythonTest::need();
+PythonTest::need('cryptography');
 
 my $node = SessionNode->new('canary');
 $node->init;
@@ -39,14 +40,17 @@ $node->safe_psql('postgres', 'CREATE EXTENSION pg_stat_statements') if $preload 
 
 # --- what is searched for
 
-# Parts of a token from its secret on: all but the prefix, the version and the session's id.
-use constant { ID_END => 27, PART => 12 };
+# Parts of a token from its secret on: all but the prefix, the version and the session's id. Of proofs, which are
+# long, only so many that there is one in twice its length.
+use constant { ID_END => 27, PART => 12, LONG => 200 };
 
 sub parts_of_secret
 {
 	my ($secret) = @_;
 	my $from = $secret =~ /^ss[tr]_/ ? ID_END : 0;
-	return map { substr($secret, $_, PART) } $from .. length($secret) - PART;
+	my @places = $from .. length($secret) - PART;
+	@places = grep { $_ % PART == 0 } @places if length($secret) > LONG;
+	return map { substr($secret, $_, PART) } @places;
 }
 
 # As debug_print_plan writes the bytes of a constant, without the spaces.
@@ -59,18 +63,20 @@ sub escaped
 	return $bytes =~ s/ //gr =~ s/([^\x20-\x7e]|\\)/$1 eq "\\" ? "\\\\" : sprintf('\\%03o', ord $1)/gesr;
 }
 
-# The forms in which a secret's hash could be written, each as parts of which a longer leak has one.
+# The forms in which a secret's hash, or another key of so many bytes, could be written, each as parts of which a
+# longer leak has one.
 sub forms_of_hash
 {
 	my ($hash) = @_;
-	my @forms = map { my $hex = $_; map { substr($hex, $_, 16) } 0, 8 .. 48 } unpack('H*', $hash), uc unpack('H*', $hash);
+	my @forms = map { my $hex = $_; map { substr($hex, $_, 16) } 0, 8 .. length($hex) - 16 } unpack('H*', $hash), uc unpack('H*', $hash);
 	for my $offset (0 .. 2)
 	{
 		# In base64 the bytes before decide how these are written.
 		my $coded = encode_base64(("\0" x $offset) . $hash, '');
 		push @forms, map { substr($_, 4, 20) } $coded, $coded =~ tr{+/}{-_}r;
 	}
-	push @forms, map { my $slice = substr($hash, $_, 8); (as_numbers($slice), escaped($slice), escaped($slice) =~ s/\\/\\\\/gr) } 0, 8, 16, 24;
+	push @forms, map { my $slice = substr($hash, $_, 8); (as_numbers($slice), escaped($slice), escaped($slice) =~ s/\\/\\\\/gr) }
+	  grep { $_ < length $hash } 0, 8, 16, 24;
 	return grep { length >= 8 } @forms;
 }
 
@@ -196,6 +202,8 @@ cmp_ok(scalar @secrets, '>', 40, 'tokens were handed over');
 my $tokens = patterns(map { forms_of_token($_) } @secrets);
 my $hashes = patterns(map { forms_of_hash($_) } map { hashes_of($_) } @secrets);
 my $bound = patterns(@{ $told->{bound} });
+my $stored = search_stored($told);
+cmp_ok(scalar @{ $told->{stored} }, '>', 5, 'and keys of sessions');
 counted(@{ $told->{outcomes} } . ' calls at the noisiest settings, with ' . @secrets . ' secrets and ' . @{ $told->{bound} } . ' other values');
 for my $kind (sort keys %logs)
 {
@@ -204,12 +212,12 @@ for my $kind (sort keys %logs)
 	ok($logged->{$kind} =~ /:paramkind 0/, "$kind: with their plans");
 	ok($logged->{$kind} =~ /Query Text: UPDATE session_service\.sessions/, "$kind: and explained") if $preload =~ /auto_explain/;
 	ok($logged->{$kind} =~ /not a token hash|invalid input/, "$kind: and errors");
-	is_deeply(found_in($logged->{$kind}, $tokens, $hashes, $bound), [], "$kind: no token, no hash and no other value");
+	is_deeply(found_in($logged->{$kind}, $tokens, $hashes, $stored, $bound), [], "$kind: no token, no hash, no key and no other value");
 }
 my $texts = join "\n", @{ $told->{texts} };
 ok($texts =~ /refresh_session\(\$1/ || $preload !~ /pg_stat_statements/, 'the views of statements show the calls');
 ok($texts =~ /pg_stat_statements/ || $preload !~ /pg_stat_statements/, 'that of all connections too');
-is_deeply(found_in($texts, $tokens, $hashes, $bound), [], 'and no token, no hash and no other value');
+is_deeply(found_in($texts, $tokens, $hashes, $stored, $bound), [], 'and no token, no hash, no key and no other value');
 my $statistics = join "\n", @{ $told->{statistics} };
 ok($statistics =~ /token_hash/, 'the statistics of the tables show their columns');
 is_deeply(found_in($statistics, $tokens), [], 'and no token');
@@ -255,7 +263,7 @@ sub tell_no_secret
 {
 	my ($name, $options, $only_ours) = @_;
 	my ($told, $logged) = calls('every', $options);
-	my @secrets = (search_tokens($told), search_hashes($told));
+	my @secrets = (search_tokens($told), search_hashes($told), search_stored($told));
 	my $values = patterns(@{ $told->{bound} });
 	my @ours = of_ours($logged->{json});
 	cmp_ok(scalar @ours, '>', 10, "$name: there are messages of ours")
@@ -303,6 +311,8 @@ counted((1 + @other_settings) . ' settings of the log');
 # --- that the search finds what is there
 
 sub search_tokens { return patterns(map { forms_of_token($_) } @{ $_[0]{secrets} }); }
+# The server's part of challenges is known by its bytes.
+sub search_stored { return patterns(map { /^[0-9a-f]{32}$/ ? forms_of_hash(pack 'H*', $_) : parts_of_secret($_) } @{ $_[0]{stored} }); }
 sub search_hashes { return patterns(map { forms_of_hash($_) } map { hashes_of($_) } @{ $_[0]{secrets} }); }
 
 ($told, $logged) = calls('tokens', "$noisy -c plan_cache_mode=force_generic_plan -c log_parameter_max_length=-1");
@@ -343,7 +353,8 @@ my ($id, $token, $refresh_token) = split /\|/, $node->safe_psql('postgres',
 	'SELECT session_id, token, refresh_token FROM session_service.create_session(gen_random_uuid())');
 my $hash = unpack 'H*', sha256($token);
 my $key = 'canary-key-0123456789abcdefghij';
-my @literal_secrets = ($token, $refresh_token, $key);
+my $proof = $node->safe_psql('postgres', HeldSessions::signer() . "SELECT held_proof(session_service.session_challenge('$token'))");
+my @literal_secrets = ($token, $refresh_token, $key, $proof);
 my $long = 'n' x 3000;
 # What the calls above do not meet: the statement, its SQLSTATE, and whether it takes a token, so that the statement
 # is hidden as well.
@@ -354,7 +365,10 @@ my @errors = (
 	[ "SELECT session_service.validate_session_hash('$id', '$token')", '22P02', 0 ],
 	[ "SELECT '${hash}00'::session_service.token_hash", '22P02', 0 ],
 	[ "SELECT '\\x${hash}00'::bytea::session_service.token_hash", '22P02', 0 ],
-	[ "SELECT session_service.is_known_device(NULL, '$key')", '22004', 0 ]);
+	[ "SELECT session_service.is_known_device(NULL, '$key')", '22004', 0 ],
+	[ "SELECT session_service.validate_session_proof('$token', '$proof', NULL, 'https://canary.example/')", '22004', 1 ],
+	[ "SELECT session_service.refresh_session('$refresh_token', NULL, '$long', '$proof')", '22001', 1 ],
+	[ "SET lock_timeout = '150ms'; SELECT session_service.bind_session('$token', '$proof')", '55P03', 1, 'waits' ]);
 for my $call ([ 'refresh_session', $refresh_token ], [ 'rotate_session_token', $token ], [ 'reauthenticate_session', $token ], [ 'revoke_session_by_token', $token ],
 	[ 'mark_mfa_verified_by_token', $token ])
 {

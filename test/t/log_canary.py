@@ -2,9 +2,10 @@
 
     python3 log_canary.py CONNECTION {every|literals|tokens|hashes}
 
-`literals` calls each function with literals, the others with parameters. Prints one JSON object: `secrets` (tokens
-and keys that were handed over), `bound` (other values that were), `outcomes` (what each call should have led to,
-and did), `texts` (what the server's views show of the statements).
+`literals` calls each function with literals, the others with parameters. Prints one JSON object: `secrets` (tokens,
+keys, challenges and proofs that were handed over), `stored` (parts of sessions' keys, which tables hold), `bound`
+(other values that were handed over), `outcomes` (what each call should have led to, and did), `texts` (what the
+server's views show of the statements).
 """
 
 import base64
@@ -21,12 +22,14 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from every_function import every_function, filled, literal, make_sessions
+from proofs import Key, broken, dbsc_parts, dbsc_proof, dpop_parts, dpop_proof, thumbprint_of
 from tap_output import extent
 
 CONNECTION, WHAT = sys.argv[1:]
 SCHEMA = "session_service."
 
 secrets: list[str] = []
+stored: list[str] = []
 bound: list[str] = []
 outcomes: list[tuple[str, str, str]] = []
 open_connections = []
@@ -107,6 +110,8 @@ REFUSALS = {
 def refusals(kind, token):
     for function, expected in REFUSALS.items():
         outcome(f"{function}, {kind}", expected, lambda: call(function, token))
+    for function in ("bind_session", "validate_session_proof"):
+        outcome(f"{function}, {kind}", "0 rows", lambda: call(function, token, "canary", *REQUEST))
     outcome(f"validate_sessions, {kind}", "0 rows", lambda: call("validate_sessions", [token, None]))
     for form in ("%s", "%b"):
         outcome(
@@ -158,6 +163,90 @@ def successes():
     refusals("unknown to it", made.refresh_token)
     ended = create()
     outcome("revoke_session_by_token", "True", lambda: call("revoke_session_by_token", ended.refresh_token))
+
+
+REQUEST = ("POST", "https://canary.example/v1")
+
+
+def kept(secret):
+    secrets.append(secret)
+    return secret
+
+
+def challenge_of(token):
+    return kept(call("session_challenge", token)[0][0])
+
+
+def new_key():
+    key = Key.es256()
+    jwk = key.jwk()
+    stored.extend((jwk["x"], jwk["y"], thumbprint_of(jwk)))
+    return key
+
+
+def bind(made, proof):
+    """Binds a session; what the table holds of its keys after that is known too."""
+    rows = call("bind_session", made.token, kept(proof), *REQUEST)
+    quiet = connect_quietly()
+    query = f"SELECT encode(challenge_key, 'hex') FROM {SCHEMA}sessions WHERE id = %s AND challenge_key IS NOT NULL"
+    stored.extend(row[0] for row in run(query, made.session_id, on=quiet))
+    quiet.close()
+    return rows
+
+
+def refused_proofs(header, payload, key):
+    """Many that are wrong in one thing; in the quick form some of them."""
+    wrong = [text for text in broken(key, header, payload).values() if "\0" not in text]
+    wrong = wrong if extent(False, True) else random.sample(wrong, 15)
+    return [kept(text) for text in wrong if len(text) > 40]
+
+
+def bound_sessions():
+    key, another = new_key(), new_key()
+    browser, client = create(), create()
+    challenge = challenge_of(browser.token)
+    for proof in refused_proofs(*dbsc_parts(key, challenge), key):
+        outcome("bind_session, refused", "0 rows", lambda: call("bind_session", browser.token, proof))
+    proof = dbsc_proof(key, challenge)
+    outcome("bind_session", "1 rows", lambda: bind(browser, proof))
+    outcome("bind_session, again", "1 rows", lambda: bind(browser, proof))
+    outcome("bind_session, by another key", "0 rows", lambda: bind(browser, dbsc_proof(another, challenge)))
+    challenge = challenge_of(browser.refresh_token)
+    for proof in (None, "canary", *refused_proofs(*dbsc_parts(key, challenge), key)):
+        outcome("refresh_session, refused", "0 rows",
+                lambda: call("refresh_session", browser.refresh_token, "192.0.2.1", None, proof))
+    proof = kept(dbsc_proof(key, challenge, None))
+    for expected in ("a pair", "the same"):
+        outcome(f"refresh_session, {expected}", "1 rows",
+                lambda: keep(call("refresh_session", browser.refresh_token, None, None, proof)))
+
+    for proof in refused_proofs(*dpop_parts(key, *REQUEST, client.token), key):
+        outcome("bind_session, refused", "0 rows", lambda: call("bind_session", client.token, proof, *REQUEST))
+    outcome("bind_session, for requests", "1 rows", lambda: bind(client, dpop_proof(key, *REQUEST, client.token)))
+    wrong = {
+        "by another key": dpop_proof(another, *REQUEST, client.token),
+        "for another method": dpop_proof(key, "GET", REQUEST[1], client.token),
+        "for another URI": dpop_proof(key, REQUEST[0], "https://canary.example/v2", client.token),
+        "for another token": dpop_proof(key, *REQUEST, browser.token),
+        "for no token": dpop_proof(key, *REQUEST),
+        "too old": dpop_proof(key, *REQUEST, client.token, iat=int(time.time()) - 3600),
+        "of another protocol": dbsc_proof(key, challenge),
+    }
+    wrong |= dict(enumerate(refused_proofs(*dpop_parts(key, *REQUEST, client.token), key)))
+    for fault, proof in wrong.items():
+        outcome(f"validate_session_proof, {fault}", "0 rows",
+                lambda: call("validate_session_proof", client.token, kept(proof), *REQUEST, "192.0.2.1"))
+    for repeat in range(6):
+        proof = kept(dpop_proof(key, *REQUEST, client.token, challenge_of(client.token)))
+        outcome("validate_session_proof", "1 rows",
+                lambda: call("validate_session_proof", client.token, proof, *REQUEST))
+    outcome("validate_session, bound for requests", "0 rows", lambda: call("validate_session", client.token))
+    proof = kept(dpop_proof(key, *REQUEST))
+    outcome("refresh_session, with a proof of DPoP", "1 rows",
+            lambda: keep(call("refresh_session", client.refresh_token, None, None, proof, *REQUEST)))
+    outcome("bind_session, without a method", "0 rows", lambda: call("bind_session", client.token, proof))
+    outcome("validate_session_proof, without a URI", "22004",
+            lambda: call("validate_session_proof", client.token, proof, "GET", None))
 
 
 def bad_tokens():
@@ -264,6 +353,23 @@ def waits():
                 main.execute(f"RESET {setting}")
         main.execute("BEGIN READ ONLY")
         outcome(f"{function}, read-only", "25006", lambda: call(function, token_for(function, made)))
+        main.execute("ROLLBACK")
+
+    key = new_key()
+    for function in ("bind_session", "refresh_session"):
+        made = create()
+        token, arguments = made.token, ()
+        if function == "refresh_session":
+            bind(made, dbsc_proof(key, challenge_of(made.token)))
+            token, arguments = made.refresh_token, (None, None)
+        proof = kept(dbsc_proof(key, challenge_of(token)))
+        with other.transaction():
+            other.execute(f"SELECT FROM {SCHEMA}sessions WHERE id = %s FOR UPDATE", (made.session_id,))
+            main.execute("SET lock_timeout = '150ms'")
+            outcome(f"{function} with a proof, lock_timeout", "55P03", lambda: call(function, token, *arguments, proof))
+            main.execute("RESET lock_timeout")
+        main.execute("BEGIN READ ONLY")
+        outcome(f"{function} with a proof, read-only", "25006", lambda: call(function, token, *arguments, proof))
         main.execute("ROLLBACK")
 
     # Each holds what the other waits for.
@@ -379,6 +485,7 @@ def every_call(with_literals):
 if WHAT == "every":
     every_call(False)
     successes()
+    bound_sessions()
     bad_tokens()
     imports()
     casts()
@@ -417,4 +524,4 @@ if WHAT == "every":
     if reader.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
         texts += [row[0] for row in reader.execute("SELECT query FROM pg_stat_statements").fetchall()]
 
-print(json.dumps({"secrets": sorted(set(secrets)), "bound": sorted(set(bound)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
+print(json.dumps({"secrets": sorted(set(secrets)), "stored": sorted(set(stored)), "bound": sorted(set(bound)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
