@@ -7,6 +7,7 @@
 #include "store/devices.hpp"
 #include "store/events.hpp"
 #include "store/export.hpp"
+#include "store/rejections.hpp"
 #include "store/sessions.hpp"
 #include "table/table.hpp"
 
@@ -89,6 +90,7 @@ std::int64_t delete_user(const core::Uuid& user_id) {
         }
         const std::int64_t count = store::delete_sessions(owner, user);
         store::delete_devices(owner, user);
+        store::wait_for_rejections(user);
         store::delete_events(owner, user);
         store::delete_user_row(owner, user);
         return count;

@@ -1,7 +1,10 @@
 #include "store/rejections.hpp"
 
+#include "core/crypto.hpp"
+
 #include "pg/commit.hpp"
 #include "store/events.hpp"
+#include "store/sessions.hpp"
 #include "table/table.hpp"
 
 namespace session_service::store {
@@ -27,12 +30,25 @@ bool has_recent(const UserKey& user, const core::Uuid& session_id, core::Micros 
     });
 }
 
-// Of two calls at once only one goes on to look and to write; the other is left out. The last
-// bytes of a session's id are random.
-bool is_first(const core::Uuid& session_id) {
+// A number that stands for the user, and for few others.
+std::uint32_t number_of(const UserKey& user) {
+    const core::Digest digest = core::sha256(user.id);
     std::uint32_t number = 0;
-    std::memcpy(&number, session_id.data() + session_id.size() - sizeof(number), sizeof(number));
-    return table::lock_number_if_free(table::TableName::events, number);
+    std::memcpy(&number, digest.data(), sizeof(number));
+    return number;
+}
+
+// Of two calls at once only one goes on to look and to write; the other is left out.
+bool is_first(const UserKey& user) {
+    return table::lock_number_if_free(table::TableName::events, number_of(user));
+}
+
+// Whether the session is there still, once nobody can delete its user's events unseen.
+bool is_there(const core::Uuid& session_id) {
+    SessionLookup lookup = SessionLookup::open(table::sessions::id);
+    const bool is_found = lookup.find(session_id).has_value();
+    lookup.close();
+    return is_found;
 }
 
 } // namespace
@@ -42,7 +58,7 @@ void record_rejection(const UserKey& user, const core::Uuid& session_id,
     // To look waits for who holds the table as well, so that the lock comes first.
     if (!is_recorded(EventKind::session_proof_rejected) || !pg::is_writable() ||
         !table::lock_if_free(table::TableName::events, RowExclusiveLock) ||
-        has_recent(user, session_id, now) || !is_first(session_id) ||
+        has_recent(user, session_id, now) || !is_first(user) || !is_there(session_id) ||
         has_recent(user, session_id, now)) {
         return;
     }
@@ -51,6 +67,10 @@ void record_rejection(const UserKey& user, const core::Uuid& session_id,
             .session_id = session_id,
             .device_id = device_id,
             .ip_address = ip_address});
+}
+
+void wait_for_rejections(const UserKey& user) {
+    table::lock_number(table::TableName::events, number_of(user));
 }
 
 } // namespace session_service::store

@@ -12,4 +12,8 @@ namespace session_service::store {
 void record_rejection(const UserKey& user, const core::Uuid& session_id,
                       const core::Uuid& device_id, pg::Value ip_address, core::Micros now);
 
+/// Waits for calls of other transactions that record one of the user's, and keeps new ones out
+/// until the transaction ends: to be called before the user's events are deleted.
+void wait_for_rejections(const UserKey& user);
+
 } // namespace session_service::store

@@ -428,6 +428,10 @@ bool lock_number_if_free(TableName table, std::uint32_t number) {
     return ConditionalLockDatabaseObject(find(table), number, 0, ExclusiveLock);
 }
 
+void lock_number(TableName table, std::uint32_t number) {
+    LockDatabaseObject(find(table), number, 0, ExclusiveLock);
+}
+
 bool lock_extension_if_free() {
     const Oid extension = get_extension_oid("session_service", true);
     return OidIsValid(extension) &&

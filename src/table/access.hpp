@@ -63,6 +63,9 @@ bool lock_if_free(TableName table, LOCKMODE mode);
 /// transaction ends; false where somebody holds it.
 bool lock_number_if_free(TableName table, std::uint32_t number);
 
+/// The same, and waits for who holds it.
+void lock_number(TableName table, std::uint32_t number);
+
 /// Keeps the extension from being dropped until the transaction ends, on the same terms.
 bool lock_extension_if_free();
 
