@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <string>
@@ -15,6 +16,7 @@ namespace {
 
 using test::from_hex;
 using test::Memory;
+using test::Outcome;
 using test::outcome_of;
 using test::to_hex;
 
@@ -142,8 +144,24 @@ TEST(ConstantTimeEqual, ComparesLengthAndEveryByte) {
     EXPECT_TRUE(constant_time_equal({}, {}));
 }
 
-// It is taken only before libcrypto allocates for the first time, so before main.
-const bool memory_installed = Memory::install();
+void allocate_of_both() {
+    const auto first = std::make_unique<int>(1);
+    void* const second = OPENSSL_malloc(1);
+    OPENSSL_free(second);
+    if (second == nullptr) {
+        throw CryptoError("the second");
+    }
+}
+
+TEST(Memory, RunsOutWhereItIsToldTo) {
+    ASSERT_TRUE(Memory::is_installed());
+    EXPECT_EQ(outcome_of(allocate_of_both, 0), Outcome::out_of_memory);
+    EXPECT_EQ(Memory::refused(), 1);
+    EXPECT_EQ(outcome_of(allocate_of_both, 1, 1), Outcome::failed);
+    EXPECT_EQ(outcome_of(allocate_of_both, 2), Outcome::done);
+    EXPECT_EQ(Memory::refused(), 0);
+    EXPECT_EQ(outcome_of(allocate_of_both, 0, 0), Outcome::done);
+}
 
 void derive() {
     std::array<std::uint8_t, 32> out{};
@@ -168,7 +186,6 @@ void draw_cancel_key() {
 }
 
 TEST(Crypto, WithoutMemoryThrowsBadAllocAndRecovers) {
-    ASSERT_TRUE(memory_installed);
     for (void (*call)() : {hash, hash_with_sha1, derive, authenticate}) {
         const long failures = test::failures_without_memory(call);
         // OpenSSL 3.0 allocates in all; later versions need no memory for a digest that is kept.

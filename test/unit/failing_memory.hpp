@@ -1,4 +1,4 @@
-// Memory that runs out on demand, for what libcrypto allocates.
+// Memory that runs out on demand, for what libcrypto and C++ allocate.
 #pragma once
 
 #include "core/crypto.hpp"
@@ -15,10 +15,14 @@
 
 namespace session_service::test {
 
-/// One file of a program installs it, before libcrypto allocates for the first time: before main.
 class Memory {
   public:
-    static bool install() { return CRYPTO_set_mem_functions(allocate, reallocate, release) == 1; }
+    /// Before libcrypto allocates for the first time: before main.
+    static bool install() {
+        is_installed_ = CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
+        return is_installed_;
+    }
+    static bool is_installed() { return is_installed_; }
 
     /// From the `first` allocation on, counted from 0, so many are refused.
     static void refuse(long first, long how_many) {
@@ -31,7 +35,6 @@ class Memory {
     /// How many were refused since refuse() was called.
     static long refused() { return refused_; }
 
-  private:
     /// Whether this allocation fails, in the way that malloc does.
     static bool is_out() {
         if (to_refuse_ == 0 || left_-- > 0) {
@@ -44,6 +47,7 @@ class Memory {
         return true;
     }
 
+  private:
     static void* allocate(std::size_t size, const char* /*file*/, int /*line*/) {
         return is_out() ? nullptr : std::malloc(size);
     }
@@ -52,6 +56,7 @@ class Memory {
     }
     static void release(void* block, const char* /*file*/, int /*line*/) { std::free(block); }
 
+    static inline bool is_installed_ = false;
     static inline long left_ = 0;
     static inline long to_refuse_ = 0;
     static inline long refused_ = 0;

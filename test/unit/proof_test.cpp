@@ -1,6 +1,7 @@
 #include "core/proof.hpp"
 
 #include "core/crypto.hpp"
+#include "failing_memory.hpp"
 #include "signing.hpp"
 
 #include <gtest/gtest.h>
@@ -504,6 +505,21 @@ TEST(Proof, IsSignedByTheHolderAsItStands) {
         EXPECT_TRUE(parsed_stolen->is_signed_by(*parsed_stolen->key()));
         EXPECT_FALSE(parsed_stolen->is_signed_by(holder));
     }
+}
+
+TEST(Proof, WithoutMemoryThrowsBadAllocAndIsTakenTheNextTime) {
+    const HttpRequest of_figure_2{.method = "POST",
+                                  .uri = "HTTPS://server.example.com/%74oken/a/%2e%2E?b",
+                                  .now = 1562262616 * micros_per_second,
+                                  .max_age = 0};
+    const auto check = [&] {
+        const auto two = Proof::parse(rfc9449_figure_2);
+        HttpRequest other = of_figure_2;
+        other.uri = "https://server.example.com/token";
+        EXPECT_TRUE(two && two->is_for(other) && !two->is_for(of_figure_2) &&
+                    two->is_signed_by(*two->key()));
+    };
+    EXPECT_GT(test::failures_without_memory(check), 100);
 }
 
 } // namespace
