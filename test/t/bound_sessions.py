@@ -1650,7 +1650,7 @@ def a_refused_proof_waits_for_nobody():
         holder.execute(f"LOCK TABLE {SCHEMA}events, {SCHEMA}users, {SCHEMA}devices IN {mode} MODE")
         return holder
 
-    for mode in ("SHARE", "EXCLUSIVE"):
+    for mode in ("SHARE", "EXCLUSIVE", "ACCESS EXCLUSIVE"):
         holder = held(mode)
         answers = []
 
