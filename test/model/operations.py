@@ -5,6 +5,7 @@ An operation is a tuple: a function and its arguments; or one of these:
     clock MICROS                       moves the clock on
     clock_to SESSION DEADLINE MICROS   moves it to a deadline of the session, or next to it
     set SETTINGS
+    sign SIGNED                        has a client sign what is presented later
     begin LEVEL, commit, rollback, savepoint, rollback_to
 
 Arguments are values, an Operand, or Signed. SESSION is the number of the operation that created it.
@@ -77,6 +78,7 @@ STORIES_OF_PROOFS = (
     "_story_of_a_client",
     "_story_of_an_overlap",
     "_story_of_a_thief",
+    "_story_of_a_late_answer",
     "_story_of_a_bound_import",
 )
 INTERVALS = (None, None, SECOND, 50 * SECOND, 5 * MINUTE, HOUR, 2 * DAY)
@@ -692,6 +694,20 @@ class Generator:
             self.add("clock_to", label, "grace", dice.choice((-1, 0, 1)))
         self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 1, 1))), None, None)
         self.add("refresh_session", Operand("token", label, "refresh", dice.choice((0, 1, 2))), None, None)
+
+    def _story_of_a_late_answer(self) -> None:
+        dice, label = self.dice, self._some_session()
+        function = dice.choice(("bind_session", "refresh_session", "validate_session_proof"))
+        protocol = "dpop" if function == "validate_session_proof" else dice.choice(("dbsc", "dbsc", "dpop"))
+        if function != "bind_session":
+            self._bind(label, protocol)
+        token = Operand("token", label, "refresh" if function == "refresh_session" else "session")
+        proof, method, uri = self.proven(token, "", 0, protocol)
+        self.add("sign", proof)
+        deadline = "challenge" if protocol == "dbsc" else dice.choice(("challenge", "proof", "proof"))
+        self.add("clock_to", label, deadline, dice.choice((-1, 0, 1)))
+        between = (None, None) if function == "refresh_session" else ()
+        self.add(function, token, *between, proof._replace(age=1), method, uri)
 
     def _story_of_a_bound_import(self) -> None:
         """The device comes with any token that it ever had."""

@@ -89,6 +89,9 @@ class Run:
         self.connection.set_settings(settings)
         self.model.settings = {**self.model.settings, **settings}
 
+    def do_sign(self, wanted: Signed) -> None:
+        self.proof(wanted)
+
     def do_begin(self, level: str) -> None:
         if self.before is None:
             self.connection.run(f"BEGIN ISOLATION LEVEL {level}")
@@ -160,14 +163,15 @@ class Run:
         earlier = self.signed.setdefault(session_id, [])
         if wanted.age and earlier:
             proof = earlier[max(-len(earlier), -wanted.age)]
-            # Where nobody can tell if it is good still, the clock goes on until that can be told.
-            if self.is_alone and self.model.is_in_doubt(proof):
-                given = self.model.challenges[proof.challenge]
-                self.set_clock(given.first_given_at + self.model.settings["challenge_expiry"])
-            return proof
-        proof = self.sign(wanted, session_id)
-        if proof is not None and proof.protocol:
+        else:
+            proof = self.sign(wanted, session_id)
+            if proof is None or proof.protocol is None:
+                return proof
             earlier.append(proof)
+        # Where nobody can tell if its challenge is good still, the clock goes on until that can be told.
+        if self.is_alone and self.model.is_in_doubt(proof):
+            given = self.model.challenges[proof.challenge]
+            self.set_clock(given.first_given_at + self.model.settings["challenge_expiry"])
         return proof
 
     def sign(self, wanted: Signed, session_id: str) -> Proof | None:
