@@ -30,6 +30,8 @@ check_requirements() {
     command -v valgrind >/dev/null || skip "needs valgrind (apt-get install valgrind)"
     [ -e /usr/include/valgrind/memcheck.h ] || skip "needs valgrind's headers (apt-get install valgrind)"
     [ -e /usr/include/openssl/evp.h ] || skip "needs libssl-dev"
+    [ -e /usr/include/uriparser/Uri.h ] || skip "needs liburiparser-dev"
+    [ -e /usr/include/nlohmann/json.hpp ] || skip "needs nlohmann-json3-dev"
     command -v apt-get >/dev/null || skip "needs apt-get, for the server's source"
     choose_server
 }
