@@ -259,7 +259,10 @@ export class Browser {
             if (!names.includes(this.alg)) continue;
             const challenge = params.get('challenge');
             assert.ok(isString(challenge), 'a registration has a challenge');
-            this.registrations.push(this.#register(new URL(params.get('path'), answer.url), challenge));
+            const registration = this.#register(new URL(params.get('path'), answer.url), challenge);
+            // Who asks is told by settled().
+            registration.catch(() => {});
+            this.registrations.push(registration);
         }
         this.#processChallenges(answer);
     }
