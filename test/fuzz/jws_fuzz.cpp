@@ -18,9 +18,9 @@ std::string encoded(Bytes bytes) {
     return text;
 }
 
-/// Asks for each type of each of some names, and reads what there is.
-void look_at(const core::JsonObject& object, int depth = 0) {
-    require(depth < static_cast<int>(core::max_json_depth));
+/// Asks for each type of each of some names, and gives the objects that there are.
+std::vector<core::JsonObject> objects_in(const core::JsonObject& object) {
+    std::vector<core::JsonObject> objects;
     for (const std::string_view name : {"a", "b", "jwk", "key", "typ", "alg", "jti", "iat", ""}) {
         const auto text = object.string(name);
         const auto number = object.number(name);
@@ -28,8 +28,23 @@ void look_at(const core::JsonObject& object, int depth = 0) {
         require((text ? 1 : 0) + (number ? 1 : 0) + (inner ? 1 : 0) <= (object.has(name) ? 1 : 0));
         require(!text || text->find('\0') == std::string_view::npos);
         if (inner) {
-            look_at(*inner, depth + 1);
+            objects.push_back(*inner);
         }
+    }
+    return objects;
+}
+
+/// The same of all that is in it, however deep.
+void look_at(const core::JsonObject& object) {
+    std::vector<core::JsonObject> level{object};
+    for (std::size_t depth = 0; !level.empty(); ++depth) {
+        require(depth < core::max_json_depth);
+        std::vector<core::JsonObject> next;
+        for (const core::JsonObject& member : level) {
+            const auto inner = objects_in(member);
+            next.insert(next.end(), inner.begin(), inner.end());
+        }
+        level = std::move(next);
     }
 }
 

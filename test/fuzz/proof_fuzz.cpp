@@ -120,13 +120,9 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
             R"({"typ":"dpop+jwt","alg":"EdDSA","jwk":)" + ed25519 + "}\n" +
                 R"({"jti":"a","htm":"GET","htu":"http://h","iat":1562262616.5e0})",
             R"({"typ":"dbsc+jwt","alg":"ES256","jwk":)" + jwk + "}\n" + R"({"jti":"a challenge"})",
-            R"({"typ":"dbsc+jwt","alg":"EdDSA"})"
-            "\n"
-            R"({"jti":"a challenge","key":)" +
-                ed25519 + "}",
-            R"({"typ":"dbsc+jwt","alg":"RS256"})"
-            "\n"
-            R"({"jti":"a challenge"})",
+            std::string(R"({"typ":"dbsc+jwt","alg":"EdDSA"})") + "\n" +
+                R"({"jti":"a challenge","key":)" + ed25519 + "}",
+            std::string(R"({"typ":"dbsc+jwt","alg":"RS256"})") + "\n" + R"({"jti":"a challenge"})",
         };
     }();
     return fuzz::mutate_from(seeds, data, size, max_size, random);

@@ -115,10 +115,12 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
                                static_cast<char>(second)} +
                    std::string(first + second, '\x81');
         };
+        const std::string p256 =
+            R"({"kty":"EC","crv":"P-256","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",)"
+            R"("y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","use":"sig","alg":"ES256","kid":"a"})";
         // RFC 9449, RFC 8037, and a modulus that nobody has the factors of.
         return std::vector<std::string>{
-            R"({"kty":"EC","crv":"P-256","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",)"
-            R"("y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","use":"sig","alg":"ES256","kid":"a"})",
+            p256,
             R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})",
             R"({"kty":"RSA","e":"AQAB","n":")" + encoded(std::vector<std::uint8_t>(256, 0x81)) +
                 "\"}",

@@ -254,8 +254,8 @@ TEST(NormalizeHttpUri, LooksAtNoLongerText) {
     EXPECT_EQ(normalize_http_uri(longest), longest);
     EXPECT_EQ(normalize_http_uri(longest + "a"), std::nullopt);
     EXPECT_EQ(normalize_http_uri(longest + "?a"), longest);
-    EXPECT_EQ(normalize_http_uri("https://h/?" + std::string(10'000'000, 'a')), "https://h/");
-    EXPECT_EQ(normalize_http_uri(std::string(10'000'000, 'a')), std::nullopt);
+    EXPECT_EQ(normalize_http_uri("https://h/?" + std::string(5'000'000, 'a')), "https://h/");
+    EXPECT_EQ(normalize_http_uri(std::string(5'000'000, 'a')), std::nullopt);
     // What is read by steps that call each other.
     for (const char* part : {"/", "a", "%41", "/..", "/.", "1.", "a:", "@", ":"}) {
         std::string text = start;

@@ -112,8 +112,8 @@ TEST(ParseJws, LooksAtNoLongerText) {
     for (std::size_t more = 1; more <= 4; ++more) {
         EXPECT_FALSE(is_jws(start + std::string(max_jws_length - start.size() + more, 'A')));
     }
-    EXPECT_FALSE(is_jws(start + std::string(10'000'000, 'A')));
-    EXPECT_FALSE(is_jws(std::string(10'000'000, '.')));
+    EXPECT_FALSE(is_jws(start + std::string(5'000'000, 'A')));
+    EXPECT_FALSE(is_jws(std::string(5'000'000, '.')));
 }
 
 TEST(ParseJws, DepthDoesNotRunAway) {
