@@ -66,7 +66,7 @@ class UriMemory {
     }
     static void release(UriMemoryManager* /*manager*/, void* /*block*/) noexcept {}
 
-    std::array<std::byte, 2048> first_; // enough for most
+    std::array<std::byte, 2048> first_{}; // enough for most
     std::pmr::monotonic_buffer_resource memory_{first_.data(), first_.size()};
     UriMemoryManager manager_{.malloc = allocate,
                               .calloc = allocate_zeros,

@@ -33,7 +33,7 @@ class Reader {
     bool number_unsigned(std::uint64_t value) { return take(static_cast<double>(value)); }
     bool number_float(double value, const std::string& /*text*/) { return take(value); }
     bool string(std::string& value) { return has_no_null(value) && take(std::move(value)); }
-    bool binary(std::vector<std::uint8_t>& /*value*/) { return false; }
+    static bool binary(std::vector<std::uint8_t>& /*value*/) { return false; }
 
     bool start_object(std::size_t /*size*/) {
         auto members = std::make_shared<JsonMembers>();
@@ -52,8 +52,8 @@ class Reader {
     bool start_array(std::size_t /*size*/) { return take({}) && open(nullptr); }
     bool end_array() { return close(); }
 
-    bool parse_error(std::size_t /*place*/, const std::string& /*token*/,
-                     const nlohmann::json::exception& /*error*/) {
+    static bool parse_error(std::size_t /*place*/, const std::string& /*token*/,
+                            const nlohmann::json::exception& /*error*/) {
         return false;
     }
     // NOLINTEND(readability-identifier-naming)

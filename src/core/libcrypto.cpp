@@ -21,8 +21,8 @@ EVP_KDF* hkdf = nullptr;
 EVP_MAC* hmac = nullptr;
 
 struct Signatures {
-    const char* key_name;
-    const char* name;
+    const char* key_name = nullptr;
+    const char* name = nullptr;
     EVP_KEYMGMT* keys = nullptr;
     EVP_SIGNATURE* algorithm = nullptr;
 };

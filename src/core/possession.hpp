@@ -54,7 +54,7 @@ struct Registration {
 
 /// Judges the proof that shall bind a session whose session token has this hash: it has to carry
 /// the key that signed it. Throws CryptoError, std::bad_alloc.
-std::optional<Registration> check_registration(const PresentedProof& proof, const ProofRules& rules,
+std::optional<Registration> check_registration(const PresentedProof& given, const ProofRules& rules,
                                                const ChallengeKeys& keys, const Uuid& session_id,
                                                const Digest& token_hash);
 
@@ -73,13 +73,13 @@ struct RefreshScope {
 };
 
 /// Judges the proof of a refresh. Throws CryptoError, std::bad_alloc.
-RefreshProof check_refresh(const PresentedProof& proof, const ProofRules& rules,
+RefreshProof check_refresh(const PresentedProof& given, const ProofRules& rules,
                            const BoundKey& bound, const ChallengeKeys& keys,
                            const RefreshScope& scope);
 
 /// Judges the proof of one request with the session token of this hash. Throws CryptoError,
 /// std::bad_alloc.
-bool check_request(const PresentedProof& proof, const ProofRules& rules, const BoundKey& bound,
+bool check_request(const PresentedProof& given, const ProofRules& rules, const BoundKey& bound,
                    const ChallengeKeys& keys, const Uuid& session_id, const Digest& token_hash);
 
 } // namespace session_service::core

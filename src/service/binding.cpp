@@ -76,9 +76,9 @@ std::optional<ChallengePurpose> purpose_for(const SessionRow& session, const Pre
 
 // The session's row at the moment that it is bound, or was.
 struct Candidate {
-    core::Uuid user_id;
-    core::Uuid device_id;
-    Binding binding;
+    core::Uuid user_id{};
+    core::Uuid device_id{};
+    Binding binding = Binding::none;
     Bound bound;
 };
 

@@ -22,11 +22,11 @@ std::optional<core::Challenge> challenge(const Presented& presented);
 
 /// A session that is bound, as the client is told.
 struct Bound {
-    core::Uuid session_id;
-    store::Binding binding;
+    core::Uuid session_id{};
+    store::Binding binding = store::Binding::none;
     core::KeyText key;
-    Micros expires;
-    Micros refresh_expires;
+    Micros expires = 0;
+    Micros refresh_expires = 0;
 };
 
 /// Binds the active session of the presented session token to the key of the proof. One that is

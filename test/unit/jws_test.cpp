@@ -30,14 +30,12 @@ TEST(ParseJws, TakesApart) {
 }
 
 TEST(ParseJws, TakesThreePartsAndNoneIsEmpty) {
-    const std::string header = base64url("{}");
-    EXPECT_TRUE(is_jws(header + "." + header + ".AAAA"));
-    for (const std::string& text :
-         {std::string(), std::string("."), std::string(".."), std::string("..."), header,
-          header + ".", header + "." + header, header + "." + header + ".", header + "..AAAA",
-          "." + header + ".AAAA", header + ".AAAA", header + "." + header + ".AAAA.",
-          "." + header + "." + header + ".AAAA", header + "." + header + ".AAAA.AAAA",
-          header + "." + header + ".AAAA.AAAA.AAAA"}) {
+    // e30 is {}.
+    EXPECT_TRUE(is_jws("e30.e30.AAAA"));
+    for (const std::string_view text :
+         {"", ".", "..", "...", "e30", "e30.", "e30.e30", "e30.e30.", "e30..AAAA", ".e30.AAAA",
+          "e30.AAAA", "e30.e30.AAAA.", ".e30.e30.AAAA", "e30.e30.AAAA.AAAA",
+          "e30.e30.AAAA.AAAA.AAAA"}) {
         EXPECT_FALSE(is_jws(text)) << text;
     }
 }
