@@ -82,7 +82,8 @@ class Members {
     std::string text() const {
         std::string text;
         for (const auto& [name, value] : members_) {
-            text += (text.empty() ? "{\"" : ",\"") + name + "\":" + value;
+            text += text.empty() ? "{\"" : ",\"";
+            text.append(name).append("\":").append(value);
         }
         return text.empty() ? "{}" : text + "}";
     }
@@ -335,11 +336,20 @@ TEST(Proof, WithAKeyThatIsNoGoodKeyIsNone) {
 TEST(Proof, IsOneCompactJws) {
     const std::string good = proof(dpop_header(), dpop_payload());
     ASSERT_TRUE(Proof::parse(good));
-    for (const std::string& text :
-         {std::string(), good + "," + good, good + ", " + good, good + " ", " " + good, good + "=",
-          good + "\n", "DPoP " + good, "\"" + good + "\"", good + "." + good,
-          good.substr(0, good.rfind('.')), good.substr(0, good.rfind('.') + 1),
-          std::string(R"({"payload":"e30","signatures":[]})")}) {
+    const std::vector<std::string> no_proofs{"",
+                                             good + "," + good,
+                                             good + ", " + good,
+                                             good + " ",
+                                             " " + good,
+                                             good + "=",
+                                             good + "\n",
+                                             "DPoP " + good,
+                                             "\"" + good + "\"",
+                                             good + "." + good,
+                                             good.substr(0, good.rfind('.')),
+                                             good.substr(0, good.rfind('.') + 1),
+                                             R"({"payload":"e30","signatures":[]})"};
+    for (const std::string& text : no_proofs) {
         EXPECT_FALSE(Proof::parse(text)) << text;
     }
     EXPECT_FALSE(is_proof(dpop_header().with("crit", "[]"), dpop_payload()));
@@ -498,7 +508,7 @@ TEST(Proof, IsSignedByTheHolderAsItStands) {
         EXPECT_FALSE(parsed_spaced->is_signed_by(holder));
         // By another, whose key it carries.
         const SigningKey& thief =
-            &key == &signing_keys()[0] ? signing_keys()[2] : signing_keys()[0];
+            &key == signing_keys().data() ? signing_keys()[2] : signing_keys()[0];
         const std::string stolen = proof(dpop_header(thief), dpop_payload(), thief);
         const auto parsed_stolen = Proof::parse(stolen);
         ASSERT_TRUE(parsed_stolen);

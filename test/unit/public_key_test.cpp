@@ -123,7 +123,8 @@ using Members = std::vector<std::pair<std::string, std::string>>;
 std::string jwk_of(const Members& members, const std::string& more = "") {
     std::string text;
     for (const auto& [name, value] : members) {
-        text += (text.empty() ? "{\"" : ",\"") + name + R"(":")" + value + "\"";
+        text += text.empty() ? "{\"" : ",\"";
+        text.append(name).append(R"(":")").append(value).append("\"");
     }
     return text + more + "}";
 }
