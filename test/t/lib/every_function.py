@@ -93,4 +93,5 @@ def without_chance(value):
         return value
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "an id", str(value))
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d", "a time", text)
+    text = re.sub(r"^AA[A-Za-z0-9_-]{52}$", "a challenge", text)
     return re.sub(r"ss([tr])_[A-Za-z0-9_-]{40,}|[0-9a-f]{32,}", "a secret", text)
