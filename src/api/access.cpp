@@ -17,12 +17,8 @@ struct RoleAndLevel {
 };
 
 RoleAndLevel role_and_level(const Arguments& arguments) {
-    if (arguments.is_null(0)) {
-        pg::raise_null_argument("role");
-    }
-    if (arguments.is_null(1)) {
-        pg::raise_null_argument("level");
-    }
+    arguments.require(0, "role");
+    arguments.require(1, "level");
     const auto level = store::access_level_named(pg::to_view(arguments.datum(1)));
     if (!level) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown access level"),

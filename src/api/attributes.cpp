@@ -52,9 +52,7 @@ SQL_FUNCTION(session_service_patch_session_metadata) {
 
 SQL_FUNCTION(session_service_touch_sessions) {
     const Arguments arguments{fcinfo};
-    if (arguments.is_null(0)) {
-        pg::raise_null_argument("session_ids");
-    }
+    arguments.require(0, "session_ids");
     Datum* elements = nullptr;
     bool* nulls = nullptr;
     int count = 0;

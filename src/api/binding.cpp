@@ -29,12 +29,6 @@ const char* name_of(store::Binding binding) {
     pg_unreachable();
 }
 
-void require(const Arguments& arguments, int number, const char* name) {
-    if (arguments.is_null(number)) {
-        pg::raise_null_argument(name);
-    }
-}
-
 } // namespace
 
 SQL_TOKEN_FUNCTION(session_service_session_challenge) {
@@ -64,8 +58,8 @@ SQL_TOKEN_FUNCTION(session_service_bind_session) {
 
 SQL_TOKEN_FUNCTION(session_service_validate_session_proof) {
     const Arguments arguments{fcinfo};
-    require(arguments, 2, "http_method");
-    require(arguments, 3, "http_uri");
+    arguments.require(2, "http_method");
+    arguments.require(3, "http_uri");
     const pg::Value ip_address = arguments.address(4);
     const auto presented = service::read_token(arguments.token(0), core::TokenKind::session);
     if (!presented) {

@@ -77,9 +77,7 @@ SQL_FUNCTION(session_service_rename_device) {
     const Arguments arguments{fcinfo};
     const core::Uuid user_id = arguments.uuid(0, "user_id");
     const core::Uuid device_id = arguments.uuid(1, "device_id");
-    if (arguments.is_null(2)) {
-        pg::raise_null_argument("name");
-    }
+    arguments.require(2, "name");
     PG_RETURN_BOOL(service::rename_device(user_id, device_id, arguments.display_name(2, "name")));
 }
 

@@ -220,9 +220,7 @@ SQL_TOKEN_FUNCTION(session_service_introspect_token) {
 
 SQL_TOKEN_FUNCTION(session_service_import_session) {
     const Arguments arguments{fcinfo};
-    if (arguments.is_null(0)) {
-        pg::raise_null_argument("token_hash");
-    }
+    arguments.require(0, "token_hash");
     const service::ImportedSession request{
         .token_hash = pg::to_digest(arguments.datum(0)),
         .refresh_hash =

@@ -139,9 +139,7 @@ std::optional<std::string_view> Arguments::small_text(int number, std::size_t mo
 }
 
 core::Uuid Arguments::uuid(int number, const char* name) const {
-    if (is_null(number)) {
-        raise_null_argument(name);
-    }
+    require(number, name);
     return to_uuid(datum(number));
 }
 
@@ -153,9 +151,7 @@ std::optional<core::Uuid> Arguments::optional_uuid(int number) const {
 }
 
 Micros Arguments::time(int number, const char* name) const {
-    if (is_null(number)) {
-        raise_null_argument(name);
-    }
+    require(number, name);
     const Micros given = DatumGetTimestampTz(datum(number));
     if (TIMESTAMP_NOT_FINITE(given)) {
         ereport(ERROR,
@@ -180,9 +176,7 @@ Value Arguments::text(int number, const char* name, int limit) const {
 }
 
 Value Arguments::required_text(int number, const char* name, int limit) const {
-    if (is_null(number)) {
-        raise_null_argument(name);
-    }
+    require(number, name);
     return text(number, name, limit);
 }
 
@@ -275,9 +269,7 @@ Value Arguments::metadata(int number, bool otherwise_empty) const {
 }
 
 Value Arguments::json(int number, const char* name) const {
-    if (is_null(number)) {
-        raise_null_argument(name);
-    }
+    require(number, name);
     return value(PointerGetDatum(PG_DETOAST_DATUM(datum(number))));
 }
 

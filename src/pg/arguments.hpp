@@ -41,6 +41,13 @@ class Arguments {
         return is_null(number) ? otherwise : DatumGetBool(datum(number));
     }
 
+    /// 22004 where a required argument is NULL.
+    void require(int number, const char* name) const {
+        if (is_null(number)) {
+            raise_null_argument(name);
+        }
+    }
+
     /// The argument as it came, NULL or not.
     Value optional(int number) const { return fcinfo_->args[number]; }
 
