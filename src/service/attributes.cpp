@@ -31,11 +31,9 @@ bool mark_mfa_verified(const core::Uuid& session_id, pg::Value method) {
 }
 
 bool mark_mfa_verified_by_token(const Presented& presented, pg::Value method) {
-    store::SessionLookup lookup = store::SessionLookup::open(last_validated_column);
-    const bool is_valid =
-        validate_unproven(lookup, {.session_id = presented.session_id, .hash = presented.hash})
-            .has_value();
-    lookup.close();
+    bool is_valid = false;
+    with_unproven_session(presented,
+                          [&is_valid](const store::SessionRow& /*unused*/) { is_valid = true; });
     if (!is_valid) {
         return false;
     }

@@ -203,14 +203,11 @@ struct Owner {
 
 // Whose the active session is that the presented token opens.
 std::optional<Owner> owner_of_active(const Presented& presented) {
-    SessionLookup lookup = SessionLookup::open(last_validated_column);
     std::optional<Owner> owner;
-    if (const auto session = validate_unproven(
-            lookup, {.session_id = presented.session_id, .hash = presented.hash})) {
-        owner = Owner{.user_id = session->uuid(sessions::user_id),
-                      .device_id = session->uuid(sessions::device_id)};
-    }
-    lookup.close();
+    with_unproven_session(presented, [&owner](const SessionRow& session) {
+        owner = Owner{.user_id = session.uuid(sessions::user_id),
+                      .device_id = session.uuid(sessions::device_id)};
+    });
     return owner;
 }
 

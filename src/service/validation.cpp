@@ -44,7 +44,7 @@ std::optional<SessionKey> read_session_token(std::optional<std::string_view> tex
         pg::count(pg::Counter::validations_refused);
         return std::nullopt;
     }
-    return SessionKey{.session_id = presented->session_id, .hash = presented->hash};
+    return SessionKey::of(*presented);
 }
 
 std::optional<store::SessionRow> validate(store::SessionLookup& lookup, const SessionKey& key,
@@ -64,18 +64,18 @@ std::optional<store::SessionRow> validate_proven(store::SessionLookup& lookup,
                                                  const Presented& presented,
                                                  const core::PresentedProof& proof,
                                                  pg::Value ip_address) {
-    const SessionKey key{.session_id = presented.session_id, .hash = presented.hash};
-    return validate_accepted(lookup, key, ip_address, [&](const SessionRow& session) {
-        if (session.binding() != Binding::request) {
-            return false;
-        }
-        const bool is_good = is_proven(session, presented, proof, pg::now());
-        if (!is_good) {
-            note_rejection(session.uuid(table::sessions::user_id), presented.session_id,
-                           session.uuid(table::sessions::device_id), ip_address);
-        }
-        return is_good;
-    });
+    return validate_accepted(
+        lookup, SessionKey::of(presented), ip_address, [&](const SessionRow& session) {
+            if (session.binding() != Binding::request) {
+                return false;
+            }
+            const bool is_good = is_proven(session, presented, proof, pg::now());
+            if (!is_good) {
+                note_rejection(session.uuid(table::sessions::user_id), presented.session_id,
+                               session.uuid(table::sessions::device_id), ip_address);
+            }
+            return is_good;
+        });
 }
 
 } // namespace session_service::service

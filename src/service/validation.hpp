@@ -12,6 +12,10 @@ namespace session_service::service {
 struct SessionKey {
     core::Uuid session_id;
     core::Digest hash;
+
+    static SessionKey of(const Presented& presented) {
+        return {.session_id = presented.session_id, .hash = presented.hash};
+    }
 };
 
 /// Reads a session token; nothing for any other text.
@@ -40,6 +44,16 @@ void with_valid_session(const SessionKey& key, pg::Value ip_address, Use&& use) 
 /// before, where one is needed.
 std::optional<store::SessionRow> validate_unproven(store::SessionLookup& lookup,
                                                    const SessionKey& key);
+
+/// The same of one presented token; `use` sees the session, if there is one.
+template <typename Use>
+void with_unproven_session(const Presented& presented, Use&& use) {
+    store::SessionLookup lookup = store::SessionLookup::open(last_validated_column);
+    if (const auto session = validate_unproven(lookup, SessionKey::of(presented))) {
+        use(*session);
+    }
+    lookup.close();
+}
 
 /// The same of a session that is bound for requests, with the proof of this one; of no other.
 std::optional<store::SessionRow> validate_proven(store::SessionLookup& lookup,
