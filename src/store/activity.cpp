@@ -61,8 +61,7 @@ std::optional<Values> touched(const SessionRow& session, Micros at, Micros now,
     }
     // Only a proof renews a bound session.
     if (pg::settings::sliding_expiry() && !session.is_bound()) {
-        const core::Lifetimes lifetimes =
-            core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
+        const core::Lifetimes lifetimes = session.lifetimes_in_force();
         deadlines.expires =
             core::slide(deadlines.expires, deadlines.absolute, at, lifetimes.session);
     }

@@ -1,8 +1,29 @@
 #include "store/session_rules.hpp"
 
+#include "pg/settings.hpp"
+
 namespace session_service::store {
 
 namespace sessions = table::sessions;
+
+namespace {
+
+// What a bytea holds, if it is there and has that size.
+template <typename Array>
+std::optional<Array> stored_bytes(pg::Value stored) {
+    if (stored.isnull) {
+        return std::nullopt;
+    }
+    const std::string_view view = pg::to_view(stored.value);
+    Array bytes{};
+    if (view.size() != bytes.size()) {
+        return std::nullopt;
+    }
+    std::memcpy(bytes.data(), view.data(), bytes.size());
+    return bytes;
+}
+
+} // namespace
 
 core::Deadlines SessionRow::deadlines() const {
     return {.expires = time(sessions::expires_at),
@@ -20,27 +41,16 @@ core::Lifetimes SessionRow::own_lifetimes() const {
                 absolute_end == core::never ? 0 : absolute_end - time(sessions::authenticated_at)};
 }
 
+core::Lifetimes SessionRow::lifetimes_in_force() const {
+    return core::shorter(own_lifetimes(), pg::settings::lifetimes());
+}
+
 ChallengeKey SessionRow::challenge_key() const {
-    ChallengeKey key{};
-    const pg::Value stored = get(sessions::challenge_key);
-    if (!stored.isnull) {
-        const std::string_view bytes = pg::to_view(stored.value);
-        std::memcpy(key.data(), bytes.data(), std::min(bytes.size(), key.size()));
-    }
-    return key;
+    return stored_bytes<ChallengeKey>(get(sessions::challenge_key)).value_or(ChallengeKey{});
 }
 
 std::optional<core::RotationSalt> SessionRow::rotation_salt() const {
-    if (is_null(sessions::rotation_salt)) {
-        return std::nullopt;
-    }
-    const std::string_view stored = pg::to_view(get(sessions::rotation_salt).value);
-    core::RotationSalt salt{};
-    if (stored.size() != salt.size()) {
-        return std::nullopt;
-    }
-    std::memcpy(salt.data(), stored.data(), salt.size());
-    return salt;
+    return stored_bytes<core::RotationSalt>(get(sessions::rotation_salt));
 }
 
 } // namespace session_service::store

@@ -57,6 +57,9 @@ class SessionRow : public table::Row<table::sessions::Column> {
     /// The lifetimes of its own, from its creation; the absolute one by where it ends.
     core::Lifetimes own_lifetimes() const;
 
+    /// The lifetimes of a renewal: the shorter of its own and the settings of the moment.
+    core::Lifetimes lifetimes_in_force() const;
+
     /// The salt that derives the current pair, while there is one.
     std::optional<core::RotationSalt> rotation_salt() const;
 

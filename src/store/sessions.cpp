@@ -211,15 +211,17 @@ Values rotated(const SessionRow& session, const Renewed& renewed, const Rotation
     return values;
 }
 
+// Every lifetime from now on but the absolute one, whose end is given.
+core::Deadlines renewed_until(const SessionRow& session, Micros absolute, Micros now) {
+    return bounded(core::renewed(now, session.lifetimes_in_force(), absolute,
+                                 !session.is_null(sessions::refresh_hash)),
+                   session.binding(), now);
+}
+
 // Every lifetime from now on, as at a sign-in.
 core::Deadlines renewed_wholly(const SessionRow& session, Micros now) {
-    const core::Lifetimes lifetimes =
-        core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
-    const Micros absolute =
-        lifetimes.absolute == 0 ? core::never : core::later(now, lifetimes.absolute);
-    return bounded(
-        core::renewed(now, lifetimes, absolute, !session.is_null(sessions::refresh_hash)),
-        session.binding(), now);
+    const Micros absolute = session.lifetimes_in_force().absolute;
+    return renewed_until(session, absolute == 0 ? core::never : core::later(now, absolute), now);
 }
 
 // What a new check of the user changes. The clock may have been set back; but a session whose user
@@ -330,12 +332,8 @@ Outcome replace_pair(const core::Uuid& id, const Rotation& rotation, Renewed& re
             if (!buys_pair(session, rotation) || !session.is_refreshable(now)) {
                 return std::nullopt;
             }
-            const core::Lifetimes lifetimes =
-                core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
             renewed = {.at = now,
-                       .deadlines = bounded(
-                           core::renewed(now, lifetimes, session.deadlines().absolute, true),
-                           session.binding(), now)};
+                       .deadlines = renewed_until(session, session.deadlines().absolute, now)};
             return rotated(session, renewed, rotation, salt);
         });
     return outcome.value_or(Outcome::changed);
@@ -406,8 +404,7 @@ std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros>
                 return std::nullopt;
             }
             core::Deadlines deadlines = session.deadlines();
-            const core::Lifetimes lifetimes =
-                core::shorter(session.own_lifetimes(), pg::settings::lifetimes());
+            const core::Lifetimes lifetimes = session.lifetimes_in_force();
             // Only a proof renews a bound one.
             if (!session.is_bound()) {
                 deadlines.expires = core::extended(deadlines.expires, deadlines.absolute, now,
