@@ -50,7 +50,7 @@ bool is_signed_by(const Proof& proof, const BoundKey& bound) {
 RefreshProof judge_answer(const Proof& proof, const ProofRules& rules, const ChallengeKeys& keys,
                           const RefreshScope& scope) {
     if (!needs_challenge(proof.kind(), rules)) {
-        return scope.may_repeat ? RefreshProof::repeats : RefreshProof::renews;
+        return scope.replaced ? RefreshProof::repeats : RefreshProof::renews;
     }
     const auto answers_generation = [&](std::int32_t generation) {
         return answers(proof, rules, keys,
@@ -61,8 +61,28 @@ RefreshProof judge_answer(const Proof& proof, const ProofRules& rules, const Cha
     if (answers_generation(scope.generation)) {
         return RefreshProof::renews;
     }
-    return scope.may_repeat && answers_generation(scope.generation - 1) ? RefreshProof::repeats
-                                                                        : RefreshProof::refused;
+    return scope.replaced && answers_generation(scope.generation - 1) ? RefreshProof::repeats
+                                                                      : RefreshProof::refused;
+}
+
+// All but the signature.
+RefreshProof judge_claims(const Proof& proof, const PresentedProof& given, const ProofRules& rules,
+                          const ChallengeKeys& keys, const RefreshScope& scope) {
+    if (proof.kind() == ProofKind::dpop && !is_for(proof, given, rules)) {
+        return RefreshProof::refused;
+    }
+    return judge_answer(proof, rules, keys, scope);
+}
+
+// A retry may come when the proof that it repeats is too old for anything else.
+bool was_good(const Proof& proof, const PresentedProof& given, const ProofRules& rules,
+              const ChallengeKeys& keys, const RefreshScope& scope) {
+    if (!scope.replaced) {
+        return false;
+    }
+    ProofRules then = rules;
+    then.now = *scope.replaced;
+    return judge_claims(proof, given, then, keys, scope) == RefreshProof::repeats;
 }
 
 } // namespace
@@ -95,10 +115,13 @@ RefreshProof check_refresh(const PresentedProof& given, const ProofRules& rules,
                            const BoundKey& bound, const ChallengeKeys& keys,
                            const RefreshScope& scope) {
     const auto proof = read_proof(given, bound);
-    if (!proof || (proof->kind() == ProofKind::dpop && !is_for(*proof, given, rules))) {
+    if (!proof) {
         return RefreshProof::refused;
     }
-    const RefreshProof worth = judge_answer(*proof, rules, keys, scope);
+    RefreshProof worth = judge_claims(*proof, given, rules, keys, scope);
+    if (worth == RefreshProof::refused && was_good(*proof, given, rules, keys, scope)) {
+        worth = RefreshProof::repeats;
+    }
     return worth != RefreshProof::refused && is_signed_by(*proof, bound) ? worth
                                                                          : RefreshProof::refused;
 }

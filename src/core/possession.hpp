@@ -18,7 +18,7 @@ struct PresentedProof {
     std::string_view uri;
 };
 
-/// What the settings say of proofs, and the present, of the Unix epoch.
+/// What the settings say of proofs, and the time that they are judged by, of the Unix epoch.
 struct ProofRules {
     Micros now = 0;
     Micros max_age = 0;            // of a DPoP proof
@@ -52,8 +52,9 @@ struct Registration {
     KeyText key;
 };
 
-/// Judges the proof that shall bind a session whose session token has this hash: it has to carry
-/// the key that signed it. Throws CryptoError, std::bad_alloc.
+/// Judges the proof that shall bind a session whose session token has this hash, or has bound it at
+/// the time of the rules: it has to carry the key that signed it. Throws CryptoError,
+/// std::bad_alloc.
 std::optional<Registration> check_registration(const PresentedProof& given, const ProofRules& rules,
                                                const ChallengeKeys& keys, const Uuid& session_id,
                                                const Digest& token_hash);
@@ -69,7 +70,9 @@ enum class RefreshProof : std::uint8_t {
 struct RefreshScope {
     Uuid session_id{};
     std::int32_t generation = 0;
-    bool may_repeat = false; // the token was replaced last, within the grace
+    /// When the token was replaced, where it was so last and within the grace. A proof that was
+    /// good then gets the same pair again.
+    std::optional<Micros> replaced;
 };
 
 /// Judges the proof of a refresh. Throws CryptoError, std::bad_alloc.

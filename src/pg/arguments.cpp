@@ -138,6 +138,14 @@ std::optional<std::string_view> Arguments::small_text(int number, std::size_t mo
     return to_view(datum(number));
 }
 
+std::string_view Arguments::first_bytes(int number, std::size_t most) const {
+    if (is_null(number)) {
+        return {};
+    }
+    return to_view(
+        PointerGetDatum(PG_DETOAST_DATUM_SLICE(datum(number), 0, static_cast<int32>(most))));
+}
+
 core::Uuid Arguments::uuid(int number, const char* name) const {
     require(number, name);
     return to_uuid(datum(number));

@@ -60,6 +60,9 @@ class Arguments {
     /// A text, or nothing where it is NULL or has more than `most` bytes, as by token().
     std::optional<std::string_view> small_text(int number, std::size_t most) const;
 
+    /// The first bytes of a text, `most` of them; empty where it is NULL. No more is fetched.
+    std::string_view first_bytes(int number, std::size_t most) const;
+
     /// A required id; 22004 where it is NULL.
     core::Uuid uuid(int number, const char* name) const;
     std::optional<core::Uuid> optional_uuid(int number) const;

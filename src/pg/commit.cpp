@@ -34,6 +34,9 @@ namespace {
 // stays when it is rolled back: to wait for more than is needed does no harm.
 int needed = SYNCHRONOUS_COMMIT_OFF;
 
+// Where the log ended after a write that nobody waits for, the first one of the transaction.
+XLogRecPtr optional_end = InvalidXLogRecPtr;
+
 // The caller's value, while another one is in its place.
 std::optional<int> replaced;
 
@@ -56,10 +59,13 @@ bool has_written() {
     return TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
-void raise_to_needed() {
+void set_to_needed() {
     // Without an id nothing was written, so there is nothing to wait for.
     if (synchronous_commit < needed && has_written()) {
         replace(needed);
+    } else if (needed == SYNCHRONOUS_COMMIT_OFF && optional_end != InvalidXLogRecPtr &&
+               optional_end == XactLastRecEnd) {
+        replace(SYNCHRONOUS_COMMIT_OFF);
     }
 }
 
@@ -69,13 +75,14 @@ void forget() {
         replaced.reset();
     }
     needed = SYNCHRONOUS_COMMIT_OFF;
+    optional_end = InvalidXLogRecPtr;
 }
 
 void at_transaction_event(XactEvent event, void* /*unused*/) {
     switch (event) {
     case XACT_EVENT_PRE_COMMIT:
     case XACT_EVENT_PRE_PREPARE: // which waits for the standbys by the same setting
-        raise_to_needed();
+        set_to_needed();
         break;
     case XACT_EVENT_PARALLEL_PRE_COMMIT:
         break;
@@ -103,6 +110,14 @@ void make_revocation_durable() {
 void spare_the_wait_for_disk() {
     if (!has_written()) {
         replace(SYNCHRONOUS_COMMIT_OFF);
+    }
+}
+
+OptionalWrite::OptionalWrite() : is_first_(!has_written()) {}
+
+void OptionalWrite::done() const {
+    if (is_first_) {
+        optional_end = XactLastRecEnd;
     }
 }
 

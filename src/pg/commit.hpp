@@ -16,6 +16,17 @@ void make_revocation_durable();
 /// was written, COMMIT does not wait for the disk.
 void spare_the_wait_for_disk();
 
+/// Before and after a write that nobody waits for, within the transaction: where it stays the only
+/// one, COMMIT does not wait for the disk.
+class OptionalWrite {
+  public:
+    OptionalWrite();
+    void done() const;
+
+  private:
+    bool is_first_;
+};
+
 /// Whether a call may write, for what is left out where it may not.
 bool is_writable();
 

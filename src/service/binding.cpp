@@ -86,18 +86,31 @@ Binding binding_by(ProofKind kind) {
     return kind == ProofKind::dbsc ? Binding::refresh : Binding::request;
 }
 
+// What the proof registers now; of a bound session also what it has registered, since the same
+// proof may come again when it is too old for anything else.
+std::optional<core::Registration> read_registration(const SessionRow& session,
+                                                    const Presented& presented,
+                                                    const PresentedProof& proof, Micros now) {
+    const auto judge_at = [&](Micros time) {
+        return core::check_registration(proof, rules_at(time),
+                                        {.stored = {}, .token = token_key(presented)},
+                                        presented.session_id, presented.hash);
+    };
+    const auto registration = judge_at(now);
+    return registration || !session.is_bound() ? registration
+                                               : judge_at(session.time(sessions::bound_at));
+}
+
 // The active session that the token opens, if the proof is good and by its own key, where it has
 // one already.
 std::optional<Candidate> read_candidate(const Presented& presented, const PresentedProof& proof) {
     const Micros now = pg::now();
-    SessionLookup lookup = SessionLookup::open(sessions::challenge_key);
+    SessionLookup lookup = SessionLookup::open(sessions::bound_at);
     const std::optional<SessionRow> session = lookup.find(presented.session_id);
     std::optional<Candidate> candidate;
     if (session && session->is_active(now) &&
         session->matches(sessions::token_hash, presented.hash)) {
-        const auto registration = core::check_registration(
-            proof, rules_at(now), {.stored = {}, .token = token_key(presented)},
-            presented.session_id, presented.hash);
+        const auto registration = read_registration(*session, presented, proof, now);
         const bool fits = registration && (!session->is_bound() ||
                                            (session->binding() == binding_by(registration->kind) &&
                                             session->bound_key() == registration->key.view()));
@@ -177,21 +190,25 @@ std::optional<Bound> bind(const Presented& presented, const PresentedProof& proo
     }
 }
 
+std::optional<core::Digest> family_of(const Presented& presented) {
+    return presented.is_imported ? std::nullopt
+                                 : std::optional{core::sha256(presented.token.family_key)};
+}
+
 bool was_issued_by(const SessionRow& session, const Presented& presented) {
     return session.matches(sessions::refresh_hash, presented.hash) ||
-           (presented.is_imported
-                ? !session.is_reauthenticated()
-                : session.matches(sessions::family_hash, core::sha256(presented.token.family_key)));
+           session.has_family(family_of(presented));
 }
 
 core::RefreshProof judge_refresh(const SessionRow& session, const Presented& presented,
                                  const PresentedProof& proof, bool may_repeat, Micros now) {
     const store::ChallengeKey stored = session.challenge_key();
-    return core::check_refresh(proof, rules_at(now), bound_key(session),
-                               {.stored = stored, .token = token_key(presented)},
-                               {.session_id = presented.session_id,
-                                .generation = session.integer(sessions::generation),
-                                .may_repeat = may_repeat});
+    return core::check_refresh(
+        proof, rules_at(now), bound_key(session), {.stored = stored, .token = token_key(presented)},
+        {.session_id = presented.session_id,
+         .generation = session.integer(sessions::generation),
+         .replaced = may_repeat ? std::optional{pg::to_unix(session.time(sessions::rotated_at))}
+                                : std::nullopt});
 }
 
 bool is_proven(const SessionRow& session, const Presented& presented, const PresentedProof& proof,

@@ -37,6 +37,9 @@ std::optional<Bound> bind(const Presented& presented, const PresentedProof& proo
 /// says so, until the user was checked again.
 bool was_issued_by(const store::SessionRow& session, const Presented& presented);
 
+/// The hash of a refresh token's family key; nothing of an imported one, which has none.
+std::optional<core::Digest> family_of(const Presented& presented);
+
 /// What a proof is worth to the bound session of a presented refresh token.
 core::RefreshProof judge_refresh(const store::SessionRow& session, const Presented& presented,
                                  const PresentedProof& proof, bool may_repeat, Micros now);

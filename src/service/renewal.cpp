@@ -226,7 +226,7 @@ std::optional<Refreshed> refresh(const Presented& presented, const core::Present
         case Standing::repeated:
             return repeat(presented, session);
         case Standing::reused:
-            revoke_for_reuse(session.user_id, presented.session_id, ip_address);
+            revoke_for_reuse(session.user_id, presented, ip_address);
             return std::nullopt;
         case Standing::unproven:
             note_rejection(session.user_id, presented.session_id, session.device_id, ip_address);

@@ -3,6 +3,7 @@
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
+#include "service/binding.hpp"
 #include "store/devices.hpp"
 #include "store/external_sessions.hpp"
 
@@ -15,15 +16,17 @@ using store::SessionLookup;
 using store::SessionRow;
 using store::UserKey;
 
-// Ends one session, found revocable a moment ago.
-bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventKind kind,
-                 pg::Value reason, pg::Value ip_address) {
+// Ends one session, found revocable a moment ago, with the user's row held; `end` does it in its
+// own row, if that is still so.
+template <typename End>
+bool end_session(const core::Uuid& user_id, EventKind kind, pg::Value reason, pg::Value ip_address,
+                 End&& end) {
     const UserKey user = UserKey::of(user_id);
     if (!store::lock_user(user)) {
         return false;
     }
     const Micros now = pg::now();
-    auto ended = store::revoke_one(session_id, now, reason);
+    std::optional<store::EndedSession> ended = end(now);
     if (!ended) {
         return false;
     }
@@ -35,6 +38,11 @@ bool end_session(const core::Uuid& user_id, const core::Uuid& session_id, EventK
     pg::count(is_reuse ? pg::Counter::revocations_reuse : pg::Counter::revocations_user);
     pg::make_revocation_durable();
     return true;
+}
+
+bool revoke_of(const core::Uuid& user_id, const core::Uuid& session_id, pg::Value reason) {
+    return end_session(user_id, EventKind::session_revoked, reason, pg::null_value,
+                       [&](Micros now) { return store::revoke_one(session_id, now, reason); });
 }
 
 // The user of a session that `accept` takes, if it can be ended.
@@ -130,7 +138,7 @@ bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_
         return false;
     }
     pg::require_writable(function);
-    return end_session(*found, session_id, EventKind::session_revoked, reason, pg::null_value);
+    return revoke_of(*found, session_id, reason);
 }
 
 bool revoke_by_token(const Presented& presented, pg::Value reason) {
@@ -143,15 +151,16 @@ bool revoke_by_token(const Presented& presented, pg::Value reason) {
         return false;
     }
     pg::require_writable("revoke_session_by_token()");
-    return end_session(*found, presented.session_id, EventKind::session_revoked, reason,
-                       pg::null_value);
+    return revoke_of(*found, presented.session_id, reason);
 }
 
-void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
-                      pg::Value ip_address) {
+void revoke_for_reuse(const core::Uuid& user_id, const Presented& presented, pg::Value ip_address) {
     pg::require_writable("refresh_session()");
-    (void)end_session(user_id, session_id, EventKind::session_reuse_detected,
-                      pg::text_value("Refresh token reuse"), ip_address);
+    const pg::Value reason = pg::text_value("Refresh token reuse");
+    (void)end_session(
+        user_id, EventKind::session_reuse_detected, reason, ip_address, [&](Micros now) {
+            return store::revoke_for_reuse(presented.session_id, now, reason, family_of(presented));
+        });
 }
 
 std::int32_t revoke_of_user(const core::Uuid& user_id, const store::RevocationFilter& filter,

@@ -27,9 +27,9 @@ bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_
 /// Ends the session that a token of either kind belongs to.
 bool revoke_by_token(const Presented& presented, pg::Value reason);
 
-/// Ends the session of a replaced refresh token that came back.
-void revoke_for_reuse(const core::Uuid& user_id, const core::Uuid& session_id,
-                      pg::Value ip_address);
+/// Ends the session of a replaced refresh token that came back, unless it was bound to a key
+/// meanwhile, or the user was checked again.
+void revoke_for_reuse(const core::Uuid& user_id, const Presented& presented, pg::Value ip_address);
 
 /// Why sessions end, and as what that is recorded and counted.
 struct Ending {

@@ -55,18 +55,23 @@ bool is_there(const core::Uuid& session_id) {
 
 void record_rejection(const UserKey& user, const core::Uuid& session_id,
                       const core::Uuid& device_id, pg::Value ip_address, core::Micros now) {
-    // To look waits for who holds the table as well, so that the lock comes first.
+    // To look waits for who holds the table as well, so that each lock comes first; and a write's
+    // only where something is to be written, since it keeps others out until the transaction ends.
+    using table::TableName;
     if (!is_recorded(EventKind::session_proof_rejected) || !pg::is_writable() ||
-        !table::lock_if_free(table::TableName::events, RowExclusiveLock) ||
-        has_recent(user, session_id, now) || !is_first(user) || !is_there(session_id) ||
-        has_recent(user, session_id, now)) {
+        !table::lock_if_free(TableName::events, AccessShareLock) ||
+        has_recent(user, session_id, now) ||
+        !table::lock_if_free(TableName::events, RowExclusiveLock) || !is_first(user) ||
+        !is_there(session_id) || has_recent(user, session_id, now)) {
         return;
     }
+    const pg::OptionalWrite write;
     record(user, now,
            {.kind = EventKind::session_proof_rejected,
             .session_id = session_id,
             .device_id = device_id,
             .ip_address = ip_address});
+    write.done();
 }
 
 void wait_for_rejections(const UserKey& user) {

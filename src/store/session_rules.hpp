@@ -51,6 +51,11 @@ class SessionRow : public table::Row<table::sessions::Column> {
     bool is_reauthenticated() const {
         return time(table::sessions::authenticated_at) != time(table::sessions::created_at);
     }
+    /// Whether refresh tokens of this family are its own; without one, whether imported ones are.
+    bool has_family(const std::optional<core::Digest>& family_hash) const {
+        return family_hash ? matches(table::sessions::family_hash, *family_hash)
+                           : !is_reauthenticated();
+    }
     /// Since when it is over, or will be unless something renews it.
     Micros end() const { return time(table::sessions::revoked_at, core::end_of(deadlines())); }
 

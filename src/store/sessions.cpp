@@ -32,12 +32,13 @@ constinit auto by_id = table::Search{TableName::sessions,
                            .with_hints();
 
 // What a statement that ends sessions returns of them.
-constexpr pg::SqlText ended{" RETURNING s.id, s.device_id, s.last_activity_at, s.ip_address::inet"};
+constexpr pg::SqlText returning_ended{
+    " RETURNING s.id, s.device_id, s.last_activity_at, s.ip_address::inet"};
 
 constinit pg::Statement close_over{
     R"(UPDATE session_service.sessions s SET is_closed = true
        WHERE s.user_id = $2 AND s.bucket = $3 AND )" +
-        rules::open + " AND NOT " + rules::usable + ended,
+        rules::open + " AND NOT " + rules::usable + returning_ended,
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID)};
 
 // The salt goes too: a session that is over answers no retry.
@@ -50,7 +51,7 @@ constinit pg::Statement revoke_sessions{
        AND ($9 IS NULL OR s.device_id = $9)
        AND ($10 IS NULL OR s.id = ANY ($10))
        AND (NOT $2 OR )" +
-        rules::inactive + ")" + ended,
+        rules::inactive + ")" + returning_ended,
     pg::parameters(TIMESTAMPTZOID, BOOLOID, TIMESTAMPTZOID, BOOLOID, UUIDOID, INT2OID, TEXTOID,
                    UUIDOID, UUIDOID, UUIDARRAYOID)};
 
@@ -253,6 +254,29 @@ Values reauthenticated(const SessionRow& session, const Renewed& renewed,
     return values;
 }
 
+// Ends a session that `accept` takes as it is ended.
+template <typename Accept>
+std::optional<EndedSession> revoke_accepted(const core::Uuid& id, Micros now, Value reason,
+                                            Accept&& accept) {
+    EndedSession ended{.id = id, .device_id = {}, .last_activity = 0, .ip_address = pg::null_value};
+    const bool is_done = change_session(
+        id, [&](const SessionRow& session, Micros /*later*/) -> std::optional<Values> {
+            if (!session.is_revocable(now) || !accept(session)) {
+                return std::nullopt;
+            }
+            ended.device_id = session.uuid(sessions::device_id);
+            ended.last_activity = session.time(sessions::last_activity_at);
+            ended.ip_address = address_copy(session.get(sessions::ip_address));
+            // The salt goes too: a session that is over answers no retry.
+            return Values{}
+                .set(sessions::revoked_at, pg::time_value(now))
+                .set(sessions::revoke_reason, reason)
+                .set(sessions::purge_after, pg::time_value(now))
+                .set(sessions::rotation_salt, pg::null_value);
+        });
+    return is_done ? std::optional{ended} : std::nullopt;
+}
+
 // Whether what is presented still buys a pair. A session that was bound meanwhile needs a proof.
 bool buys_pair(const SessionRow& session, const Rotation& rotation) {
     if (rotation.proven_generation) {
@@ -421,23 +445,14 @@ std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros>
 }
 
 std::optional<EndedSession> revoke_one(const core::Uuid& id, Micros now, Value reason) {
-    EndedSession ended{.id = id, .device_id = {}, .last_activity = 0, .ip_address = pg::null_value};
-    const bool is_done = change_session(
-        id, [&](const SessionRow& session, Micros /*later*/) -> std::optional<Values> {
-            if (!session.is_revocable(now)) {
-                return std::nullopt;
-            }
-            ended.device_id = session.uuid(sessions::device_id);
-            ended.last_activity = session.time(sessions::last_activity_at);
-            ended.ip_address = address_copy(session.get(sessions::ip_address));
-            // The salt goes too: a session that is over answers no retry.
-            return Values{}
-                .set(sessions::revoked_at, pg::time_value(now))
-                .set(sessions::revoke_reason, reason)
-                .set(sessions::purge_after, pg::time_value(now))
-                .set(sessions::rotation_salt, pg::null_value);
-        });
-    return is_done ? std::optional{ended} : std::nullopt;
+    return revoke_accepted(id, now, reason, [](const SessionRow& /*session*/) { return true; });
+}
+
+std::optional<EndedSession> revoke_for_reuse(const core::Uuid& id, Micros now, Value reason,
+                                             const std::optional<core::Digest>& family_hash) {
+    return revoke_accepted(id, now, reason, [&](const SessionRow& session) {
+        return !session.is_bound() && session.has_family(family_hash);
+    });
 }
 
 std::span<EndedSession> revoke_many(const pg::OwnerScope& owner, const UserKey& user,

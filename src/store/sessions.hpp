@@ -147,6 +147,12 @@ std::optional<Micros> extend_session(const core::Uuid& id, std::optional<Micros>
 /// Ends one session; nothing where it had ended before. REQUIRES: the user's row is held.
 std::optional<EndedSession> revoke_one(const core::Uuid& id, Micros now, pg::Value reason);
 
+/// The same for the reuse of a refresh token of this family (nothing of an imported one), which is
+/// nobody's where the user was checked again meanwhile, and proves nothing where the session was
+/// bound.
+std::optional<EndedSession> revoke_for_reuse(const core::Uuid& id, Micros now, pg::Value reason,
+                                             const std::optional<core::Digest>& family_hash);
+
 /// What counts as inactive: the last activity lies at or before `cutoff` or, where asked for, the
 /// session's own timeout has passed.
 struct Inactivity {

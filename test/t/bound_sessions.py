@@ -1201,6 +1201,7 @@ SAME_URIS = (
     ("https://api.example/items?page=2", "https://api.example/items"),
     ("https://api.example/items", "https://api.example/items?page=2"),
     ("https://api.example/items?a", "https://api.example/items?b#c"),
+    ("https://api.example/items?" + "q" * 3000, "https://api.example/items"),
     ("https://api.example/items#top", "https://api.example/items"),
     ("https://API.Example/items", "https://api.example/items"),
     ("HTTPS://api.example/items", "https://api.example/items"),
@@ -1287,6 +1288,8 @@ def a_proof_is_for_one_uri():
         [uri for uri in NO_URIS if fits(uri, uri)],
         "what is no http or https URI of a request fits nothing, itself neither",
     )
+    ok(fits("https://api.example/items?" + "q" * 10_000_000, "https://api.example/items"), "a query may have any length")
+    ok(not fits("https://api.example/" + "i" * 3000 + "?q", "https://api.example/"), "but no path")
     counted(f"{2 * (len(SAME_URIS) + len(OTHER_URIS)) + len(NO_URIS)} pairs of URIs")
 
 
@@ -1623,6 +1626,8 @@ def thousands_of_refused_proofs_leave_nothing():
         refresh(session, bad[number % 3], spent)
         prove(request, wrong[number % 3])
         refresh(request, wrong[number % 3])
+        for token in (session.refresh_token, spent, request.token, request.refresh_token):
+            challenge(token)
     after, wal_after = versions(), wal()
     if clock.is_ours:
         ok(after == first, f"{many} more leave no row version and take no transaction's id", first, after)
@@ -1630,8 +1635,8 @@ def thousands_of_refused_proofs_leave_nothing():
         skip(f"{many} more leave no row version and take no transaction's id", "minutes go by")
     ok(stored() == rows_before, "no row is locked or written")
     # What the server itself notes now and then.
-    ok(wal_after - wal_before < 2000, f"{many} refused proofs write no WAL", wal_after - wal_before)
-    counted(f"{many} refused proofs")
+    ok(wal_after - wal_before < 2000, f"{many} refused proofs and challenges write no WAL", wal_after - wal_before)
+    counted(f"{many} refused proofs, and as many challenges")
 
 
 def a_refused_proof_waits_for_nobody():
@@ -1681,21 +1686,26 @@ def a_refused_proof_waits_for_nobody():
         ok(answers and not any(answers[0][:4]) and all(answers[0][4:6]), "the answer is no, and a challenge is given")
         ok(rejected(session) == 0, "there is no event then")
 
-    main.execute("BEGIN")
-    refresh(session, None)
-    prove(request, None)
-    locks = main.execute("""
-        SELECT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-        WHERE l.pid = pg_backend_pid() AND c.relnamespace = 'session_service'::regnamespace
-            AND l.mode <> 'AccessShareLock'""").fetchall()
-    others = value("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'tuple'")
+    def locked():
+        """What two refused proofs keep locked until their transaction ends, and others would wait for."""
+        main.execute("BEGIN")
+        refresh(session, None)
+        prove(request, None)
+        locks = main.execute("""
+            SELECT l.locktype, c.relname, l.mode FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
+            WHERE l.pid = pg_backend_pid() AND (l.locktype IN ('tuple', 'object')
+                OR c.relnamespace = 'session_service'::regnamespace) AND l.mode <> 'AccessShareLock'""").fetchall()
+        main.execute("COMMIT")
+        return locks
+
+    first = locked()
     empty(
-        [lock for lock in locks if not lock.relname.startswith("events")],
-        "no table but that of events is locked for writing",
+        [lock for lock in first if lock.locktype == "tuple" or not (lock.relname or "events").startswith("events")],
+        "no row is locked, and no table but that of events for writing",
     )
-    ok(others == 0, "and no row")
-    main.execute("COMMIT")
     ok(rejected(session) == rejected(request) == 1, "the events are there")
+    if clock.is_ours:
+        empty(locked(), "within the minute nothing is locked for writing")
 
 
 # --- at the same time
@@ -1783,6 +1793,46 @@ def bound_and_refreshed_at_once():
             ok(False, "a session that is bound and refreshed at once", made, pair, session.info())
             return
     ok(True, "a session that is bound and refreshed at once is one or the other")
+
+
+def ended_only_while_it_is_unbound():
+    """A reuse is found, waits for the user's row, and meanwhile the session is bound, or its user checked again."""
+
+    def bind_it(session):
+        return bind(session, registration(session, Key.es256(), "dbsc"))
+
+    def check_again(session):
+        return row("reauthenticate_session", session.token)
+
+    for name, change, ends in (
+        ("nothing happens", lambda session: True, True),
+        ("it is bound", bind_it, False),
+        ("its user is checked again", check_again, False),
+    ):
+        session = Session()
+        spent = session.refresh_token
+        for _ in range(2):
+            session.keep(row("refresh_session", session.refresh_token))
+        holder = connect()
+        holder.execute("BEGIN")
+        holder.execute(f"SELECT FROM {SCHEMA}users WHERE user_id = %s FOR UPDATE", (session.user,))
+        caller, answers = connect(), []
+        thread = threading.Thread(
+            target=lambda caller=caller, spent=spent, answers=answers: answers.append(
+                row("refresh_session", spent, on=caller)
+            )
+        )
+        thread.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        while value(waits, caller.info.backend_pid) == 0:
+            time.sleep(0.01)
+        ok(change(session), f"a spent token is presented, and {name} before its session ends")
+        holder.execute("ROLLBACK")
+        thread.join()
+        status = session.info().status
+        ok(answers == [None] and (status == "revoked") == ends, f"{name}: it {'ends' if ends else 'goes on'}", answers, status)
+        holder.close()
+        caller.close()
 
 
 # --- transactions
@@ -1953,6 +2003,7 @@ def times():
     overlaps_last()
     bound_tokens_last()
     retries_last()
+    what_was_accepted_may_come_again()
     rejections_are_told_of_each_minute()
 
 
@@ -2085,6 +2136,36 @@ def retries_last():
         ok(session.info().status == "active", f"{protocol}: and nobody is signed out")
 
 
+def what_was_accepted_may_come_again():
+    """Also when by then it is too old for anything else."""
+    for protocol in PROTOCOLS:
+        for nonce in ("off", "on"):
+            name = f"{protocol}, proof_nonce = {nonce}"
+            with settings(proof_max_age="20s", challenge_expiry="16s", proof_nonce=nonce):
+                session = bound(protocol)
+                token, proof = session.refresh_token, renewal(session)
+                clock.move(10)
+                pair = session.keep(refresh(session, proof))
+                clock.move(20)
+                again = refresh(session, proof, token)
+                ok(again and again.repeated and again[:6] == pair[:6], f"{name}: an old proof has the same pair", again)
+                renewed(session)
+                ok(
+                    refresh(session, proof, token) is None and is_open(session),
+                    f"{name}: but not after the next refresh",
+                )
+
+                session, key = Session(), Key.es256()
+                session.protocol, session.key = protocol, key
+                proof = registration(session, key, protocol)
+                early = dpop(key, BIND, session.token, iat=int(clock.now()) - 15, nonce=nonce_for(session.token))
+                clock.move(10)
+                made = bind(session, proof)
+                clock.move(100)
+                ok(made and bind(session, proof) == made, f"{name}: an old registration has the same row")
+                ok(bind(session, early) is None, f"{name}: but none that was old when the session was bound")
+
+
 def rejections_are_told_of_each_minute():
     session = bound("dbsc")
     counts = []
@@ -2134,6 +2215,7 @@ for test in (
     many_keys_race_to_bind,
     many_refused_proofs_at_once,
     bound_and_refreshed_at_once,
+    ended_only_while_it_is_unbound,
     transactions,
     reading_only,
     imported_sessions,

@@ -282,6 +282,20 @@ my $known = fresh();
 my $repeated = "SELECT 1 / count(*) FROM session_service.refresh_session($known->{previous}) WHERE repeated";
 is(outcome($usual, $repeated), 'returned', 'nor does a refresh that is repeated');
 
+
+# What somebody without the key of a bound session does waits for nothing, though an event tells of it.
+my $rejections = q{SELECT count(*) FROM session_service.events WHERE kind = 'session.proof_rejected'};
+for my $with ('', 'INSERT INTO plain VALUES (4)')
+{
+	my $bound = fresh();
+	$preparing->ask("UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '\\x00' WHERE id = $bound->{session_id}");
+	my $rejected = $watching->ask($rejections);
+	my $refused = "SELECT 1 / (1 - count(*)) FROM session_service.refresh_session($bound->{refresh_token})";
+	my $done = outcome($usual, "BEGIN; SET LOCAL synchronous_commit = on; $refused; $with; COMMIT");
+	is($done, $with ? 'waits' : 'returned', $with ? 'but for what else the transaction wrote' : 'a refused proof waits for nothing');
+	is($watching->ask($rejections), $rejected + 1, 'which an event tells of');
+}
+
 # What a transaction asked for ends with it.
 for my $end ('COMMIT', 'ROLLBACK', q{PREPARE TRANSACTION 'prepared'}, 'SELECT 1 / 0; ROLLBACK')
 {
