@@ -520,13 +520,21 @@ measure_search() {
         database=$name
         [ -e "$WORKSPACE/run/$database.tokens" ] || database=usual
         say "P18: sessions of all users, in $database"
-        figure P18 "page-$name" "$(milliseconds_of "$database" "SELECT count(*) FROM session_service.list_sessions(
-            include_inactive => true, after => (SELECT id FROM session_service.sessions ORDER BY id DESC OFFSET 5000 LIMIT 1))")"
+        figure P18 "page-$name" "$(milliseconds_of_page "$database")"
         figure P18 "rows-$name" "$(sql "$database" -c 'SELECT count(*) FROM session_service.sessions')"
         figure P18 "all-$name" "$(repeat_line 1 "$nothing_found" | sql "$database" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p')"
         figure P18 "memory-$name" "$({ echo "$nothing_found" && echo "$own_memory"; } | sql "$database" | tail -n 1)"
     done
-    figure P18 ended "$(milliseconds_of usual "BEGIN; SELECT session_service.revoke_sessions(network => '0.0.0.0/0'); ROLLBACK")"
+    figure P18 ended "$(milliseconds_of_rolled_back 1 "session_service.revoke_sessions(network => '0.0.0.0/0')")"
+}
+
+# Of a page of 100, five thousand sessions before the end.
+milliseconds_of_page() {
+    {
+        echo 'SELECT id AS after FROM session_service.sessions ORDER BY id DESC OFFSET 5000 LIMIT 1 \gset'
+        echo '\timing on'
+        repeat_line 6 "SELECT count(*) FROM session_service.list_sessions(include_inactive => true, after => :'after');"
+    } | sql "$1" | fastest_after_first
 }
 
 # Reads all sessions, none of which comes from there.
@@ -676,8 +684,11 @@ measure_first_call() {
 
 # The fastest of five, in milliseconds, of one statement after the first.
 milliseconds_of() {
-    { echo '\timing on'; repeat_line 6 "$2;"; } | sql "$1" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 5 |
-        sort -g | head -n 1
+    { echo '\timing on'; repeat_line 6 "$2;"; } | sql "$1" | fastest_after_first
+}
+
+fastest_after_first() {
+    sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 5 | sort -g | head -n 1
 }
 
 measure_refusals() {
