@@ -247,8 +247,8 @@ Indexes examine_indexes(Relation heap, const Layout& layout) {
 
 // --- the table
 
-// Whether Citus has spread the table over other nodes: its rows are then not in its own heap.
-bool is_distributed(Oid relation) {
+// Whether Citus has the table among its own: distributed, a reference table or one that it manages.
+bool is_of_citus(Oid relation) {
     if (!OidIsValid(get_extension_oid("citus", true))) {
         return false;
     }
@@ -266,6 +266,18 @@ bool is_distributed(Oid relation) {
     return found;
 }
 
+// docs/decisions/citus.md says why not.
+void require_not_distributed(Relation relation, const Layout& layout) {
+    if (is_of_citus(RelationGetRelid(relation))) {
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("table \"session_service.%s\" is managed by Citus", layout.name),
+                 errdetail("Citus keeps neither the limits nor the revocations of sessions."),
+                 errhint("Undistribute the table; several servers share the users by "
+                         "session_service.buckets.")));
+    }
+}
+
 // Whether it has a child. The flag stays for a while after the last one has gone.
 bool is_parent(Relation relation) {
     return relation->rd_rel->relhassubclass &&
@@ -276,7 +288,7 @@ bool is_parent(Relation relation) {
 bool is_local_heap(Relation relation) {
     return relation->rd_rel->relkind == RELKIND_RELATION &&
            relation->rd_rel->relam == HEAP_TABLE_AM_OID && !is_parent(relation) &&
-           !relation->rd_rel->relforcerowsecurity && !is_distributed(RelationGetRelid(relation));
+           !relation->rd_rel->relforcerowsecurity;
 }
 
 bool has_nothing_to_run_or_check(Relation relation) {
@@ -316,6 +328,7 @@ bool has_foreign_part(Relation relation) {
 
 Access examine(Relation relation, const Layout& layout) {
     require_times(RelationGetDescr(relation), layout);
+    require_not_distributed(relation, layout);
     Access access;
     access.relation = RelationGetRelid(relation);
     access.owner = relation->rd_rel->relowner;
