@@ -35,3 +35,27 @@ RETURNS smallint
 AS 'MODULE_PATHNAME', 'session_service_user_bucket'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION session_service.user_bucket(uuid) IS 'bucket (0 to 4095) of a user: the first 12 bits of SHA-256 over the id';
+
+CREATE FUNCTION session_service.token_range(token text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_token_range'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.token_range(text) IS 'range (0 to 15) of the bucket that a token names; 0 for anything else';
+
+CREATE FUNCTION session_service.session_range(session_id uuid)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_session_range'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.session_range(uuid) IS 'range (0 to 15) of the bucket that a session id names';
+
+CREATE FUNCTION session_service.user_range(user_id uuid)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'session_service_user_range'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.user_range(uuid) IS 'range (0 to 15) of the bucket of a user';
+
+CREATE FUNCTION session_service.holds_bucket(bucket integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'session_service_holds_bucket'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION session_service.holds_bucket(integer) IS 'whether this server holds the bucket (session_service.buckets)';

@@ -1,10 +1,17 @@
--- Identity for row-level security. Only authenticate sets it, for the rest of the transaction.
+-- Identity for row-level security. Only authenticate sets it, for the rest of the transaction, and in a database in
+-- front of several servers the owner for it.
 
 CREATE FUNCTION session_service.authenticate(token text)
 RETURNS SETOF session_service.valid_session
 AS 'MODULE_PATHNAME', 'session_service_authenticate'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION session_service.authenticate(text) IS 'validate_session that also binds the session to the rest of the transaction, or clears what was bound';
+
+CREATE FUNCTION session_service.bind_identity(session_id uuid, user_id uuid, scopes text[], metadata jsonb, mfa_verified_at timestamptz, authenticated_at timestamptz)
+RETURNS void
+AS 'MODULE_PATHNAME', 'session_service_bind_identity'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION session_service.bind_identity(uuid, uuid, text[], jsonb, timestamptz, timestamptz) IS 'what authenticate does once a token was found valid elsewhere, for a database in front of several servers; a NULL session clears what was bound. For the owner of the extension alone, whatever was granted';
 
 CREATE FUNCTION session_service.current_session_id()
 RETURNS uuid

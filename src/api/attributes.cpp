@@ -53,19 +53,5 @@ SQL_FUNCTION(session_service_patch_session_metadata) {
 SQL_FUNCTION(session_service_touch_sessions) {
     const Arguments arguments{fcinfo};
     arguments.require(0, "session_ids");
-    Datum* elements = nullptr;
-    bool* nulls = nullptr;
-    int count = 0;
-    deconstruct_array(DatumGetArrayTypeP(arguments.datum(0)), UUIDOID, UUID_LEN, false,
-                      TYPALIGN_CHAR, &elements, &nulls, &count);
-    // NULLs take no room in the array, and get none here: there can be too many for palloc.
-    const auto known = static_cast<std::size_t>(std::ranges::count(nulls, nulls + count, false));
-    const std::span ids{static_cast<core::Uuid*>(palloc(known * sizeof(core::Uuid) + 1)), known};
-    auto id = ids.begin();
-    for (int i = 0; i < count; ++i) {
-        if (!nulls[i]) {
-            *id++ = pg::to_uuid(elements[i]);
-        }
-    }
-    PG_RETURN_INT32(service::touch_sessions(ids));
+    PG_RETURN_INT32(service::touch_sessions(pg::uuids_of(arguments.datum(0))));
 }

@@ -4,9 +4,11 @@
 #include "api/valid_session.hpp"
 #include "pg/arguments.hpp"
 #include "pg/entry.hpp"
+#include "table/access.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
 }
@@ -36,6 +38,23 @@ SQL_TOKEN_FUNCTION(session_service_authenticate) {
     return api::valid_session(fcinfo, key, pg::null_value, [](const store::SessionRow& session) {
         service::bind_identity(session);
     });
+}
+
+SQL_FUNCTION(session_service_bind_identity) {
+    const Arguments arguments{fcinfo};
+    if (GetUserId() != session_service::table::owner()) {
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("only the owner of the extension may call bind_identity()")));
+    }
+    if (arguments.is_null(0)) {
+        service::clear_identity();
+        PG_RETURN_VOID();
+    }
+    service::bind_identity(arguments.uuid(0, "session_id"), arguments.uuid(1, "user_id"),
+                           arguments.time(5, "authenticated_at"),
+                           arguments.optional_time(4, "mfa_verified_at").value_or(core::never),
+                           arguments.scopes(2, false).value, arguments.metadata(3, false).value);
+    PG_RETURN_VOID();
 }
 
 SQL_FUNCTION(session_service_current_session_id) {

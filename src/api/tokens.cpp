@@ -1,4 +1,5 @@
-// Tokens as such: hashing, reading what they say of themselves, buckets. None reads a table.
+// Tokens as such: hashing, reading what they say of themselves, buckets and their ranges. None
+// reads a table.
 
 #include "core/crypto.hpp"
 #include "core/hex.hpp"
@@ -10,10 +11,12 @@
 #include "pg/random.hpp"
 #include "pg/settings.hpp"
 #include "pg/token_hash.hpp"
+#include "store/buckets.hpp"
 
 using session_service::pg::Arguments;
 namespace core = session_service::core;
 namespace pg = session_service::pg;
+namespace store = session_service::store;
 
 namespace {
 
@@ -27,8 +30,28 @@ std::optional<core::Uuid> session_id_of(const Arguments& arguments, int number) 
     return token->session_id;
 }
 
+// Total: what names no bucket goes where bucket 0 is.
+std::uint16_t bucket_of_token(const Arguments& arguments) {
+    const auto id = session_id_of(arguments, 0);
+    return id ? core::bucket_of(*id) : std::uint16_t{0};
+}
+
+std::uint16_t bucket_of_session(const Arguments& arguments) {
+    const auto id = arguments.optional_uuid(0);
+    return id ? core::bucket_of(*id) : std::uint16_t{0};
+}
+
+std::uint16_t bucket_of_user(const Arguments& arguments) {
+    const auto id = arguments.optional_uuid(0);
+    return id ? core::user_bucket(*id) : std::uint16_t{0};
+}
+
 Datum bucket_datum(std::uint16_t bucket) {
     return Int16GetDatum(static_cast<std::int16_t>(bucket));
+}
+
+Datum range_datum(std::uint16_t bucket) {
+    return Int32GetDatum(core::range_of(bucket));
 }
 
 } // namespace
@@ -64,16 +87,31 @@ SQL_TOKEN_FUNCTION(session_service_token_session_id) {
 }
 
 SQL_TOKEN_FUNCTION(session_service_token_bucket) {
-    const auto id = session_id_of(Arguments{fcinfo}, 0);
-    return bucket_datum(id ? core::bucket_of(*id) : std::uint16_t{0});
+    return bucket_datum(bucket_of_token(Arguments{fcinfo}));
 }
 
 SQL_FUNCTION(session_service_session_bucket) {
-    const auto id = Arguments{fcinfo}.optional_uuid(0);
-    return bucket_datum(id ? core::bucket_of(*id) : std::uint16_t{0});
+    return bucket_datum(bucket_of_session(Arguments{fcinfo}));
 }
 
 SQL_FUNCTION(session_service_user_bucket) {
-    const auto id = Arguments{fcinfo}.optional_uuid(0);
-    return bucket_datum(id ? core::user_bucket(*id) : std::uint16_t{0});
+    return bucket_datum(bucket_of_user(Arguments{fcinfo}));
+}
+
+SQL_TOKEN_FUNCTION(session_service_token_range) {
+    return range_datum(bucket_of_token(Arguments{fcinfo}));
+}
+
+SQL_FUNCTION(session_service_session_range) {
+    return range_datum(bucket_of_session(Arguments{fcinfo}));
+}
+
+SQL_FUNCTION(session_service_user_range) {
+    return range_datum(bucket_of_user(Arguments{fcinfo}));
+}
+
+SQL_FUNCTION(session_service_holds_bucket) {
+    const std::int32_t bucket = PG_GETARG_INT32(0);
+    PG_RETURN_BOOL(bucket >= 0 && bucket < core::bucket_count &&
+                   store::is_held(static_cast<std::uint16_t>(bucket)));
 }

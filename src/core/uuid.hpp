@@ -14,6 +14,11 @@ std::uint16_t user_bucket(const Uuid& user_id);
 /// The bucket that a session id names. Total: any UUID has these 12 bits.
 std::uint16_t bucket_of(const Uuid& id) noexcept;
 
+/// The range of a bucket, 0 to 15: what moves from one server to another as a whole.
+constexpr std::uint16_t range_of(std::uint16_t bucket) noexcept {
+    return bucket >> 8;
+}
+
 /// A UUIDv7 of this Unix time in milliseconds, with the bucket in `rand_a` and 62 of the 64 random
 /// bits that are given. Times outside 48 bits are cut to the nearest.
 Uuid make_uuid7(std::int64_t unix_milliseconds, std::uint16_t bucket,

@@ -2,6 +2,7 @@
 
 #include "core/token.hpp"
 
+#include "pg/compat.hpp"
 #include "pg/entry.hpp"
 #include "pg/name_list.hpp"
 
@@ -42,6 +43,8 @@ int event_log_choice = static_cast<int>(EventLog::security);
 bool notify_on = false;
 int revocation_commit_choice = static_cast<int>(RevocationCommit::on);
 char* geoip_database_path = nullptr;
+char* bucket_list = nullptr;
+const core::BucketSet* held_buckets = nullptr;
 char* maintenance_database_names = nullptr;
 int cleanup_interval_seconds = hour;
 
@@ -99,6 +102,33 @@ bool is_name_list(char** value, void** /*unused*/, GucSource /*unused*/) {
         }
         return is_valid;
     });
+}
+
+// The set that a list names is worked out once, as the setting is given a value; nothing is kept of
+// one that has all.
+bool is_bucket_list(char** value, void** extra, GucSource /*unused*/) {
+    return guarded([value, extra] {
+        const auto set = core::BucketSet::parse(*value);
+        if (!set) {
+            GUC_check_errdetail("It is a list of buckets from 0 to %d and ranges of them, such as "
+                                "\"0-255,512\"; empty for all of them, \"none\" for none.",
+                                core::bucket_count - 1);
+            return false;
+        }
+        if (set->has_all()) {
+            return true;
+        }
+        *extra = allocate_setting_extra(sizeof(core::BucketSet));
+        if (*extra == nullptr) {
+            return false;
+        }
+        std::construct_at(static_cast<core::BucketSet*>(*extra), *set);
+        return true;
+    });
+}
+
+void assign_buckets(const char* /*unused*/, void* extra) {
+    held_buckets = static_cast<const core::BucketSet*>(extra);
 }
 
 Micros from_seconds(int seconds) {
@@ -175,6 +205,11 @@ void define() {
                                "Path of a MaxMind-format file that maps addresses to places.",
                                nullptr, &geoip_database_path, "", PGC_SUSET, 0, nullptr, nullptr,
                                nullptr);
+    DefineCustomStringVariable(
+        "session_service.buckets",
+        "Buckets that this server holds, such as \"0-2047\"; empty means all.",
+        "Calls for any other bucket are refused.", &bucket_list, "", PGC_SUSET, 0, is_bucket_list,
+        assign_buckets, nullptr);
     DefineCustomStringVariable("session_service.maintenance_database",
                                "Databases that the maintenance worker cleans, comma-separated.",
                                "Needs session_service in shared_preload_libraries.",
@@ -266,6 +301,10 @@ bool notify() {
 
 RevocationCommit revocation_commit() {
     return static_cast<RevocationCommit>(revocation_commit_choice);
+}
+
+const core::BucketSet* buckets() {
+    return held_buckets;
 }
 
 const char* geoip_database() {

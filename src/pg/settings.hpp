@@ -2,6 +2,7 @@
 // granted them; the worker's two come from the configuration file (SIGHUP).
 #pragma once
 
+#include "core/bucket_set.hpp"
 #include "core/lifetime.hpp"
 
 #include "pg/prelude.hpp"
@@ -41,6 +42,10 @@ int cleanup_batch_size();
 EventLog event_log();
 bool notify();
 RevocationCommit revocation_commit();
+
+/// The buckets that this server holds; null where it holds all. Valid until the setting changes.
+const core::BucketSet* buckets();
+
 const char* geoip_database();
 const char* maintenance_database();
 Micros cleanup_interval();

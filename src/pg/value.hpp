@@ -57,6 +57,25 @@ inline Value uuid_array_value(std::span<const core::Uuid> ids) {
                                                  UUID_LEN, false, TYPALIGN_CHAR)));
 }
 
+/// The elements of a uuid[] but for NULLs, which take no room in the array and get none here: there
+/// can be too many for palloc.
+inline std::span<core::Uuid> uuids_of(Datum array) {
+    Datum* elements = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(DatumGetArrayTypeP(array), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &elements,
+                      &nulls, &count);
+    const auto known = static_cast<std::size_t>(std::ranges::count(nulls, nulls + count, false));
+    const std::span ids{static_cast<core::Uuid*>(palloc(known * sizeof(core::Uuid) + 1)), known};
+    auto id = ids.begin();
+    for (int i = 0; i < count; ++i) {
+        if (!nulls[i]) {
+            std::memcpy(id++->data(), DatumGetPointer(elements[i]), UUID_LEN);
+        }
+    }
+    return ids;
+}
+
 /// The elements of a text[] without NULLs.
 inline std::span<Datum> elements_of(Datum texts) {
     Datum* elements = nullptr;

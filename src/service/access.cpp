@@ -25,6 +25,9 @@ constexpr std::array validate_functions{"validate_session",
                                         "session_bucket",
                                         "user_bucket",
                                         "token_bucket",
+                                        "session_range",
+                                        "user_range",
+                                        "token_range",
                                         "token_session_id",
                                         "current_session_id",
                                         "current_user_id",
@@ -99,8 +102,14 @@ bool is_named(std::span<const char* const> functions, const char* name) {
         functions, [name](const char* function) { return std::strcmp(function, name) == 0; });
 }
 
-// The level that a function is listed in.
-AccessLevel level_of(const char* function) {
+// Not even admin's: it is called by the functions of a front database, which are the owner's.
+constexpr const char* owners_function = "bind_identity";
+
+// The level that a function is listed in; nothing where it is for nobody but the owner.
+std::optional<AccessLevel> level_of(const char* function) {
+    if (std::strcmp(function, owners_function) == 0) {
+        return std::nullopt;
+    }
     if (is_named(validate_functions, function)) {
         return AccessLevel::validate;
     }
@@ -133,7 +142,8 @@ void grant_access(Oid role, AccessLevel level) {
         granted = with_contained(granted);
         pg::grant_usage(role, true);
         pg::grant_execute(role, true, [&](const char* function) {
-            return granted[index_of(level_of(function))];
+            const auto level_of_it = level_of(function);
+            return level_of_it && granted[index_of(*level_of_it)];
         });
     });
 }
@@ -149,8 +159,8 @@ void revoke_access(Oid role, AccessLevel level) {
         taken[index_of(level)] = true;
         taken = with_contained(taken);
         pg::grant_execute(role, false, [&](const char* function) {
-            const std::size_t listed = index_of(level_of(function));
-            return taken[listed] && !kept[listed];
+            const auto listed = level_of(function);
+            return listed && taken[index_of(*listed)] && !kept[index_of(*listed)];
         });
         if (std::ranges::none_of(kept, [](bool is_kept) { return is_kept; })) {
             pg::grant_usage(role, false);

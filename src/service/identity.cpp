@@ -57,15 +57,23 @@ bool take_hex(std::string_view& text, std::array<std::uint8_t, Size>& bytes) {
 
 void bind_identity(const store::SessionRow& session) {
     namespace sessions = table::sessions;
+    bind_identity(session.uuid(sessions::id), session.uuid(sessions::user_id),
+                  session.time(sessions::authenticated_at), session.time(sessions::mfa_verified_at),
+                  session.get(sessions::scopes).value, session.get(sessions::metadata).value);
+}
+
+void bind_identity(const core::Uuid& session_id, const core::Uuid& user_id,
+                   core::Micros authenticated, core::Micros mfa_verified, Datum scopes,
+                   Datum metadata) {
     StringInfoData text;
     initStringInfo(&text);
-    append_hex(&text, session.uuid(sessions::id));
-    append_hex(&text, session.uuid(sessions::user_id));
-    append_hex(&text, std::bit_cast<TimeBytes>(session.time(sessions::authenticated_at)));
-    append_hex(&text, std::bit_cast<TimeBytes>(session.time(sessions::mfa_verified_at)));
-    append_scopes(&text, session.get(sessions::scopes).value);
+    append_hex(&text, session_id);
+    append_hex(&text, user_id);
+    append_hex(&text, std::bit_cast<TimeBytes>(authenticated));
+    append_hex(&text, std::bit_cast<TimeBytes>(mfa_verified));
+    append_scopes(&text, scopes);
     appendStringInfoChar(&text, end_of_scopes);
-    append_json(&text, session.get(sessions::metadata).value);
+    append_json(&text, metadata);
     pg::identity_setting::assign(text.data);
     pfree(text.data);
 }

@@ -27,6 +27,11 @@ bool is_mfa_verified(const Identity& identity, std::optional<core::Micros> max_a
 /// Binds the session to the rest of the transaction.
 void bind_identity(const store::SessionRow& session);
 
+/// The same for a session that another server vouches for. REQUIRES: scopes as they are stored.
+void bind_identity(const core::Uuid& session_id, const core::Uuid& user_id,
+                   core::Micros authenticated, core::Micros mfa_verified, Datum scopes,
+                   Datum metadata);
+
 /// Takes any binding away.
 void clear_identity();
 

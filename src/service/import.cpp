@@ -80,8 +80,7 @@ void add_hashes(const pg::OwnerScope& owner, const ImportedSession& request, con
     }
 }
 
-core::Uuid import_new(const ImportedSession& request) {
-    const UserKey user = UserKey::of(request.user_id);
+core::Uuid import_new(const ImportedSession& request, const UserKey& user) {
     const store::User claimed = claim_for_sign_in(user, pg::now());
     const Micros now = pg::now();
     // Once more, now that no other import of this user's is under way.
@@ -144,8 +143,9 @@ core::Uuid import_new(const ImportedSession& request) {
 
 core::Uuid import_session(const ImportedSession& request) {
     pg::require_writable("import_session()");
+    const UserKey user = UserKey::of(request.user_id);
     const auto known = find_known(request.token_hash);
-    const core::Uuid id = known ? *known : import_new(request);
+    const core::Uuid id = known ? *known : import_new(request, user);
     pg::make_durable();
     return id;
 }

@@ -1,5 +1,7 @@
 #include "service/revocation.hpp"
 
+#include "core/uuid.hpp"
+
 #include "pg/commit.hpp"
 #include "pg/counters.hpp"
 #include "pg/settings.hpp"
@@ -131,6 +133,10 @@ std::span<store::EndedSession> end_sessions(const pg::OwnerScope& owner, const U
 
 bool revoke(const core::Uuid& session_id, const std::optional<core::Uuid>& user_id,
             pg::Value reason, const char* function) {
+    // No session of the user's has another bucket, which may be that of another server.
+    if (user_id && UserKey::of(*user_id).bucket != core::bucket_of(session_id)) {
+        return false;
+    }
     const auto found = user_of_revocable(session_id, [&](const SessionRow& session) {
         return !user_id || session.uuid(table::sessions::user_id) == *user_id;
     });

@@ -6,6 +6,7 @@
 #include "pg/counters.hpp"
 #include "pg/entry.hpp"
 #include "pg/settings.hpp"
+#include "store/buckets.hpp"
 #include "store/notes.hpp"
 
 extern "C" {
@@ -84,6 +85,10 @@ void count_write(Outcome outcome) {
 
 // REQUIRES: the table and its indexes are locked.
 void write_note(SessionLookup& lookup, const Note& note) {
+    // The setting may have changed since, and no COMMIT fails for a note.
+    if (!is_held(core::bucket_of(note.session_id))) {
+        return;
+    }
     const std::optional<SessionRow> session = lookup.find(note.session_id);
     const Micros now = pg::now();
     // Another transaction may have written its own since the note was taken.

@@ -2,6 +2,7 @@
 
 #include "core/uuid.hpp"
 
+#include "store/buckets.hpp"
 #include "store/session_rules.hpp"
 #include "table/table.hpp"
 
@@ -27,13 +28,15 @@ namespace devices = table::devices;
 using DeviceRow = table::Row<devices::Column>;
 
 // purge_after is never later than the true end, so that it finds a superset of what is over.
-constexpr auto is_over = rules::end + " <= $1";
+constexpr pg::SqlText is_held_row{"session_service.holds_bucket(t.bucket::int4)"};
+constexpr auto is_over = rules::end + " <= $1 AND " + is_held_row;
 constinit auto dead_sessions =
     table::Search{TableName::sessions, 2, {{sessions::purge_after, Is::not_later}}}.to_purge(
         is_over.text);
 
 constinit auto due_devices =
-    table::Search{TableName::devices, 2, {{devices::purge_after, Is::not_later}}}.to_purge(nullptr);
+    table::Search{TableName::devices, 2, {{devices::purge_after, Is::not_later}}}.to_purge(
+        is_held_row.text);
 
 constinit table::Search sessions_of_device{TableName::sessions,
                                            1,
@@ -46,7 +49,8 @@ constinit table::Search sessions_of_device{TableName::sessions,
 // limit.
 constinit Statement delete_events_batch{
     R"(WITH batch AS (
-           SELECT f.id, f.bucket FROM session_service.events f WHERE f.id < $1
+           SELECT f.id, f.bucket FROM session_service.events f
+           WHERE f.id < $1 AND session_service.holds_bucket(f.bucket::int4)
            ORDER BY f.id LIMIT $2 FOR UPDATE SKIP LOCKED)
        DELETE FROM session_service.events e USING batch
        WHERE e.id = batch.id AND e.bucket = batch.bucket)",
@@ -230,7 +234,8 @@ std::int64_t delete_dead_sessions(const pg::OwnerScope& owner, core::Micros cuto
         const SessionRow session{*found};
         const Micros end = session.end();
         const Micros last_use = std::min(end, session.time(sessions::last_activity_at));
-        if (end > cutoff || table.remove() != Outcome::done) {
+        if (end > cutoff || !is_held(session.smallint(sessions::bucket)) ||
+            table.remove() != Outcome::done) {
             continue;
         }
         chunk.add(session, last_use);
@@ -265,6 +270,9 @@ CleanedDevices delete_unused_devices(core::Micros cutoff, core::Micros now, std:
     for (; found; found = cleaned.looked_at < limit ? table.next() : std::nullopt) {
         CHECK_FOR_INTERRUPTS();
         const DeviceRow device{*found};
+        if (!is_held(device.smallint(devices::bucket))) {
+            continue;
+        }
         const auto sessions_end = end_of_sessions(sessions_table, device);
         const bool is_unused = device.time(devices::last_seen_at) <= cutoff &&
                                device.time(devices::trusted_until, core::no_refresh) <= now &&

@@ -1,5 +1,6 @@
 #include "store/external_sessions.hpp"
 
+#include "store/buckets.hpp"
 #include "store/session_info.hpp"
 #include "table/table.hpp"
 
@@ -12,9 +13,11 @@ constinit pg::Statement insert_external{
        VALUES ($1::session_service.token_hash, $2, $3))",
     pg::parameters(BYTEAOID, UUIDOID, INT2OID)};
 
-constexpr pg::SqlText of_external{
-    R"(JOIN session_service.external_sessions x ON x.session_id = s.id AND x.bucket = s.bucket
-       WHERE x.external_hash OPERATOR(session_service.=) $3::session_service.token_hash)"};
+constexpr auto of_external =
+    pg::SqlText{
+        R"(JOIN session_service.external_sessions x ON x.session_id = s.id AND x.bucket = s.bucket
+       WHERE x.external_hash OPERATOR(session_service.=) $3::session_service.token_hash AND )"} +
+    rules::held;
 
 constexpr auto parameter_types = pg::parameters(TIMESTAMPTZOID, UUIDOID, BYTEAOID);
 

@@ -2,6 +2,7 @@
 
 #include "core/uuid.hpp"
 
+#include "store/buckets.hpp"
 #include "store/events.hpp"
 #include "store/session_info.hpp"
 
@@ -38,7 +39,7 @@ constinit Statement select_mfa_verified{select_session_info + of_user +
                                             rules::active + latest_first,
                                         user_list_types};
 
-constexpr auto inactive = rules::revocable + " AND " + rules::inactive;
+constexpr auto inactive = rules::revocable + " AND " + rules::inactive + " AND " + rules::held;
 
 constinit Statement select_inactive{
     select_session_info + "WHERE " + inactive + latest_first,
@@ -56,7 +57,7 @@ constinit Statement count_active_of_user{
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID)};
 
 constinit Statement count_active_of_all{"SELECT count(*) FROM session_service.sessions s WHERE " +
-                                            rules::active,
+                                            rules::active + " AND " + rules::held,
                                         pg::parameters(TIMESTAMPTZOID), pg::Finds::whole_table};
 
 constexpr pg::SqlText event{
@@ -74,8 +75,9 @@ constinit Statement select_events_of_user{
     event + "WHERE e.user_id = $5 AND e.bucket = $6 AND " + in_page + page_order,
     pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT4OID, UUIDOID, INT2OID)};
 
-constinit Statement select_all_events{event + "WHERE " + in_page + page_order,
-                                      pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT4OID)};
+constinit Statement select_all_events{
+    event + "WHERE session_service.holds_bucket(e.bucket::int4) AND " + in_page + page_order,
+    pg::parameters(TIMESTAMPTZOID, UUIDOID, UUIDOID, INT4OID)};
 
 Value current_value(const CurrentSession& current) {
     return current ? pg::uuid_value(*current) : pg::null_value;
@@ -93,8 +95,9 @@ constexpr core::Uuid after_all_events{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 
 
 Result session_by_id(const pg::OwnerScope& owner, const core::Uuid& id, Micros now,
                      CurrentSession current) {
-    return select_by_id.read(owner, {pg::time_value(now), current_value(current),
-                                     pg::uuid_value(id), pg::smallint_value(core::bucket_of(id))});
+    return select_by_id.read(owner,
+                             {pg::time_value(now), current_value(current), pg::uuid_value(id),
+                              pg::smallint_value(require_held(core::bucket_of(id)))});
 }
 
 Result session_of_user(const pg::OwnerScope& owner, const UserKey& user, const core::Uuid& id,

@@ -2,7 +2,9 @@
 
 #include "core/uuid.hpp"
 
+#include "store/buckets.hpp"
 #include "store/session_info.hpp"
+#include "store/users.hpp"
 
 extern "C" {
 #include "catalog/pg_type.h"
@@ -18,7 +20,7 @@ using pg::Value;
 // $1 is now, $2 no session.
 constexpr auto matches = R"(
     WHERE s.id > $3 AND ($4 OR )" +
-                         rules::active + R"()
+                         rules::active + ") AND " + rules::held + R"(
     AND ($6 IS NULL OR s.ip_address::inet <<= $6)
     AND ($7 IS NULL OR s.created_at >= $7)
     AND ($8 IS NULL OR s.created_at < $8)
@@ -66,6 +68,16 @@ core::Uuid first_id(const SessionFilter& filter, const SessionPage& page) {
     return std::max(after, core::make_uuid7(pg::to_unix(*filter.created_after) / 1000, 0, {}));
 }
 
+// Who names users is told where one of them is not here.
+void require_users_held(Value user_ids) {
+    if (pg::settings::buckets() == nullptr) {
+        return;
+    }
+    for (const core::Uuid& id : pg::uuids_of(user_ids.value)) {
+        (void)UserKey::of(id);
+    }
+}
+
 template <typename OfAll, typename OfUsers>
 pg::Result run(const pg::OwnerScope& owner, const SessionFilter& filter, const SessionPage& page,
                Micros now, OfAll& of_all_users, OfUsers& of_some_users) {
@@ -85,6 +97,7 @@ pg::Result run(const pg::OwnerScope& owner, const SessionFilter& filter, const S
     if (filter.user_ids.isnull) {
         return of_all_users.read(owner, values);
     }
+    require_users_held(filter.user_ids);
     std::array<Value, values.size() + 1> with_users{};
     std::ranges::copy(values, with_users.begin());
     with_users.back() = filter.user_ids;

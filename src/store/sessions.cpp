@@ -6,6 +6,7 @@
 #include "pg/merge_patch.hpp"
 #include "pg/settings.hpp"
 #include "pg/token_hash.hpp"
+#include "store/buckets.hpp"
 #include "store/open_sessions.hpp"
 
 extern "C" {
@@ -69,8 +70,9 @@ constinit pg::Statement delete_of_user{
        SELECT count(*) FROM gone)",
     pg::parameters(UUIDOID, INT2OID)};
 
+// 55000 where this server does not hold it.
 Value bucket_value(const core::Uuid& session_id) {
-    return pg::smallint_value(core::bucket_of(session_id));
+    return pg::smallint_value(require_held(core::bucket_of(session_id)));
 }
 
 Value length_value(std::size_t length) {

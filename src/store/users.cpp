@@ -2,6 +2,7 @@
 
 #include "core/uuid.hpp"
 
+#include "store/buckets.hpp"
 #include "table/table.hpp"
 
 extern "C" {
@@ -115,7 +116,7 @@ std::optional<Outcome> change_row(const UserKey& user, Decide&& decide) {
 } // namespace
 
 UserKey UserKey::of(const core::Uuid& user_id) {
-    return {.id = user_id, .bucket = core::user_bucket(user_id)};
+    return {.id = user_id, .bucket = require_held(core::user_bucket(user_id))};
 }
 
 User claim_user(const UserKey& user, core::Micros now) {

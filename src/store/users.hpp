@@ -14,6 +14,7 @@ struct UserKey {
     core::Uuid id;
     std::uint16_t bucket;
 
+    /// 55000 where this server does not hold the bucket.
     static UserKey of(const core::Uuid& user_id);
 
     pg::Value id_value() const { return pg::uuid_value(id); }

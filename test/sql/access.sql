@@ -13,14 +13,16 @@ TRUNCATE access_levels;
 
 -- What each level allows, each with its own alone; a function not named here is admin's.
 CREATE TEMP TABLE allowed (level text, name text);
-INSERT INTO allowed SELECT 'validate', unnest('{validate_session,validate_user,validate_session_hash,validate_sessions,validate_session_proof,session_challenge,authenticate,introspect_token,hash_token,session_bucket,user_bucket,token_bucket,token_session_id,
+INSERT INTO allowed SELECT 'validate', unnest('{validate_session,validate_user,validate_session_hash,validate_sessions,validate_session_proof,session_challenge,authenticate,introspect_token,hash_token,session_bucket,user_bucket,token_bucket,session_range,user_range,token_range,token_session_id,
     current_session_id,current_user_id,current_scopes,has_scope,is_mfa_verified,current_metadata,is_authenticated_within}'::text[]);
 INSERT INTO allowed SELECT 'application', unnest('{create_session,bind_session,refresh_session,rotate_session_token,reauthenticate_session,find_external_sessions,revoke_external_sessions,is_user_disabled,extend_session,revoke_session,revoke_user_session,revoke_session_by_token,
     revoke_all_user_sessions,revoke_all_user_sessions_except,revoke_device_sessions,get_session,get_user_session,list_user_sessions,list_user_devices,list_mfa_verified_sessions,list_events,
     count_user_sessions,mark_mfa_verified,mark_mfa_verified_by_token,clear_mfa_verified,set_session_scopes,set_session_metadata,patch_session_metadata,touch_sessions,is_known_device,is_trusted_device,trust_device,
     untrust_device,untrust_all_devices,rename_device,forget_device,generate_token,user_epoch,user_uuid,user_uuid_from_text,user_bigint,describe_user_agent}'::text[]);
 INSERT INTO allowed SELECT 'monitor', unnest('{count_active_sessions,stats,health}'::text[]);
-INSERT INTO allowed SELECT 'admin', unnest('{disable_user,enable_user,list_sessions,revoke_sessions,revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,export_user,set_user_session_limit,list_all_events,import_session,grant_access,revoke_access}'::text[]);
+-- nobody's but the owner's
+INSERT INTO allowed VALUES ('none', 'bind_identity');
+INSERT INTO allowed SELECT 'admin', unnest('{disable_user,enable_user,list_sessions,revoke_sessions,revoke_inactive_sessions,list_inactive_sessions,cleanup_sessions,delete_user,export_user,set_user_session_limit,list_all_events,import_session,holds_bucket,grant_access,revoke_access}'::text[]);
 CREATE TEMP TABLE contained (level text, contains text);
 INSERT INTO contained VALUES ('validate', 'validate'), ('application', 'application'), ('application', 'validate'), ('monitor', 'monitor'),
     ('admin', 'admin'), ('admin', 'application'), ('admin', 'validate'), ('admin', 'monitor');

@@ -79,6 +79,10 @@ INSERT INTO promised VALUES
 ('session_bucket', 'session_id uuid', 'smallint'),
 ('user_bucket', 'user_id uuid', 'smallint'),
 ('token_bucket', 'token text', 'smallint'),
+('session_range', 'session_id uuid', 'integer'),
+('user_range', 'user_id uuid', 'integer'),
+('token_range', 'token text', 'integer'),
+('holds_bucket', 'bucket integer', 'boolean'),
 ('user_epoch', 'user_id uuid', 'bigint'),
 ('user_uuid', 'id bigint', 'uuid'),
 ('user_uuid_from_text', 'id text', 'uuid'),
@@ -89,6 +93,7 @@ INSERT INTO promised VALUES
  'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
 ('authenticate', 'token text',
  'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+('bind_identity', 'session_id uuid, user_id uuid, scopes text[], metadata jsonb, mfa_verified_at timestamptz, authenticated_at timestamptz', 'void'),
 ('current_session_id', '', 'uuid'),
 ('current_user_id', '', 'uuid'),
 ('current_scopes', '', 'text[]'),
@@ -134,9 +139,9 @@ SELECT string_agg(format('%s %s', attname, pg_temp.type_name(atttypid)), ', ' OR
 -- no row in any of these: what reads tables is PARALLEL UNSAFE and VOLATILE, and what does not is not
 SELECT m.name, provolatile, proparallel FROM made m JOIN pg_proc p USING (oid)
 WHERE name NOT IN ('generate_token', 'hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent',
-                   'current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within', 'stats') AND (provolatile <> 'v' OR proparallel <> 'u')
-   OR name IN ('hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent') AND (provolatile <> 'i' OR proparallel <> 's')
-   OR name IN ('current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within') AND (provolatile <> 's' OR proparallel <> 's')
+                   'current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within', 'stats', 'session_range', 'user_range', 'token_range', 'holds_bucket') AND (provolatile <> 'v' OR proparallel <> 'u')
+   OR name IN ('hash_token', 'token_session_id', 'session_bucket', 'user_bucket', 'token_bucket', 'session_range', 'user_range', 'token_range', 'user_uuid', 'user_uuid_from_text', 'user_bigint', 'describe_user_agent') AND (provolatile <> 'i' OR proparallel <> 's')
+   OR name IN ('current_session_id', 'current_user_id', 'current_scopes', 'has_scope', 'current_metadata', 'is_mfa_verified', 'is_authenticated_within', 'holds_bucket') AND (provolatile <> 's' OR proparallel <> 's')
    OR name = 'generate_token' AND (provolatile <> 'v' OR proparallel <> 's');
 -- nothing for PUBLIC
 CREATE ROLE regress_session_nobody;

@@ -278,7 +278,7 @@ class Values:
 LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "device_key": 512, "method": 64, "acr": 255,
           "external_id": 512, "device_type": 255, "scope": 255}
 # Functions that compute and read nothing: they answer whatever text is given.
-OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "user_uuid_from_text", "has_scope"}
+OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "token_range", "user_uuid_from_text", "has_scope"}
 
 # What is no good proof proves nothing, and is no error.
 OF_PROOFS = {"proof", "http_method", "http_uri"}

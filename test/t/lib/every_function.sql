@@ -8,7 +8,7 @@ WITH kinds (kind, names) AS (VALUES
     -- (bind_session with what is no proof)
     ('reads', 'validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token hash_token token_session_id
         bind_session validate_session_proof
-        session_bucket user_bucket token_bucket current_session_id current_user_id current_scopes has_scope is_mfa_verified
+        session_bucket user_bucket token_bucket session_range user_range token_range holds_bucket bind_identity current_session_id current_user_id current_scopes has_scope is_mfa_verified
         is_authenticated_within current_metadata list_sessions find_external_sessions is_user_disabled
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions
         count_active_sessions list_user_devices is_known_device is_trusted_device user_epoch list_events list_all_events
@@ -52,6 +52,7 @@ good (argument, sql) AS (VALUES
     ('after', '''00000000-0000-0000-0000-000000000000''::pg_catalog.uuid'),
     ('by', '''1 day''::pg_catalog.interval'), ('trust_for', '''1 day''::pg_catalog.interval'),
     ('inactive_for', '''1 microsecond''::pg_catalog.interval'), ('retention', '''1 day''::pg_catalog.interval'),
+    ('bucket', '0'), ('mfa_verified_at', '''2026-01-02 03:04:05Z''::pg_catalog.timestamptz'), ('authenticated_at', '''2026-01-02 03:04:05Z''::pg_catalog.timestamptz'),
     ('issue_refresh', 'true'), ('include_inactive', 'true'), ('mfa_verified', 'true'),
     ('replace_device_sessions', 'false'), -- or it would end what the test has
     ('expires_at', 'pg_catalog.now() OPERATOR(pg_catalog.+) ''1 day''::pg_catalog.interval'),
@@ -81,6 +82,7 @@ bad (argument, sql, state) AS (VALUES
     ('by', '''178000000 years''::interval', '22008'), ('retention', '''178000000 years''::interval', '22008'),
     ('expires_at', '''infinity''::timestamptz', '22008'), ('refresh_expires_at', '''infinity''::timestamptz', '22008'),
     ('created_at', '''-infinity''::timestamptz', '22008'), ('last_activity_at', '''-infinity''::timestamptz', '22008'),
+    ('authenticated_at', '''infinity''::timestamptz', '22008'), ('mfa_verified_at', '''infinity''::timestamptz', '22008'),
     ('max_rows', '0', '22023'), ('batch_size', '-1', '22023'), ('max_sessions', '-1', '22023'), ('length', '15', '22023'),
     ('level', '''king''', '22023'), ('role', '4294967294::oid::regrole', '42704'),
     ('token_hash', '''no hash''', '22P02'), ('token_hash', 'repeat(''x'', 100000)::session_service.token_hash', '22P02'),
@@ -115,7 +117,8 @@ described AS (
         'bad', (SELECT coalesce(json_agg(json_build_array(b.sql, b.state)), '[]') FROM bad b WHERE b.argument = ANY (a.known_as)),
         'unknown', (SELECT coalesce(json_agg(u.sql), '[]') FROM unknown u WHERE u.argument = ANY (a.known_as)),
         -- What comes of a NULL: it is as if left out, stands for what there is not, or is refused.
-        'null', CASE WHEN f.is_computed OR f.name = 'has_scope' OR a.has_default OR a.name = 'max_sessions' THEN 'answer'
+        'null', CASE WHEN f.is_computed OR f.name = 'has_scope' OR a.has_default OR a.name IN ('max_sessions', 'bucket', 'mfa_verified_at')
+                OR (f.name, a.name) = ('bind_identity', 'session_id') THEN 'answer'
             WHEN a.name IN ('token', 'refresh_token', 'tokens', 'device_key', 'proof') OR (f.name, a.name) = ('validate_session_hash', 'token_hash') THEN 'no'
             ELSE '22004' END) ORDER BY a.place), '[]') FROM argument a WHERE a.oid = f.oid) AS arguments
     FROM function f)
