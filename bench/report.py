@@ -50,6 +50,9 @@ ROWS = {
     "P6-records": ("as P6, without full page images", None, None),
     "P14": ("refresh_session of a session bound by DPoP (ES256) / of an unbound one", 0.6, None),
     "P14-proof": ("validate_session_proof (ES256) / validate_session", None, None),
+    "P16": ("validate_session through a PL/Proxy front of four shards / direct", 0.2, 0.2),
+    "P16-batch": ("validate_sessions of 100 through such a front / direct", 0.4, 0.4),
+    "P16-routed": ("validate_session on four shards of one machine, chosen by the application / on one", 0.9, 0.9),
     "P17": ("sign-in and sign-out, notify on / off", None, None),
 }
 # Bytes of WAL: of the records alone, and with the full page images that follow a checkpoint. (Without either

@@ -113,11 +113,11 @@ outer_run() {
 }
 
 # Some 1.3 kB for each session, its device and their indexes, and as much for the peer's; the cleaned database
-# has twice the usual number, and a copy; WAL up to 8 GB.
+# has twice the usual number, and a copy; each of four shards is a copy of the usual one; WAL up to 8 GB.
 require_space() {
     local small usual large needed free
     IFS=, read -r small usual large <<<"$sizes"
-    needed=$(((small + large + usual * 7) * 13 / 10000000 + 9))
+    needed=$(((small + large + usual * 11) * 13 / 10000000 + 9))
     free=$(df -P -k "$WORKSPACE" | awk 'NR == 2 { print int($4 / 1000000) }')
     if [ "$free" -lt "$needed" ]; then
         echo "$needed GB of disk are needed in ${TMPDIR:-/tmp} (TMPDIR), $free are free; --sizes makes it less." >&2
@@ -479,6 +479,35 @@ measure_writes() {
     fi
 }
 
+# Four shards, all of this server, each with all the rows of the usual database and a quarter of the buckets: what a
+# front costs, and the choice of a shard in the application.
+measure_several_servers() {
+    local shard
+    wanted P16 || return 0
+    say "P16: making four shards and a front"
+    sql postgres -c 'CREATE DATABASE front'
+    sql front -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION session_service_front CASCADE'
+    for shard in 0 1 2 3; do
+        sql postgres -c "CREATE DATABASE shard$shard TEMPLATE usual STRATEGY file_copy" \
+            -c "ALTER DATABASE shard$shard SET session_service.buckets = '$((shard * 1024))-$((shard * 1024 + 1023))'"
+        sql "shard$shard" -c 'SELECT count(metadata) FROM session_service.sessions' >/dev/null
+        sql front -c "INSERT INTO session_service_front.shards VALUES
+                ('shard$shard', 'host=$PGHOST dbname=shard$shard')" \
+            -c "INSERT INTO session_service_front.ranges
+                SELECT range, 'shard$shard' FROM generate_series($shard * 4, $shard * 4 + 3) range"
+    done
+    sql postgres -c CHECKPOINT
+    sql front -c 'SELECT session_service_front.apply()' >/dev/null
+    compare P16 validate:front validate:usual usual.tokens
+    compare P16 validate:front validate:usual usual.tokens --clients 8
+    compare P16-batch validate_100:front validate_100:usual usual.tokens
+    compare P16-batch validate_100:front validate_100:usual usual.tokens --clients 8
+    compare P16-routed validate_routed:shard validate:usual usual.tokens
+    compare P16-routed validate_routed:shard validate:usual usual.tokens --clients 8
+    sql postgres -c 'DROP DATABASE front' -c 'DROP DATABASE shard0' -c 'DROP DATABASE shard1' -c 'DROP DATABASE shard2' \
+        -c 'DROP DATABASE shard3'
+}
+
 # Dead sessions that wait for cleanup, and those that a transaction itself leaves.
 measure_dead_sessions() {
     local user=00000000-0000-4000-8000-00000000000 dead=120000 some=4000 name call
@@ -780,6 +809,7 @@ inner_run() {
     measure_storage
     measure_growth
     measure_reads
+    measure_several_servers
     measure_first_call
     measure_refusals
     measure_activity

@@ -10,9 +10,11 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <memory>
 #include <random>
 #include <span>
 #include <sstream>
@@ -397,6 +399,45 @@ class ValidateProof : public OfBoundSessions {
     }
 };
 
+// --- several servers
+
+constexpr std::size_t shard_count = 4;
+
+/// The application's own choice of a shard, of databases NAME0 to NAME3: each has a quarter of the
+/// ranges of buckets, and the third group of a session's id begins with the range.
+class ValidateRouted : public Drawing {
+  public:
+    ValidateRouted(const std::string& name, const Client& client)
+        : Drawing(client, {&Ticket::token}) {
+        for (std::size_t i = 0; i < shard_count; ++i) {
+            connections_[i] = std::make_unique<Connection>(name + std::to_string(i));
+            connections_[i]->prepare("read", "SELECT * FROM session_service.validate_session($1)");
+        }
+    }
+    void warm_up() override {
+        for (const Ticket& ticket : tickets()) {
+            read(ticket);
+        }
+    }
+    std::uint64_t once() override {
+        read(draw());
+        return 1;
+    }
+    int server_pid() override { return connections_[0]->backend_pid(); }
+
+  private:
+    void read(const Ticket& ticket) {
+        constexpr std::size_t place = 15; // after the version
+        const std::size_t range = std::stoul(ticket.session_id.substr(place, 1), nullptr, 16);
+        Connection& shard = *connections_[range / (16 / shard_count)];
+        if (shard.run_prepared("read", {ticket.token}, Format::binary).rows() != 1) {
+            throw Failure("a token was refused");
+        }
+    }
+
+    std::array<std::unique_ptr<Connection>, shard_count> connections_;
+};
+
 // --- bare statements
 
 class Select : public Reading {
@@ -645,6 +686,7 @@ const std::map<std::string, Maker>& makers() {
         {"refresh", make<Refresh>},
         {"refresh_bound", make<RefreshBound>},
         {"validate_proof", make<ValidateProof>},
+        {"validate_routed", make<ValidateRouted>},
         {"sign_in_out", make_sign_in_and_out},
         {"sign_in_out_notify", make_sign_in_and_out_notifying},
         {"select", make<Select>},
@@ -701,7 +743,11 @@ std::unique_ptr<Side> make_side(const std::string& specification, const Client& 
 }
 
 std::string database_of(const std::string& specification) {
-    return specification.starts_with("redis") ? "" : where_of(specification);
+    if (specification.starts_with("redis")) {
+        return "";
+    }
+    // Of several databases, the first.
+    return where_of(specification) + (specification.starts_with("validate_routed") ? "0" : "");
 }
 
 std::string table_of(const std::string& specification) {
