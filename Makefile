@@ -41,7 +41,8 @@ else
 
 PG_CONFIG ?= pg_config
 
-EXTENSION  = session_service
+# The second one is SQL alone, and is of use where the server has PL/Proxy.
+EXTENSION  = session_service front/session_service_front
 # Not VERSION: that name is the server's, in PGXS.
 EXTVERSION = 1.0
 MODULE_big = session_service
@@ -55,13 +56,13 @@ OBJS         = $(SOURCES:.cpp=.o)
 
 # The install script is kept by topic and concatenated in the order of the numbers.
 SCRIPT_PARTS = $(call files,sql/[0-9][0-9]_*.sql)
-DATA_built   = sql/$(EXTENSION)--$(EXTVERSION).sql
-DATA         = $(call files,sql/$(EXTENSION)--*--*.sql)
+DATA_built   = sql/session_service--$(EXTVERSION).sql
+DATA         = $(call files,sql/session_service--*--*.sql front/session_service_front--*.sql)
 
 REGRESS        = $(patsubst test/sql/%.sql,%,$(call files,test/sql/*.sql))
-REGRESS_OPTS   = --inputdir=$(TOP)test --load-extension=$(EXTENSION)
+REGRESS_OPTS   = --inputdir=$(TOP)test --load-extension=session_service
 ISOLATION      = $(patsubst test/isolation/specs/%.spec,%,$(call files,test/isolation/specs/*.spec))
-ISOLATION_OPTS = --inputdir=$(TOP)test/isolation --load-extension=$(EXTENSION)
+ISOLATION_OPTS = --inputdir=$(TOP)test/isolation --load-extension=session_service
 
 EXTRA_CLEAN = build results output_iso $(SOURCES:.cpp=.d)
 

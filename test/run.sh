@@ -60,6 +60,7 @@ need_stage() {
         need sqlsmith command -v sqlsmith
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         need prometheus-postgres-exporter command -v prometheus-postgres-exporter
+        need_plproxy
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
         need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
         need valgrind command -v valgrind

@@ -23,6 +23,20 @@ need_build() {
     choose_server
 }
 
+# For a front (front/). Debian has it for some versions of the server; where it has none, these tests are skipped.
+need_plproxy() {
+    local bindir major
+    bindir=$("$PG_CONFIG" --bindir 2>/dev/null) || bindir=${PG_CONFIG%/*}
+    major=${bindir#/usr/lib/postgresql/}
+    major=${major%/bin}
+    case $major in
+    *[!0-9]*) return ;;
+    esac
+    apt-cache show "postgresql-$major" >/dev/null 2>&1 || update_package_lists
+    ! apt-cache show "postgresql-$major-plproxy" >/dev/null 2>&1 ||
+        need "postgresql-$major-plproxy" test -e "/usr/share/postgresql/$major/extension/plproxy.control"
+}
+
 # What test/drivers/run.sh needs besides.
 need_drivers() {
     need python3 test -x /usr/bin/python3
