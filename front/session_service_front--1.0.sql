@@ -90,8 +90,18 @@ CREATE TABLE session_service_front.imported_tokens (
 COMMENT ON TABLE session_service_front.imported_tokens IS 'Where the tokens are that another system issued. An entry whose session is gone does no harm';
 COMMENT ON COLUMN session_service_front.imported_tokens.session_id IS 'NULL while the import is under way, in its own transaction';
 
--- The planner puts this in the place of its call: no SET, no strictness, and a set. The entry is looked for only where
--- the token is none of ours; what is longer than any token is nobody's.
+CREATE FUNCTION session_service_front.imported_token_range(token text)
+RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT i.bucket >> 8 FROM session_service_front.imported_tokens i
+        WHERE i.token_hash OPERATOR(session_service.=) session_service.hash_token(token)), 0)
+$$;
+COMMENT ON FUNCTION session_service_front.imported_token_range(text) IS 'range of an imported token; 0 for anything else';
+
+-- Asked for each call with a token. The planner puts this in the place of its call, which takes a set, no SET and no
+-- table: one of our own tokens costs an expression. What is longer than any token is nobody's.
 CREATE FUNCTION session_service_front.token_range(token text)
 RETURNS SETOF integer
 LANGUAGE sql STABLE ROWS 1
@@ -99,10 +109,7 @@ BEGIN ATOMIC
     SELECT CASE WHEN pg_catalog.left(token, 4) OPERATOR(pg_catalog.=) ANY ('{sst_,ssr_}'::pg_catalog.text[])
                     OR pg_catalog.octet_length(token) OPERATOR(pg_catalog.>) 512
         THEN session_service.token_range(token)
-        ELSE COALESCE((
-            SELECT i.bucket::pg_catalog.int4 OPERATOR(pg_catalog.>>) 8 FROM session_service_front.imported_tokens i
-            WHERE i.token_hash OPERATOR(session_service.=) session_service.hash_token(token)), 0)
-        END;
+        ELSE session_service_front.imported_token_range(token) END;
 END;
 COMMENT ON FUNCTION session_service_front.token_range(text) IS 'range of a token, also of an imported one';
 
