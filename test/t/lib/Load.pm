@@ -13,6 +13,7 @@
 #   interrupts   statements are cancelled, backends terminated, connections dropped at random moments
 #   levels       to which callers set synchronous_commit; off alone, if not given
 #   mix          weights of the operations, other than the usual ones
+#   program      another one that goes by what load.py has; it may know more options
 #
 # What is drawn at random follows from a seed, which is printed; LOAD_SEED makes it again. How the clients' calls meet
 # does not.
@@ -77,6 +78,7 @@ sub new
 	Test::More::note("LOAD_SEED=$seed, load " . ++$loads);
 	my ($hosts, $ports) = (join(',', map { $_->host } @nodes), join(',', map { $_->port } @nodes));
 	my $conninfo = "host=$hosts port=$ports dbname=postgres" . (@nodes > 1 ? ' target_session_attrs=read-write' : '');
+	my $program = delete $options{program} // 'load.py';
 	my $argument = encode_json(
 		{
 			conninfo => $conninfo,
@@ -90,7 +92,7 @@ sub new
 	$self->{timer} = IPC::Run::timer(900);
 	local $ENV{PYTHONDONTWRITEBYTECODE} = 1;
 	$self->{program} = IPC::Run::start(
-		[ $PythonTest::python, dirname(__FILE__) . '/load.py', $argument ],
+		[ $PythonTest::python, dirname(__FILE__) . "/$program", $argument ],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr}, $self->{timer});
 	return $self;
 }

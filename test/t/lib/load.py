@@ -500,7 +500,7 @@ class Client(threading.Thread):
         self.load = load
         self.number = number
         self.random = random.Random(f"{load.seed} {number}")
-        self.users = [User() for _ in range(USERS)]
+        self.users = [self.new_user() for _ in range(USERS)]
         self.deleted = []
         self.worthless = []  # tokens of calls that were rolled back
         self.shared_created = []
@@ -514,9 +514,12 @@ class Client(threading.Thread):
         self.is_idle = threading.Event()
         self.is_idle.set()
 
+    def new_user(self):
+        return User()
+
     def forget(self, user):
         self.deleted = self.deleted[-30:] + [user.id]
-        self.users[self.users.index(user)] = User()
+        self.users[self.users.index(user)] = self.new_user()
 
     def problem(self, what):
         self.problems.append(f"client {self.number}: {what}")
@@ -560,13 +563,16 @@ class Client(threading.Thread):
         kind = CONNECTIONS[self.number % len(CONNECTIONS)]
         level = self.random.choice(LEVELS).replace(" ", "\\\\ ")
         options = f"{self.with_level(kind.get('options', ''))} -c default_transaction_isolation={level}"
-        self.connection = Connection(f"{self.load.conninfo} application_name=load user={kind['user']} options='{options}'")
+        self.connection = Connection(f"{self.conninfo()} application_name=load user={kind['user']} options='{options}'")
         self.is_strict = "read" in level and "committed" in level
         if "set" in kind:
             self.patiently(lambda: self.connection.ask(self.with_level(kind["set"])))
         # The settings of libraries are there once these are loaded.
         self.patiently(lambda: self.connection.ask("SELECT session_service.hash_token(''), quickly('SELECT ''1''::jsonb')"))
         self.context = self.patiently(lambda: self.connection.value(CONTEXT))
+
+    def conninfo(self):
+        return self.load.conninfo
 
     def with_level(self, text):
         return text.replace("{level}", self.random.choice(self.load.levels))
@@ -881,6 +887,8 @@ class Interrupter(threading.Thread):
 
 
 class Load:
+    client = Client
+
     def __init__(self, options):
         self.conninfo = options["conninfo"]
         self.admin = f"{self.conninfo} application_name=verify user={options['admin']}"
@@ -895,7 +903,7 @@ class Load:
         self.answered = 0
         self.turn = 0
         self.is_running = threading.Event()
-        self.clients = [Client(self, number) for number in range(options["clients"])]
+        self.clients = [self.client(self, number) for number in range(options["clients"])]
         self.interrupter = Interrupter(self) if self.interrupts else None
         for thread in self.clients + [self.interrupter] * self.interrupts:
             thread.start()
@@ -960,25 +968,31 @@ class Load:
     def settle(self):
         """Everything is as was answered. Only while no client works."""
         connection = Connection(self.admin)
-        for client in self.clients:
-            try:
-                client.settle(connection)
-                client.compare_shared(connection)
-            except (Wrong, Failed, Lost) as error:
-                client.problem(str(error))
-        over = connection.value(
-            "SELECT count(*) FROM (SELECT FROM session_service.sessions WHERE revoked_at IS NULL "
-            f"GROUP BY user_id HAVING count(*) > {LIMIT}) u"
-        )
+        self.compare(self.clients, connection)
+        over = self.over_the_limit(connection)
         connection.close()
         told = self.told()
         if over != "0":
             told["problems"].append(f"{over} users over the limit")
         return told
 
+    def compare(self, clients, connection):
+        for client in clients:
+            try:
+                client.settle(connection)
+                client.compare_shared(connection)
+            except (Wrong, Failed, Lost) as error:
+                client.problem(str(error))
 
-def main():
-    load = Load(json.loads(sys.argv[1]))
+    def over_the_limit(self, connection):
+        return connection.value(
+            "SELECT count(*) FROM (SELECT FROM session_service.sessions WHERE revoked_at IS NULL "
+            f"GROUP BY user_id HAVING count(*) > {LIMIT}) u"
+        )
+
+
+def main(kind=Load):
+    load = kind(json.loads(sys.argv[1]))
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "quit":
