@@ -74,6 +74,10 @@ need_stage() {
         need chromium test -x /usr/bin/chromium
         need openssl command -v openssl
         ;;
+    examples)
+        # Languages that are not here are skipped. One in root's home is none for who runs the tests.
+        ! command -v rustc >/dev/null || need rustc as_unprivileged_user rustc --version
+        ;;
     esac
 }
 
@@ -248,8 +252,11 @@ stage_web() {
 }
 
 stage_examples() {
+    local status=0
+    recorded results_from_tap bash examples/routing/test/run.sh || status=$?
     start_shared_cluster || return
-    recorded results_from_tap bash test/doc_examples.sh
+    recorded results_from_tap bash test/doc_examples.sh || status=$?
+    return "$status"
 }
 
 # Programs that do not work beside a sanitizer's runtime: they preload a library of their own, count instructions,
