@@ -11,12 +11,11 @@ SELECT kind, count(*) > 8 AS several, count(*) FILTER (WHERE bucket IS NULL) = c
        count(DISTINCT range) FILTER (WHERE kind IN ('user', 'token')) AS ranges FROM vectors GROUP BY 1 ORDER BY 1;
 
 -- none of these has a row
-SELECT * FROM vectors WHERE range IS DISTINCT FROM bucket >> 8;
-SELECT * FROM vectors WHERE kind = 'user' AND user_bucket(value::uuid) IS DISTINCT FROM bucket;
-SELECT * FROM vectors WHERE session_id IS NOT NULL AND session_bucket(session_id) IS DISTINCT FROM bucket;
+SELECT * FROM vectors WHERE kind = 'user' AND (user_bucket(value::uuid), user_range(value::uuid)) IS DISTINCT FROM (bucket, range);
+SELECT * FROM vectors WHERE session_id IS NOT NULL AND (session_bucket(session_id), session_range(session_id)) IS DISTINCT FROM (bucket, range);
 SELECT * FROM vectors WHERE kind = 'session' AND session_id IS DISTINCT FROM value::uuid;
 SELECT * FROM vectors WHERE kind NOT IN ('user', 'session')
-    AND (token_session_id(value), token_bucket(value)) IS DISTINCT FROM (session_id, coalesce(bucket, 0::smallint));
+    AND (token_session_id(value), token_bucket(value), token_range(value)) IS DISTINCT FROM (session_id, coalesce(bucket, 0), coalesce(range, 0));
 SELECT * FROM vectors WHERE kind = 'token' AND session_id IS NULL OR kind IN ('malformed', 'imported') AND session_id IS NOT NULL;
 -- what begins like a token of ours
 SELECT * FROM vectors WHERE (kind IN ('token', 'malformed')) <> (value ~ '^ss[tr]_');
