@@ -75,6 +75,7 @@ need_stage() {
         need openssl command -v openssl
         ;;
     examples)
+        need_plproxy
         # Languages that are not here are skipped. One in root's home is none for who runs the tests.
         ! command -v rustc >/dev/null || need rustc as_unprivileged_user rustc --version
         ;;
@@ -256,6 +257,7 @@ stage_examples() {
     recorded results_from_tap bash examples/routing/test/run.sh || status=$?
     start_shared_cluster || return
     recorded results_from_tap bash test/doc_examples.sh || status=$?
+    BINDIR=$BINDIR recorded results_from_tap bash test/doc_walk.sh || status=$?
     return "$status"
 }
 
