@@ -34,13 +34,12 @@ result() {
     [ "$1" = ok ] || sed 's/^/# /' "${3:-/dev/null}"
 }
 
-# Runs the examples of the document $1, which leave their database behind; before them the SQL $2, if any.
+# Runs the examples of the document $1, which leave their database behind.
 run_document() {
-    local document=$1 before=${2:-} work line name last status=0
+    local document=$1 work line name last status=0
     work=$(mktemp -d "$directory/XXXXXX")
     clean_up
     psql -X -q -d "$database_of_caller" -c "CREATE DATABASE $database"
-    [ -z "$before" ] || psql -X -q -v ON_ERROR_STOP=1 -d "$database" -c "$before"
 
     # The examples as one script, with a mark before each, and as one file each of what it must print. A
     # mark has the number of the line at which the example begins.
@@ -103,12 +102,11 @@ every_function_is_used() {
     fi
 }
 
-run_document README.md
-policies_ask_once README.md
-run_document docs/calling.md
-policies_ask_once docs/calling.md
-run_document docs/operations.md 'CREATE EXTENSION session_service'
-run_document docs/bound-sessions.md
+for document in README.md docs/{calling,reference,security,operations,migration,bound-sessions}.md; do
+    run_document "$document"
+done
+run_document docs/row-level-security.md
+policies_ask_once docs/row-level-security.md
 run_document docs/examples.md
 every_function_is_used
 echo "1..$number"

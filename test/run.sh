@@ -7,6 +7,7 @@
 # status is 0 where every test passed.
 #
 #   PG_CONFIG        the pg_config of the server to test with
+#   TESTS            names of tests, of the stages regress, isolation and tap: those alone (default: all)
 #   STAGE_SECONDS    how long one program of a stage, or all that test servers, may take (default 1200)
 #   EXTENT           quick, or soak for the long forms (test/soak.sh runs those)
 set -euo pipefail
@@ -145,6 +146,7 @@ stage_lint() {
         echo "skip format" >&3
     fi
     check clang-tidy limited make -s lint
+    recorded results_from_tap perl test/check_links.pl
 }
 
 stage_layers() {
@@ -169,7 +171,8 @@ build_elsewhere() {
         find src -name '*.[od]' -print0 | tar -cf - --null -T - | tar -C "$WORKSPACE/elsewhere/build" -xf - &&
         rm "$WORKSPACE/elsewhere/build/src/core/hex.o" "$WORKSPACE/elsewhere/build/src/api/module.o" &&
         make_elsewhere -j"$(nproc)" && make_elsewhere install DESTDIR="$WORKSPACE/elsewhere/stage" &&
-        diff <(cd "$WORKSPACE/stage" && find . -name 'session_service*' | sort) <(cd "$WORKSPACE/elsewhere/stage" && find . -type f | sort)
+        diff <(cd "$WORKSPACE/stage" && find . -name 'session_service*' | sort) \
+            <(cd "$WORKSPACE/elsewhere/stage" && find . -type f | sort)
 }
 
 stage_unit() {
@@ -180,26 +183,42 @@ stage_fuzz() {
     recorded results_from_fuzzers make -s -k -j"$(nproc)" fuzz
 }
 
+# chosen SUFFIX FILE...: the tests of a stage, by name: those that TESTS names, else one for each file.
+chosen() {
+    xargs <<<"${TESTS:-$(basename -as "$@")}"
+}
+
+# with_diffs FILE COMMAND...: shows what pg_regress left there, where the command failed.
+with_diffs() {
+    "${@:2}" || {
+        show_diffs "$1"
+        return 1
+    }
+}
+
 # Twice: as it is, and with statements in place of the direct engine (of which only builds for developers know).
 stage_regress() {
-    local status=0
+    local status=0 tests
     start_shared_cluster || return
     if [ -d "$WORKSPACE/elsewhere" ]; then
         check "installcheck from another directory" make_elsewhere installcheck REGRESS=user_ids ISOLATION=list_once
     fi
-    recorded results_from_pg_regress make -s installcheck ISOLATION= || { show_diffs regression.diffs; status=1; }
-    by_statement make -s installcheck ISOLATION= || { show_diffs regression.diffs; status=1; }
+    tests=$(chosen .sql test/sql/*.sql)
+    set -- make -s installcheck REGRESS="$tests" ISOLATION=
+    with_diffs regression.diffs recorded results_from_pg_regress "$@" || status=1
+    with_diffs regression.diffs by_statement "$@" || status=1
     return "$status"
 }
 
 # Of the pairs of sign-outs each begins with validations, whose activity statements write in another order.
 stage_isolation() {
     local status=0 specs
-    compgen -G 'test/isolation/specs/*.spec' >/dev/null || return 0
     start_shared_cluster || return
-    recorded results_from_pg_regress make -s installcheck REGRESS= || { show_diffs output_iso/regression.diffs; status=1; }
-    specs=$(basename -s .spec test/isolation/specs/*.spec | grep -vx sign_out_pairs | xargs)
-    by_statement make -s installcheck REGRESS= ISOLATION="$specs" || { show_diffs output_iso/regression.diffs; status=1; }
+    specs=$(chosen .spec test/isolation/specs/*.spec)
+    set -- make -s installcheck REGRESS=
+    with_diffs output_iso/regression.diffs recorded results_from_pg_regress "$@" ISOLATION="$specs" || status=1
+    specs=$(tr ' ' '\n' <<<"$specs" | grep -vx sign_out_pairs | xargs)
+    with_diffs output_iso/regression.diffs by_statement "$@" ISOLATION="$specs" || status=1
     return "$status"
 }
 
@@ -213,8 +232,8 @@ results_by_statement() {
 }
 
 stage_tap() {
-    local names=()
-    mapfile -t names < <(printf '%s\n' test/t/*.pl | sed 's,.*/\(.*\)\.pl$,\1,')
+    local names
+    read -ra names < <(chosen .pl test/t/*.pl)
     run_tap "${names[@]}"
 }
 
@@ -257,6 +276,7 @@ stage_examples() {
     recorded results_from_tap bash examples/routing/test/run.sh || status=$?
     start_shared_cluster || return
     recorded results_from_tap bash test/doc_examples.sh || status=$?
+    recorded results_from_tap bash test/reference.sh || status=$?
     BINDIR=$BINDIR recorded results_from_tap bash test/doc_walk.sh || status=$?
     return "$status"
 }

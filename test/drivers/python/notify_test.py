@@ -72,7 +72,7 @@ class Listener:
 
 @test
 def payload():
-    """the payload is the JSON that the README says, and nothing more"""
+    """the payload is the JSON that docs/calling.md says, and nothing more"""
     with connect("notify = on") as connection, Listener() as listener:
         user = uuid.uuid4()
         made = sign_in(connection, user)
