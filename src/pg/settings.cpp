@@ -146,7 +146,8 @@ void define() {
                    "Time without activity after which a session is idle; 0 means never.",
                    &inactivity_timeout_seconds, 0, INT_MAX);
     define_seconds("session_service.absolute_timeout",
-                   "Time from its creation after which nothing extends a session; 0 means none.",
+                   "Time from the last check of its user after which nothing extends a session; "
+                   "0 means none.",
                    &absolute_timeout_seconds, 0, INT_MAX);
     define_switch("session_service.sliding_expiry",
                   "Extends a session in use once less than half of its expiry is left.",
@@ -192,8 +193,8 @@ void define() {
                    "How long sessions that are over, events and unused devices are kept.",
                    &retention_seconds, 0, INT_MAX);
     define_count("session_service.cleanup_batch_size",
-                 "Sessions that one call of cleanup_sessions deletes at most.", &cleanup_batch_rows,
-                 1, 1'000'000);
+                 "Rows of each kind that one call of cleanup_sessions deletes at most.",
+                 &cleanup_batch_rows, 1, 1'000'000);
     define_choice("session_service.event_log", "Which events are recorded.", &event_log_choice,
                   event_log_choices);
     define_switch("session_service.notify",
