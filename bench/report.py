@@ -95,7 +95,10 @@ def read_growth(directory):
         side, _, database = line[1].partition(":")
         rates = [float(cell) for cell in line[8:]]
         found[int(line[2]), float(line[3])][side, database] = {
-            "rates": rates, "rate": statistics.median(rates), **dict(zip(PERCENTILES, map(float, line[4:8])))}
+            "rates": rates,
+            "rate": statistics.median(rates),
+            **dict(zip(PERCENTILES, map(float, line[4:8]))),
+        }
     return found
 
 
@@ -130,7 +133,14 @@ class Figure:
 
     def cells(self):
         goal = "" if self.goal is None else f"{'≤' if self.at_most else '≥'} {plain(self.goal)}{self.unit}"
-        return [self.row, self.what + (f"; {self.case}" if self.case else ""), f"{plain(self.value)}{self.unit}", self.note, goal, self.verdict]
+        return [
+            self.row,
+            self.what + (f"; {self.case}" if self.case else ""),
+            f"{plain(self.value)}{self.unit}",
+            self.note,
+            goal,
+            self.verdict,
+        ]
 
 
 def ratios(comparisons):
@@ -138,8 +148,15 @@ def ratios(comparisons):
         what, goal_one, goal_many = ROWS[entry["row"]]
         many = entry["clients"] > 1
         spread = f"{entry['round_ratio']:.2f} ({entry['round_min']:.2f} to {entry['round_max']:.2f})"
-        yield Figure(entry["row"], what, entry["ratio"], goal_many if many else goal_one, note=spread,
-                     case=clients_of(entry), spread=(entry["round_min"], entry["round_max"]))
+        yield Figure(
+            entry["row"],
+            what,
+            entry["ratio"],
+            goal_many if many else goal_one,
+            note=spread,
+            case=clients_of(entry),
+            spread=(entry["round_min"], entry["round_max"]),
+        )
 
 
 def growth_figures(growth, sizes):
@@ -149,30 +166,49 @@ def growth_figures(growth, sizes):
             if ("validate", database) not in outcomes:
                 continue
             last = database == "large" or ("validate", "large") not in outcomes
-            rounds = [large / small for large, small in zip(outcomes["validate", database]["rates"],
-                                                            outcomes["validate", "small"]["rates"])]
+            rounds = [
+                large / small
+                for large, small in zip(outcomes["validate", database]["rates"], outcomes["validate", "small"]["rates"])
+            ]
             select = outcomes["select", database]["rate"] / outcomes["select", "small"]["rate"]
-            yield Figure("P7", f"validate_session, {sizes[database]:,} sessions / {sizes['small']:,}",
-                         outcomes["validate", database]["rate"] / outcomes["validate", "small"]["rate"],
-                         0.9 if last else None,
-                         note=f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}); the bare SELECT: {select:.2f}",
-                         case=clients_of({"clients": clients, "pinned": pinned}), spread=(min(rounds), max(rounds)))
+            yield Figure(
+                "P7",
+                f"validate_session, {sizes[database]:,} sessions / {sizes['small']:,}",
+                outcomes["validate", database]["rate"] / outcomes["validate", "small"]["rate"],
+                0.9 if last else None,
+                note=f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}); the bare SELECT: {select:.2f}",
+                case=clients_of({"clients": clients, "pinned": pinned}),
+                spread=(min(rounds), max(rounds)),
+            )
 
 
 def wal(comparisons):
     for entry in comparisons:
         if entry["row"] in WAL_ROWS:
             what, goal = WAL_ROWS[entry["row"]]
-            yield Figure(entry["row"], f"bytes of WAL {what}", entry["wal_a"] / entry["wal_b"], goal, True,
-                         note=f"{plain(entry['wal_a'])} / {plain(entry['wal_b'])} bytes")
+            yield Figure(
+                entry["row"],
+                f"bytes of WAL {what}",
+                entry["wal_a"] / entry["wal_b"],
+                goal,
+                True,
+                note=f"{plain(entry['wal_a'])} / {plain(entry['wal_b'])} bytes",
+            )
 
 
 def hot_shares(comparisons):
     for row, what in (("P2", "activity writes"), ("P6", "refreshes")):
         for entry in comparisons:
             if entry["row"] == row and entry["hot_a"] >= 0:
-                yield Figure("P9", f"HOT share of {what}", entry["hot_a"] * 100, 95, case=clients_of(entry),
-                             unit=" %", note=f"the original's updates: {max(entry['hot_b'], 0) * 100:.0f} %")
+                yield Figure(
+                    "P9",
+                    f"HOT share of {what}",
+                    entry["hot_a"] * 100,
+                    95,
+                    case=clients_of(entry),
+                    unit=" %",
+                    note=f"the original's updates: {max(entry['hot_b'], 0) * 100:.0f} %",
+                )
 
 
 class Memory:
@@ -189,8 +225,10 @@ def read_memory(directory):
 
 
 def memory_figures(memory, expected, wanted):
-    for what, outcomes, least in (("successful", ("success",), wanted),
-                                  ("refused or failing", ("refusal", "error", "any"), wanted // 10)):
+    for what, outcomes, least in (
+        ("successful", ("success",), wanted),
+        ("refused or failing", ("refusal", "error", "any"), wanted // 10),
+    ):
         probes = [probe for probe in memory if probe.outcome in outcomes]
         if not probes:
             continue
@@ -198,8 +236,15 @@ def memory_figures(memory, expected, wanted):
         of_them = f"{sum(count >= least for count in calls)} of {len(calls)} with {least:,} calls, the others within the time with {min(calls):,} or more"
         for kind in ("private", "contexts"):
             worst = max(probes, key=lambda probe: getattr(probe, kind))
-            yield Figure("P11", f"growth of a backend's {'private memory' if kind == 'private' else 'memory contexts'} by {what} calls, the worst",
-                         getattr(worst, kind) / 1e6, 1, True, " MB", f"{worst.name}; {of_them}")
+            yield Figure(
+                "P11",
+                f"growth of a backend's {'private memory' if kind == 'private' else 'memory contexts'} by {what} calls, the worst",
+                getattr(worst, kind) / 1e6,
+                1,
+                True,
+                " MB",
+                f"{worst.name}; {of_them}",
+            )
     if memory and len(memory) != int(expected[0]):
         yield Figure("P11", "probes that did not succeed", expected[0] - len(memory), 0, True)
 
@@ -215,49 +260,114 @@ def others(directory, calls):
     if ("P8", "session_service.sessions") in figures:
         ours, original = of("P8", "session_service.sessions"), of("P8", "original.sessions")
         devices = of("P8", "session_service.devices")
-        yield Figure("P8", "bytes on disk for each session, indexes included: sessions", ours / original, 0.7, True,
-                     note=f"{plain(ours)} / {plain(original)} bytes")
-        yield Figure("P8", "the same with devices, which the original does not have", (ours + devices) / original,
-                     note=f"{plain(ours)} + {plain(devices)} / {plain(original)} bytes")
+        yield Figure(
+            "P8",
+            "bytes on disk for each session, indexes included: sessions",
+            ours / original,
+            0.7,
+            True,
+            note=f"{plain(ours)} / {plain(original)} bytes",
+        )
+        yield Figure(
+            "P8",
+            "the same with devices, which the original does not have",
+            (ours + devices) / original,
+            note=f"{plain(ours)} + {plain(devices)} / {plain(original)} bytes",
+        )
         events, users = of("P8", "session_service.events"), of("P8", "session_service.users")
-        yield Figure("P8", "the same with users and events (one of each new device)",
-                     (ours + devices + users + events) / (original + of("P8", "original.users")),
-                     note=f"{plain(users)} + {plain(events)} bytes more")
+        yield Figure(
+            "P8",
+            "the same with users and events (one of each new device)",
+            (ours + devices + users + events) / (original + of("P8", "original.users")),
+            note=f"{plain(users)} + {plain(events)} bytes more",
+        )
     if ("P10", "cleanup") in figures:
-        yield Figure("P10", "cleanup_sessions / one plain DELETE, rows a second", of("P10", "cleanup") / of("P10", "delete"),
-                     0.8, note=f"{plain(of('P10', 'cleanup'))} / {plain(of('P10', 'delete'))} rows a second")
-        yield Figure("P10", "p99 of validate_session during cleanup / idle",
-                     of("P10", "p99-busy") / of("P10", "p99-idle"), 2, True,
-                     note=f"{plain(of('P10', 'rows'))} rows; " + "; ".join(f"{share} {plain(of('P10', share + '-busy'))} / {plain(of('P10', share + '-idle'))} µs"
-                                    for share in PERCENTILES))
-        yield Figure("P10", "cleanup_sessions meanwhile / alone, rows a second",
-                     of("P10", "cleanup-busy") / of("P10", "cleanup"),
-                     note=f"{plain(of('P10', 'cleanup-busy'))} / {plain(of('P10', 'cleanup'))} rows a second")
+        yield Figure(
+            "P10",
+            "cleanup_sessions / one plain DELETE, rows a second",
+            of("P10", "cleanup") / of("P10", "delete"),
+            0.8,
+            note=f"{plain(of('P10', 'cleanup'))} / {plain(of('P10', 'delete'))} rows a second",
+        )
+        yield Figure(
+            "P10",
+            "p99 of validate_session during cleanup / idle",
+            of("P10", "p99-busy") / of("P10", "p99-idle"),
+            2,
+            True,
+            note=f"{plain(of('P10', 'rows'))} rows; "
+            + "; ".join(
+                f"{share} {plain(of('P10', share + '-busy'))} / {plain(of('P10', share + '-idle'))} µs"
+                for share in PERCENTILES
+            ),
+        )
+        yield Figure(
+            "P10",
+            "cleanup_sessions meanwhile / alone, rows a second",
+            of("P10", "cleanup-busy") / of("P10", "cleanup"),
+            note=f"{plain(of('P10', 'cleanup-busy'))} / {plain(of('P10', 'cleanup'))} rows a second",
+        )
     yield from memory_figures(read_memory(directory), figures["P11", "probes"], calls)
     if ("P12", "validate_session, first") in figures:
         more = of("P12", "validate_session, first") - of("P12", "validate_session, second")
         bare = of("P12", "bare SELECT, first") - of("P12", "bare SELECT, second")
-        yield Figure("P12", "first call of a new connection beyond the second", more / 1000, 5, True, " ms",
-                     f"the bare SELECT: {plain(bare / 1000)} ms")
+        yield Figure(
+            "P12",
+            "first call of a new connection beyond the second",
+            more / 1000,
+            5,
+            True,
+            " ms",
+            f"the bare SELECT: {plain(bare / 1000)} ms",
+        )
     if ("P13", "large") in figures:
-        yield Figure("P13", f"two tokens of {of('P13', 'bytes') / 1e9:.2g} GB are refused, statement included",
-                     of("P13", "large"), 10, True, " ms")
-        yield Figure("P13", "a malformed token is refused, making it and the row of the loop included",
-                     of("P13", "malformed"), 20, True, " µs")
+        yield Figure(
+            "P13",
+            f"two tokens of {of('P13', 'bytes') / 1e9:.2g} GB are refused, statement included",
+            of("P13", "large"),
+            10,
+            True,
+            " ms",
+        )
+        yield Figure(
+            "P13",
+            "a malformed token is refused, making it and the row of the loop included",
+            of("P13", "malformed"),
+            20,
+            True,
+            " µs",
+        )
     if ("P18", "ended") in figures:
         rows = plain(of("P18", "rows-large"))
-        yield Figure("P18", f"list_sessions, a page of 100 among {rows} sessions / among {plain(of('P18', 'rows-small'))}",
-                     of("P18", "page-large") / of("P18", "page-small"), 1.5, True,
-                     note=f"{plain(of('P18', 'page-large'))} / {plain(of('P18', 'page-small'))} ms")
-        yield Figure("P18", f"list_sessions that finds none among {rows}, a million sessions",
-                     of("P18", "all-large") / of("P18", "rows-large") * 1e6, unit=" ms")
-        yield Figure("P18", "memory of a backend after that, beyond that after the small table",
-                     (of("P18", "memory-large") - of("P18", "memory-small")) / 1024, 1, True, " MB")
+        yield Figure(
+            "P18",
+            f"list_sessions, a page of 100 among {rows} sessions / among {plain(of('P18', 'rows-small'))}",
+            of("P18", "page-large") / of("P18", "page-small"),
+            1.5,
+            True,
+            note=f"{plain(of('P18', 'page-large'))} / {plain(of('P18', 'page-small'))} ms",
+        )
+        yield Figure(
+            "P18",
+            f"list_sessions that finds none among {rows}, a million sessions",
+            of("P18", "all-large") / of("P18", "rows-large") * 1e6,
+            unit=" ms",
+        )
+        yield Figure(
+            "P18",
+            "memory of a backend after that, beyond that after the small table",
+            (of("P18", "memory-large") - of("P18", "memory-small")) / 1024,
+            1,
+            True,
+            " MB",
+        )
         yield Figure("P18", "revoke_sessions of 10,000", of("P18", "ended"), unit=" ms")
     for what in "list", "sign-ins", "imports":
         if ("P15", what + "-many") in figures:
             many, few = of("P15", what + "-many"), of("P15", what + "-few")
-            yield Figure("P15", DEAD_ROWS[what][0], many / few, DEAD_ROWS[what][1], True, note=f"{plain(many)} / {plain(few)} ms")
+            yield Figure(
+                "P15", DEAD_ROWS[what][0], many / few, DEAD_ROWS[what][1], True, note=f"{plain(many)} / {plain(few)} ms"
+            )
 
 
 def markdown_table(head, rows):
@@ -277,72 +387,146 @@ def growth_table(growth, sizes):
     for (clients, pinned), outcomes in growth.items():
         for (side, database), outcome in outcomes.items():
             smallest = outcomes[side, "small"]
-            rows.append([clients_of({"clients": clients, "pinned": pinned}),
-                         {"validate": "validate_session", "select": "bare SELECT"}[side], f"{sizes[database]:,}",
-                         plain(outcome["rate"]), f"{outcome['rate'] / smallest['rate']:.2f}"]
-                        + [plain(outcome[share]) for share in PERCENTILES])
+            rows.append(
+                [
+                    clients_of({"clients": clients, "pinned": pinned}),
+                    {"validate": "validate_session", "select": "bare SELECT"}[side],
+                    f"{sizes[database]:,}",
+                    plain(outcome["rate"]),
+                    f"{outcome['rate'] / smallest['rate']:.2f}",
+                ]
+                + [plain(outcome[share]) for share in PERCENTILES]
+            )
     first = rows[0][0]
     rows.sort(key=lambda row: (row[0] != first, row[1] != "validate_session"))
-    return markdown_table(["clients", "call", "sessions", "a second", "of the smallest's"]
-                          + [share + " µs" for share in PERCENTILES], rows)
+    return markdown_table(
+        ["clients", "call", "sessions", "a second", "of the smallest's"] + [share + " µs" for share in PERCENTILES],
+        rows,
+    )
 
 
 def memory_table(memory):
     """The largest first; what grew little is folded away."""
-    rows = [[probe.name, probe.outcome.replace("any", "refusal or error"), f"{probe.calls:,}", f"{probe.private:,}",
-             f"{probe.contexts:,}"] for probe in sorted(memory, key=lambda probe: -probe.private)]
+    rows = [
+        [
+            probe.name,
+            probe.outcome.replace("any", "refusal or error"),
+            f"{probe.calls:,}",
+            f"{probe.private:,}",
+            f"{probe.contexts:,}",
+        ]
+        for probe in sorted(memory, key=lambda probe: -probe.private)
+    ]
     head = ["call", "outcome", "calls", "private memory, bytes more", "memory contexts, bytes more"]
-    return [markdown_table(head, rows[:8]), "", "<details><summary>All of them</summary>", "", markdown_table(head, rows), "",
-            "</details>", ""]
+    return [
+        markdown_table(head, rows[:8]),
+        "",
+        "<details><summary>All of them</summary>",
+        "",
+        markdown_table(head, rows),
+        "",
+        "</details>",
+        "",
+    ]
 
 
 def report(directory, comparisons, growth, sizes, figures):
     setup = dict(line for line in read_lines(directory / "setup.tsv"))
     goals = [figure for figure in figures if figure.goal is not None]
     behind = [figure for figure in goals if figure.verdict != "ahead"]
-    text = ["# Results", "",
-            f"Measured on {setup['date']} by `bench/run.sh{' --quick' if setup['quick'] == 'yes' else ''}`, "
-            f"in {float(setup['took']) / 60:.0f} minutes, {float(setup['filling']) / 60:.0f} of them to build and to fill; "
-            "[README.md](README.md) tells what each row measures.", "",
-            f"- PostgreSQL {setup['server']}, shared_buffers {setup['shared_buffers']}"
-            + (" in huge pages" if setup["huge_pages"] else "") + ", fsync and synchronous_commit on, "
-            "autovacuum off while measuring; Redis " + setup["redis"] + ", append-only file.",
-            f"- {setup['processors']}, {setup['memory']}, {setup['kernel']}; servers and clients share them. "
-            f"Load average of the machine at the start: {setup['load']}.",
-            "- The processors " + ("are kept from going to sleep (`/dev/cpu_dma_latency`), but for the rows that say "
-                                    "otherwise." if setup["awake"] else "may go to sleep."),
-            f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
-            + (" (0: left out)." if 0 in sizes.values() else "."),
-            f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, "
-            f"of P1-cold half as many of 3 s, of P7 twice as many; prepared statements, unix sockets; "
-            f"{'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
-            "which the connections of those that only read have read before, but for P1-cold.",
-            "- \"One processor\": the client and the server's process are bound to the same one, so that a call costs what "
-            "it computes. \"Bound\": the same of each of several, by turns.", "",
-            f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "
-            + ("These do not:" if behind else "None is behind."), ""]
-    text += [f"- {f.row}, {f.what}{'; ' + f.case if f.case else ''}: {plain(f.value)}{f.unit}, "
-             f"{'at most' if f.at_most else 'at least'} {plain(f.goal)}{f.unit} wanted" for f in behind]
-    text += ["", "![Ratios against their goals](results.svg)", "", "## Figures and goals", "",
-             "Ratios are of medians; beside them the median of the rounds' ratios, the least and the greatest.", "",
-             markdown_table(["row", "what", "figure", "rounds, or parts", "goal", ""], [f.cells() for f in figures]), ""]
+    text = [
+        "# Results",
+        "",
+        f"Measured on {setup['date']} by `bench/run.sh{' --quick' if setup['quick'] == 'yes' else ''}`, "
+        f"in {float(setup['took']) / 60:.0f} minutes, {float(setup['filling']) / 60:.0f} of them to build and to fill; "
+        "[README.md](README.md) tells what each row measures.",
+        "",
+        f"- PostgreSQL {setup['server']}, shared_buffers {setup['shared_buffers']}"
+        + (" in huge pages" if setup["huge_pages"] else "")
+        + ", fsync and synchronous_commit on, "
+        "autovacuum off while measuring; Redis " + setup["redis"] + ", append-only file.",
+        f"- {setup['processors']}, {setup['memory']}, {setup['kernel']}; servers and clients share them. "
+        f"Load average of the machine at the start: {setup['load']}.",
+        "- The processors "
+        + (
+            "are kept from going to sleep (`/dev/cpu_dma_latency`), but for the rows that say " "otherwise."
+            if setup["awake"]
+            else "may go to sleep."
+        ),
+        f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
+        + (" (0: left out)." if 0 in sizes.values() else "."),
+        f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, "
+        f"of P1-cold half as many of 3 s, of P7 twice as many; prepared statements, unix sockets; "
+        f"{'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
+        "which the connections of those that only read have read before, but for P1-cold.",
+        '- "One processor": the client and the server\'s process are bound to the same one, so that a call costs what '
+        'it computes. "Bound": the same of each of several, by turns.',
+        "",
+        f"**{len(goals) - len(behind)} of {len(goals)} figures reach their goal.** "
+        + ("These do not:" if behind else "None is behind."),
+        "",
+    ]
+    text += [
+        f"- {f.row}, {f.what}{'; ' + f.case if f.case else ''}: {plain(f.value)}{f.unit}, "
+        f"{'at most' if f.at_most else 'at least'} {plain(f.goal)}{f.unit} wanted"
+        for f in behind
+    ]
+    text += [
+        "",
+        "![Ratios against their goals](results.svg)",
+        "",
+        "## Figures and goals",
+        "",
+        "Ratios are of medians; beside them the median of the rounds' ratios, the least and the greatest.",
+        "",
+        markdown_table(["row", "what", "figure", "rounds, or parts", "goal", ""], [f.cells() for f in figures]),
+        "",
+    ]
     if growth:
-        text += ["## Growth", "",
-                 "`validate_session` beside the bare SELECT of the same row, in turns over all sizes: what the SELECT loses "
-                 "from size to size is PostgreSQL's own, longer ways through index and memory.", "",
-                 "![Latency over the number of sessions](growth.svg)", "", growth_table(growth, sizes), ""]
-    text += ["## Both sides of each comparison", "",
-             markdown_table(["row", "clients", "A", "a second"] + [share + " µs" for share in PERCENTILES]
-                            + ["B", "a second"] + [share + " µs" for share in PERCENTILES],
-                            [[e["row"], clients_of(e)] + [cell for side in "ab" for cell in (
-                                short(e[side]), plain(e[f"rate_{side}"]),
-                                *(plain(e[f"{share.replace('.', '')}_{side}"]) for share in PERCENTILES))]
-                             for e in comparisons]), ""]
+        text += [
+            "## Growth",
+            "",
+            "`validate_session` beside the bare SELECT of the same row, in turns over all sizes: what the SELECT loses "
+            "from size to size is PostgreSQL's own, longer ways through index and memory.",
+            "",
+            "![Latency over the number of sessions](growth.svg)",
+            "",
+            growth_table(growth, sizes),
+            "",
+        ]
+    text += [
+        "## Both sides of each comparison",
+        "",
+        markdown_table(
+            ["row", "clients", "A", "a second"]
+            + [share + " µs" for share in PERCENTILES]
+            + ["B", "a second"]
+            + [share + " µs" for share in PERCENTILES],
+            [
+                [e["row"], clients_of(e)]
+                + [
+                    cell
+                    for side in "ab"
+                    for cell in (
+                        short(e[side]),
+                        plain(e[f"rate_{side}"]),
+                        *(plain(e[f"{share.replace('.', '')}_{side}"]) for share in PERCENTILES),
+                    )
+                ]
+                for e in comparisons
+            ],
+        ),
+        "",
+    ]
     memory = read_memory(directory)
     if memory:
-        text += ["## Memory of a backend", "",
-                 "Private memory is what the process has beside shared buffers, contexts what the server's allocator gave out of "
-                 "it; both as they are after all calls of one backend, less what they were after its first 2,000.", ""]
+        text += [
+            "## Memory of a backend",
+            "",
+            "Private memory is what the process has beside shared buffers, contexts what the server's allocator gave out of "
+            "it; both as they are after all calls of one backend, less what they were after its first 2,000.",
+            "",
+        ]
         text += memory_table(memory)
     (directory / "RESULTS.md").write_text("\n".join(text))
 
@@ -370,9 +554,12 @@ class Drawing:
     """An SVG; text that is not of this program is escaped."""
 
     def __init__(self, width, height, title):
-        self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',
-                      f'<title id="title">{html.escape(title)}</title>', f"<style>{STYLE}</style>",
-                      f'<rect class="background" width="{width}" height="{height}"/>']
+        self.parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',
+            f'<title id="title">{html.escape(title)}</title>',
+            f"<style>{STYLE}</style>",
+            f'<rect class="background" width="{width}" height="{height}"/>',
+        ]
         self.text(16, 26, title, "title")
 
     def text(self, x, y, text, kind=""):
@@ -410,8 +597,18 @@ def plot_ratios(path, figures):
 
     height = top + sum(max(len(cases), 1) * line + 8 for cases in groups.values()) + 34
     drawing = Drawing(width, height, "How the extension compares, and what it should reach")
-    drawing.text(16, 46, "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.", "small")
-    drawing.text(16, 62, "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: each client and its server process on one processor.", "small")
+    drawing.text(
+        16,
+        46,
+        "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.",
+        "small",
+    )
+    drawing.text(
+        16,
+        62,
+        "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: each client and its server process on one processor.",
+        "small",
+    )
     y = top
     for i, ((row, what), cases) in enumerate(groups.items()):
         block = len(cases) * line + 8
@@ -419,7 +616,7 @@ def plot_ratios(path, figures):
             drawing.band(y, width, block)
         y += block
     for power in range(-4, 11):
-        at = x(2.0 ** power)
+        at = x(2.0**power)
         drawing.line(at, top, at, height - 34, "one" if power == 0 else "axis")
         if power % 2 == 0 or power == 0:
             drawing.text(at, height - 18, f"{2 ** power}×" if power >= 0 else f"1/{2 ** -power}", "small middle")
@@ -438,8 +635,13 @@ def plot_ratios(path, figures):
                 drawing.line(x(figure.goal), middle, x(figure.value), middle, kind + " way")
                 drawing.line(x(figure.goal), middle - 7, x(figure.goal), middle + 7, "goal")
             drawing.dot(x(figure.value), middle, kind)
-            drawing.text(width - 14, middle + 4, plain(figure.value) + ("" if figure.goal is None else
-                         f"  ({'≤' if figure.at_most else '≥'} {plain(figure.goal)})"), "small end")
+            drawing.text(
+                width - 14,
+                middle + 4,
+                plain(figure.value)
+                + ("" if figure.goal is None else f"  ({'≤' if figure.at_most else '≥'} {plain(figure.goal)})"),
+                "small end",
+            )
         y += len(cases) * line + 8
     drawing.write(path)
 
@@ -447,7 +649,9 @@ def plot_ratios(path, figures):
 def plot_growth(path, growth, sizes):
     """Latencies over the number of sessions, both axes logarithmic: a panel for each number of clients."""
     panel, margin, top, bottom = 400, 70, 96, 340
-    drawing = Drawing(margin + len(growth) * (panel + margin), bottom + 56, "Latency of one call over the number of sessions")
+    drawing = Drawing(
+        margin + len(growth) * (panel + margin), bottom + 56, "Latency of one call over the number of sessions"
+    )
     drawing.line(16, 44, 46, 44, "ours way")
     drawing.text(52, 48, "validate_session")
     drawing.line(166, 44, 196, 44, "select way dashed")
@@ -459,7 +663,9 @@ def plot_growth(path, growth, sizes):
         low, high = math.log10(min(values) * 0.8), math.log10(max(values) * 1.25)
 
         def x(count):
-            return left + (panel - 60) * (math.log10(count) - math.log10(known[0])) / (math.log10(known[-1]) - math.log10(known[0]))
+            return left + (panel - 60) * (math.log10(count) - math.log10(known[0])) / (
+                math.log10(known[-1]) - math.log10(known[0])
+            )
 
         def y(value):
             return bottom - (bottom - top) * (math.log10(value) - low) / (high - low)
@@ -467,7 +673,7 @@ def plot_growth(path, growth, sizes):
         drawing.text(left, top - 16, clients_of({"clients": clients, "pinned": pinned}), "head")
         for exponent in range(0, 7):
             for step in (1, 2, 5):
-                value = step * 10 ** exponent
+                value = step * 10**exponent
                 if low <= math.log10(value) <= high:
                     drawing.line(left, y(value), left + panel - 60, y(value), "axis")
                     drawing.text(left - 8, y(value) + 4, f"{value:,} µs", "small end")
@@ -476,8 +682,11 @@ def plot_growth(path, growth, sizes):
             drawing.text(x(count), bottom + 18, f"{count:,}", "small middle")
         for side, kind in (("select", "select dashed"), ("validate", "ours")):
             for share in PERCENTILES:
-                points = sorted((x(sizes[database]), y(outcomes[side, database][share]))
-                                for database in sizes if (side, database) in outcomes)
+                points = sorted(
+                    (x(sizes[database]), y(outcomes[side, database][share]))
+                    for database in sizes
+                    if (side, database) in outcomes
+                )
                 drawing.curve(points, kind)
                 for point in points:
                     drawing.dot(*point, kind.split()[0])
@@ -492,7 +701,13 @@ def main():
     comparisons, growth = read_comparisons(directory), read_growth(directory)
     setup = dict(read_lines(directory / "setup.tsv"))
     sizes = dict(zip(("small", "usual", "large"), (int(size) for size in setup["sizes"].split(", "))))
-    figures = [*ratios(comparisons), *wal(comparisons), *hot_shares(comparisons), *growth_figures(growth, sizes), *others(directory, int(setup["calls"]))]
+    figures = [
+        *ratios(comparisons),
+        *wal(comparisons),
+        *hot_shares(comparisons),
+        *growth_figures(growth, sizes),
+        *others(directory, int(setup["calls"])),
+    ]
     figures.sort(key=lambda figure: (int(figure.row.split("-")[0][1:]), figure.row))
     report(directory, comparisons, growth, sizes, figures)
     plot_ratios(directory / "results.svg", figures)

@@ -713,7 +713,10 @@ measure_first_call() {
 
 # The fastest of five, in milliseconds, of one statement after the first.
 milliseconds_of() {
-    { echo '\timing on'; repeat_line 6 "$2;"; } | sql "$1" | fastest_after_first
+    {
+        echo '\timing on'
+        repeat_line 6 "$2;"
+    } | sql "$1" | fastest_after_first
 }
 
 fastest_after_first() {
@@ -839,13 +842,22 @@ while [ $# -gt 0 ]; do
     --quick) quick=yes ;;
     --as-is) as_is=yes ;;
     --rows | --sizes | --rounds | --seconds | --calls | --call-seconds | --output)
-        [ $# -gt 1 ] || { usage >&2; exit 2; }
+        [ $# -gt 1 ] || {
+            usage >&2
+            exit 2
+        }
         name=${1#--}
         declare "${name//-/_}=$2"
         shift
         ;;
-    -h | --help) usage; exit ;;
-    *) usage >&2; exit 2 ;;
+    -h | --help)
+        usage
+        exit
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
     esac
     shift
 done

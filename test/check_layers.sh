@@ -38,7 +38,10 @@ filter() {
 }
 
 for i in "${!layers[@]}"; do
-    below=$(IFS='|'; echo "${layers[*]:0:i+1}")
+    below=$(
+        IFS='|'
+        echo "${layers[*]:0:i+1}"
+    )
     lines_of "${layers[i]}" | filter '#include "[^"]*\.hpp"' | filter -v "#include \"($below)/" |
         rule "src/${layers[i]} includes nothing above itself, and names the layer"
 done

@@ -6,9 +6,9 @@
 use strict;
 use warnings;
 
-use Cwd ();
+use Cwd            ();
 use File::Basename qw(dirname);
-use File::Find ();
+use File::Find     ();
 
 chdir dirname($0) . '/..' or die "$!";
 
@@ -16,7 +16,7 @@ my @pages;
 File::Find::find(
 	{
 		no_chdir => 1,
-		wanted   => sub {
+		wanted => sub {
 			$File::Find::prune = 1 if /\/(?:node_modules|build|\.git)$/;
 			push @pages, s{^\./}{}r if /\.md$/ && -f;
 		}
@@ -69,7 +69,7 @@ sub fault
 	return if !defined $anchor;
 	$target = Cwd::realpath($target) =~ s{^\Q${\Cwd::getcwd()}\E/}{}r;
 	return "$link: an anchor in what is no page" if $target !~ /\.md$/;
-	return "$link: no such heading"              if !anchors_of($target)->{$anchor};
+	return "$link: no such heading" if !anchors_of($target)->{$anchor};
 	return;
 }
 

@@ -53,7 +53,10 @@ show_sql() {
 call() {
     local name=$1 sql=$2 answer column value
     show_sql "$sql"
-    answer=$({ variables; printf '%s\n' "$sql;"; } | run_psql -At -x -F $'\t')
+    answer=$({
+        variables
+        printf '%s\n' "$sql;"
+    } | run_psql -At -x -F $'\t')
     rows=0
     if [ -z "$answer" ]; then
         echo "    (no row)"
@@ -69,7 +72,10 @@ call() {
 # show SQL: runs a query and shows it as a table, which is kept in `shown`.
 show() {
     show_sql "$1"
-    shown=$({ variables; printf '%s\n' "$1;"; } | run_psql -P footer=off)
+    shown=$({
+        variables
+        printf '%s\n' "$1;"
+    } | run_psql -P footer=off)
     sed 's/^/    /' <<<"$shown" | shorten_tokens
 }
 

@@ -69,7 +69,10 @@ install_here() {
     need_build
     install_missing
     need_build # for PG_CONFIG, once it is there
-    make -s -C /source -j"$(nproc)" install >/shared/log/build.log 2>&1 || { tail -n 30 /shared/log/build.log; return 1; }
+    make -s -C /source -j"$(nproc)" install >/shared/log/build.log 2>&1 || {
+        tail -n 30 /shared/log/build.log
+        return 1
+    }
 }
 
 # Copies what of this server the next system's pg_upgrade needs: /shared/old/bin/ has its programs, which start
@@ -198,7 +201,10 @@ for suite in "$@"; do
     echo "--- $suite"
     make_system "$suite" "$systems/$suite"
     copy_tree "$top" "$systems/$suite"
-    in_system "$systems/$suite" bash /source/test/upgrade.sh --in-system "$step" || { echo "failed: $suite"; exit 1; }
+    in_system "$systems/$suite" bash /source/test/upgrade.sh --in-system "$step" || {
+        echo "failed: $suite"
+        exit 1
+    }
     step=upgrade
 done
 rm -rf "$shared"

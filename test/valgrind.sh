@@ -41,7 +41,10 @@ build_server() (
     [ ! -e "$1/server/complete" ] || exit 0
     rm -rf "$1/server"
     cd "$1"
-    download_source >download.log 2>&1 || { cat download.log; exit 77; }
+    download_source >download.log 2>&1 || {
+        cat download.log
+        exit 77
+    }
     rm -rf build
     mkdir build
     cd build
@@ -52,7 +55,10 @@ build_server() (
         make -s -C contrib/pg_stat_statements install
         make -s -C src/test/regress all install
         make -s -C src/test/isolation all install
-    } >"$1/build.log" 2>&1 || { tail -n 40 "$1/build.log"; exit 1; }
+    } >"$1/build.log" 2>&1 || {
+        tail -n 40 "$1/build.log"
+        exit 1
+    }
     cp ../source/src/tools/valgrind.supp "$1/server/"
     touch "$1/server/complete"
     rm -rf ../source ../build
@@ -85,12 +91,18 @@ count_reports() {
 
 run_regress() {
     counted regress results_from_pg_regress make -s installcheck ISOLATION= ${1:+REGRESS="$*"} ||
-        { show_diffs regression.diffs; return 1; }
+        {
+            show_diffs regression.diffs
+            return 1
+        }
 }
 
 run_isolation() {
     counted isolation results_from_pg_regress make -s installcheck REGRESS= ||
-        { show_diffs output_iso/regression.diffs; return 1; }
+        {
+            show_diffs output_iso/regression.diffs
+            return 1
+        }
 }
 
 run_drivers() {
@@ -145,7 +157,11 @@ else
     server=$temporary
     chmod 755 "$temporary"
 fi
-build_server "$server" || { status=$?; [ "$status" -ne 77 ] || skip "the source of postgresql-$major cannot be had"; exit "$status"; }
+build_server "$server" || {
+    status=$?
+    [ "$status" -ne 77 ] || skip "the source of postgresql-$major cannot be had"
+    exit "$status"
+}
 export PG_CONFIG=$server/server/bin/pg_config
 
 echo "--- with assertions"

@@ -84,5 +84,8 @@ for name in "$@"; do
     esac || failed+=("$name")
 done
 [ ${#skipped[@]} -eq 0 ] || echo "skipped: ${skipped[*]}"
-[ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}"; exit 1; }
+[ ${#failed[@]} -eq 0 ] || {
+    echo "failed: ${failed[*]}"
+    exit 1
+}
 [ ${#skipped[@]} -lt $# ] || exit 77

@@ -30,7 +30,9 @@ Object.assign(app.locals, words);
 app.use((req, res, next) => {
     const began = performance.now();
     res.on('finish', () => {
-        console.log(`${req.method} ${req.route?.path ?? '-'} ${res.statusCode} ${Math.round(performance.now() - began)} ms`);
+        console.log(
+            `${req.method} ${req.route?.path ?? '-'} ${res.statusCode} ${Math.round(performance.now() - began)} ms`,
+        );
     });
     next();
 });
@@ -63,7 +65,10 @@ app.use(dbsc);
 app.use((req, res, next) => {
     const safe = req.method === 'GET' || req.method === 'HEAD';
     if (safe || req.headers.origin === `${req.protocol}://${req.host}`) return next();
-    res.status(403).render('message', { title: 'Not accepted', text: 'This request did not come from one of our pages.' });
+    res.status(403).render('message', {
+        title: 'Not accepted',
+        text: 'This request did not come from one of our pages.',
+    });
 });
 
 app.use(express.urlencoded({ extended: false, limit: '10kb' }));
@@ -193,7 +198,9 @@ const mayTrust = requirePassword('trust a device');
 const mayForget = requirePassword('remove a device');
 
 action('/sessions/:id/sign-out', 'session', (userId, id) => sessions.endOneOf(userId, id));
-action('/devices/:id/name', 'name', (userId, id, form) => sessions.renameDevice(userId, id, text(form.name).slice(0, 60)));
+action('/devices/:id/name', 'name', (userId, id, form) =>
+    sessions.renameDevice(userId, id, text(form.name).slice(0, 60)),
+);
 action('/devices/:id/trust', 'trust', (userId, id) => sessions.trustDevice(userId, id), mayTrust);
 action('/devices/:id/untrust', 'untrust', (userId, id) => sessions.untrustDevice(userId, id));
 action('/devices/:id/forget', 'forget', (userId, id) => sessions.forgetDevice(userId, id), mayForget);

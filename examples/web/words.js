@@ -9,8 +9,9 @@ const ENDED = {
     limit: { kind: 'plain', text: 'You were signed out here because you signed in on too many other devices.' },
     reuse: {
         kind: 'warning',
-        text: 'We ended this session to protect your account: someone used a copy of its sign-in data. '
-            + 'If you did not do this yourself, change your password after signing in.',
+        text:
+            'We ended this session to protect your account: someone used a copy of its sign-in data. ' +
+            'If you did not do this yourself, change your password after signing in.',
     },
 };
 

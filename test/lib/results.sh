@@ -26,7 +26,10 @@ results_from_fuzzers() {
 
 # In a workspace: what pg_regress found to differ, and what the server said last.
 show_diffs() {
-    [ ! -e "$1" ] || { echo "--- $1"; head -n 400 "$1"; }
+    [ ! -e "$1" ] || {
+        echo "--- $1"
+        head -n 400 "$1"
+    }
     echo "--- the end of the server's log"
     tail -n 40 "$WORKSPACE/log/cluster.log"
 }

@@ -17,7 +17,10 @@ make_sanitized() {
 # print_reports DIRECTORY: what was reported there; fails where anything was.
 print_reports() {
     local status=0
-    ! compgen -G "$1/reports/*" >/dev/null || { cat "$1"/reports/*; status=1; }
+    ! compgen -G "$1/reports/*" >/dev/null || {
+        cat "$1"/reports/*
+        status=1
+    }
     # Those of the other one go to the servers' logs.
     ! grep -r --include='*.log' -A 5 ': runtime error: ' "$1" || status=1
     return "$status"

@@ -31,13 +31,28 @@ suites_of() {
 # missing_requirement SYSTEM: tells what is missing to make it, if anything is.
 missing_requirement() {
     local suite
-    [ "$(id -u)" -eq 0 ] || { echo "needs root, to make other systems"; return; }
-    command -v debootstrap >/dev/null || { echo "needs debootstrap (apt-get install debootstrap)"; return; }
-    unshare --mount --pid --fork true 2>/dev/null || { echo "the kernel gives no mount and process namespaces here"; return; }
-    [ -n "$mirror" ] || { echo "apt has no archive of Debian here, or no lists of it yet (apt-get update); MIRROR names one"; return; }
+    [ "$(id -u)" -eq 0 ] || {
+        echo "needs root, to make other systems"
+        return
+    }
+    command -v debootstrap >/dev/null || {
+        echo "needs debootstrap (apt-get install debootstrap)"
+        return
+    }
+    unshare --mount --pid --fork true 2>/dev/null || {
+        echo "the kernel gives no mount and process namespaces here"
+        return
+    }
+    [ -n "$mirror" ] || {
+        echo "apt has no archive of Debian here, or no lists of it yet (apt-get update); MIRROR names one"
+        return
+    }
     for suite in $(suites_of "$1"); do
         # A dependency of debootstrap.
-        wget -q --spider "$mirror/dists/$suite/Release" || { echo "$mirror does not answer, or has no $suite"; return; }
+        wget -q --spider "$mirror/dists/$suite/Release" || {
+            echo "$mirror does not answer, or has no $suite"
+            return
+        }
     done
 }
 
@@ -80,7 +95,10 @@ make_system() {
     [ ! -e "$2/complete" ] || return 0
     # A release younger than this debootstrap is made like unstable.
     [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-    debootstrap --variant=minbase "$suite" "$2" "$mirror" "$script" >"$2.log" 2>&1 || { tail -n 20 "$2.log"; return 1; }
+    debootstrap --variant=minbase "$suite" "$2" "$mirror" "$script" >"$2.log" 2>&1 || {
+        tail -n 20 "$2.log"
+        return 1
+    }
     # An archive that stands still is out of date to apt, unless it was told here to take it.
     apt-config dump Acquire::Check-Valid-Until >"$2/etc/apt/apt.conf.d/90session_service" || return
     if [ "$1" = experimental ]; then

@@ -73,7 +73,9 @@ class Call:
     def __str__(self) -> str:
         mode = f" in {self.level}, {self.ending}" if self.level else ""
         clocks = f" at {self.clocks_at_end}" if len(self.clocks_at_end) > 1 else ""
-        return f"{self.called}-{self.answered}-{self.returned}{clocks} {self.function}{self.arguments}{mode}: {self.got}"
+        return (
+            f"{self.called}-{self.answered}-{self.returned}{clocks} {self.function}{self.arguments}{mode}: {self.got}"
+        )
 
 
 # --- looking for an order
@@ -100,7 +102,9 @@ class Checker:
     def has_order(self) -> bool:
         """Whether there is one; true as well where that would take too long to find out (see is_undecided)."""
         moments = [
-            Moment(call, "call", call.called, call.answered if call.function in READ_ONLY else call.returned, call.clocks)
+            Moment(
+                call, "call", call.called, call.answered if call.function in READ_ONLY else call.returned, call.clocks
+            )
             for call in self.calls
         ]
         seen: set = set()
@@ -204,7 +208,9 @@ class Checker:
     def any_call(self, model: Model, call: Call) -> list[tuple[Model, tuple]]:
         return self.effects(model, call, call.function, call.arguments)
 
-    def found_then(self, model: Model, call: Call, session, function: str, arguments: tuple) -> list[tuple[Model, tuple]]:
+    def found_then(
+        self, model: Model, call: Call, session, function: str, arguments: tuple
+    ) -> list[tuple[Model, tuple]]:
         """Finds the session now, and does the rest later."""
         if session is None:
             return self.effects(model, call, call.function, call.arguments)
@@ -445,7 +451,11 @@ class History:
         holding: dict[Connection, int] = {}  # how many turns a transaction stays open
         while waiting or working:
             for connection in self.connections:
-                if waiting and connection not in working and not (self.is_race_at_the_end and self.moves_clock and working):
+                if (
+                    waiting
+                    and connection not in working
+                    and not (self.is_race_at_the_end and self.moves_clock and working)
+                ):
                     working[connection] = self.begin(connection, waiting.pop(0))
             for connection in [one for one in holding if holding[one] == 0]:
                 del holding[connection]
@@ -459,7 +469,9 @@ class History:
             if self.moves_clock and holding and others_wait:
                 self.move_clock([call for call, _ in working.values()])
                 holding = {connection: turns + self.dice.randrange(6) for connection, turns in holding.items()}
-            for connection in self.ready([one for one in working if one not in holding], 0.001 if holding else SECONDS_TO_WAIT):
+            for connection in self.ready(
+                [one for one in working if one not in holding], 0.001 if holding else SECONDS_TO_WAIT
+            ):
                 call, operation = working[connection]
                 if self.is_finished(connection, call, operation):
                     del working[connection]
@@ -512,7 +524,9 @@ class History:
         arguments = tuple(map(self.run_of_all.resolve, operation.arguments))
         if level:
             connection.run(f"BEGIN ISOLATION LEVEL {level}; SELECT 1")
-        call = Call(operation.name, arguments, level, ending, self.tick(), clocks=(self.now,), clocks_at_end=(self.now,))
+        call = Call(
+            operation.name, arguments, level, ending, self.tick(), clocks=(self.now,), clocks_at_end=(self.now,)
+        )
         connection.send(call.function, arguments)
         self.calls.append(call)
         return call, operation

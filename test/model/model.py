@@ -481,7 +481,9 @@ class Model:
         if not any(event.kind == rejection.kind and event.at >= rejection.at - MINUTE for event in of_session):
             self.events += (rejection,)
 
-    def _revoke(self, sessions: Iterable[Session], reason: str, kind: str = "session.revoked", ip: str | None = None) -> int:
+    def _revoke(
+        self, sessions: Iterable[Session], reason: str, kind: str = "session.revoked", ip: str | None = None
+    ) -> int:
         """Ends those of one user's sessions that can be, and tells how many. One call raises the epoch once."""
         ended = [session for session in sessions if session.can_be_revoked(self.now)]
         for session in ended:
@@ -551,7 +553,14 @@ class Model:
         return sorted(session.id for session in usable[:excess])
 
     def _sign_in_from(
-        self, user_id: str, key: str | None, name: str | None, agent: str | None, ip_address: str | None, at: int, new_id: str
+        self,
+        user_id: str,
+        key: str | None,
+        name: str | None,
+        agent: str | None,
+        ip_address: str | None,
+        at: int,
+        new_id: str,
     ) -> bool:
         """Finds or makes the device; whether it is new, and then has `new_id`."""
         identity = ("key", key) if key else ("description", *USER_AGENTS[agent], name)
@@ -603,7 +612,9 @@ class Model:
             user_id, device_key or None, device_name or None, user_agent or None, ip_address, now, device_id
         )
         if not is_new:
-            identity = ("key", device_key) if device_key else ("description", *USER_AGENTS[user_agent], device_name or None)
+            identity = (
+                ("key", device_key) if device_key else ("description", *USER_AGENTS[user_agent], device_name or None)
+            )
             device_id = next(device.id for device in self._devices_of(user_id) if device.identity == identity)
         refresh_token = None if issue_refresh is False else self._choose("refresh_token", "a refresh token")
         session = Session(
@@ -700,7 +711,9 @@ class Model:
         evicted = self._make_room(user_id) if session.is_usable(now) else []
         self._know(user_id)
         device_id = self._choose("device_id", "a device")
-        if not self._sign_in_from(user_id, device_key or None, device_name or None, None, ip_address, last_activity, device_id):
+        if not self._sign_in_from(
+            user_id, device_key or None, device_name or None, None, ip_address, last_activity, device_id
+        ):
             identity = ("key", device_key) if device_key else ("description", *USER_AGENTS[None], device_name or None)
             device_id = next(device.id for device in self._devices_of(user_id) if device.identity == identity)
         self.sessions[session.id] = session._replace(device_id=device_id)
@@ -1049,7 +1062,9 @@ class Model:
             is_retry_over=False,
             spent=session.spent | {session.refresh_token, presented},
             expires_at=self._bounded(session, sooner(now + own_expiry, absolute)),
-            refresh_expires_at=sooner(now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute),
+            refresh_expires_at=sooner(
+                now + min(session.own_refresh_expiry, settings["refresh_token_expiry"]), absolute
+            ),
             inactivity=shorter_timeout(session.own_inactivity, settings["inactivity_timeout"]),
             last_activity_at=now,
             ip_address=ip_address or session.ip_address,
@@ -1176,7 +1191,9 @@ class Model:
         inactive = self._inactive(inactive_for)
         return [
             sum(
-                self._revoke([session for session in inactive if session.user_id == user_id], reason or "Inactivity timeout")
+                self._revoke(
+                    [session for session in inactive if session.user_id == user_id], reason or "Inactivity timeout"
+                )
                 for user_id in list(self.users)
             )
         ]
@@ -1492,7 +1509,9 @@ class Model:
             latest = dead[batch - 1].over_at + DAY
             equals = [s for s in dead if s.over_at <= latest]
             deleted = [s for s in equals if s.id not in left]
-            if len(deleted) != batch or any(s.over_at + DAY < max(d.over_at for d in deleted) for s in dead if s.id in left):
+            if len(deleted) != batch or any(
+                s.over_at + DAY < max(d.over_at for d in deleted) for s in dead if s.id in left
+            ):
                 deleted = dead[:batch]
         for session in deleted:
             del self.sessions[session.id]

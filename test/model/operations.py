@@ -24,10 +24,41 @@ NAMES = (None, None, "", "Laptop", "Phone")
 REASONS = (None, None, "Because")
 # acr and amr: how the user signed in
 WORDS = ((None, None), ("gold", ("pwd", "otp")), ("", ()), ("x" * 256, None))
-PATCHES = ("{}", '{"a": 1}', '{"a": null, "b": 2}', '{"b": {"c": 3, "d": null}}', '{"b": {"c": null}}', "[1]", "null", None)
+PATCHES = (
+    "{}",
+    '{"a": 1}',
+    '{"a": null, "b": 2}',
+    '{"b": {"c": 3, "d": null}}',
+    '{"b": {"c": null}}',
+    "[1]",
+    "null",
+    None,
+)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-GARBAGE = ("", "sst_", "ssr_", "sst_" + "A" * 71, "ssr_" + "A" * 92, "x" * 513, "imported", "\u0442\u043e\u043a\u0435\u043d", None)
-DEADLINES = ("expires", "refresh", "idle", "absolute", "grace", "touch", "half", "retention", "trust", "event", "inactive")
+GARBAGE = (
+    "",
+    "sst_",
+    "ssr_",
+    "sst_" + "A" * 71,
+    "ssr_" + "A" * 92,
+    "x" * 513,
+    "imported",
+    "\u0442\u043e\u043a\u0435\u043d",
+    None,
+)
+DEADLINES = (
+    "expires",
+    "refresh",
+    "idle",
+    "absolute",
+    "grace",
+    "touch",
+    "half",
+    "retention",
+    "trust",
+    "event",
+    "inactive",
+)
 # Of sessions that were refreshed, or are bound.
 DEADLINES_OF_PROOFS = ("overlap", "overlap", "challenge", "challenge", "proof", "rejection")
 # Ways to write one URI, and others.
@@ -289,7 +320,9 @@ class Generator:
             dice.choice(NAMES),
             dice.choice(AGENTS),
             dice.choice(ADDRESSES),
-            dice.choice((None, (), ("read",), ("read", "write"), ("two words",), (None,))) if dice.random() < 0.5 else None,
+            dice.choice((None, (), ("read",), ("read", "write"), ("two words",), (None,)))
+            if dice.random() < 0.5
+            else None,
             dice.choice(KEYS),
             dice.choice((None, '{"a": 1}')),
             self.interval() if dice.random() < 0.4 else None,
@@ -440,7 +473,11 @@ class Generator:
                     lambda: ("mark_mfa_verified", self.session(), method),
                     lambda: ("mark_mfa_verified_by_token", self.token("session"), method),
                     lambda: ("clear_mfa_verified", self.session()),
-                    lambda: ("set_session_scopes", self.session(), dice.choice(((), ("read",), ("a", "b"), None, ("a b",)))),
+                    lambda: (
+                        "set_session_scopes",
+                        self.session(),
+                        dice.choice(((), ("read",), ("a", "b"), None, ("a b",))),
+                    ),
                     lambda: ("set_session_metadata", self.session(), dice.choice(("{}", '{"b": [2]}', "3", None))),
                     lambda: ("patch_session_metadata", self.session(), dice.choice(PATCHES)),
                 )
@@ -448,7 +485,10 @@ class Generator:
         )
 
     def add_touch(self) -> None:
-        self.add("touch_sessions", tuple(self.session() for _ in range(self.dice.randrange(4))) if self.dice.random() < 0.97 else None)
+        self.add(
+            "touch_sessions",
+            tuple(self.session() for _ in range(self.dice.randrange(4))) if self.dice.random() < 0.97 else None,
+        )
 
     def add_device(self) -> None:
         dice = self.dice
@@ -491,7 +531,14 @@ class Generator:
         self.add("cleanup_sessions", retention, self.dice.choice((None, None, None, 1, 2, 0)))
 
     def add_clock(self) -> None:
-        self.add("clock", int(self.dice.choice((1, 1, SECOND, MINUTE, HOUR, DAY)) * (1 if self.dice.random() < 0.3 else self.dice.random() * 3)) + 1)
+        self.add(
+            "clock",
+            int(
+                self.dice.choice((1, 1, SECOND, MINUTE, HOUR, DAY))
+                * (1 if self.dice.random() < 0.3 else self.dice.random() * 3)
+            )
+            + 1,
+        )
 
     def add_deadline(self) -> None:
         """To a deadline of a session, or a microsecond beside it, where the next operation is about this session."""
@@ -657,7 +704,11 @@ class Generator:
         return self.labels[-1]
 
     def _story_of_trust(self) -> None:
-        dice, key, user = self.dice, self.dice.choice(("first key", "second key")), Operand("user", self.dice.randrange(self.users))
+        dice, key, user = (
+            self.dice,
+            self.dice.choice(("first key", "second key")),
+            Operand("user", self.dice.randrange(self.users)),
+        )
         label = self._create_with(user, key)
         self.add("trust_device", user, Operand("device", label), dice.choice((None, MINUTE)))
         if dice.random() < 0.2:
@@ -667,7 +718,11 @@ class Generator:
         self.add("list_user_devices", user, None)
 
     def _story_of_a_name(self) -> None:
-        dice, key, user = self.dice, self.dice.choice(("first key", "second key")), Operand("user", self.dice.randrange(self.users))
+        dice, key, user = (
+            self.dice,
+            self.dice.choice(("first key", "second key")),
+            Operand("user", self.dice.randrange(self.users)),
+        )
         label = self._create_with(user, key, dice.choice(NAMES))
         for _ in range(dice.choice((1, 1, 2))):
             self.add("rename_device", user, Operand("device", label), dice.choice(("Mine", "Mine", "")))

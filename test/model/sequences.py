@@ -33,7 +33,9 @@ class Run:
         self.connection = connection
         self.clock = clock
         self.model = Model()
-        self.users = [str(uuid.UUID(int=random.Random(f"{seed} user {number}").getrandbits(128))) for number in range(3)]
+        self.users = [
+            str(uuid.UUID(int=random.Random(f"{seed} user {number}").getrandbits(128))) for number in range(3)
+        ]
         self.session_ids: dict[int, str] = {}
         self.devices: dict[str, str] = {}
         self.owners: dict[str, str] = {}
@@ -255,7 +257,17 @@ class Run:
         """Keeps what was issued, and what was bound."""
         if function == "bind_session" and answer:
             self.bound[answer[0]["session_id"]] = (arguments[1].protocol, answer[0]["key_thumbprint"])
-        if function not in ("create_session", "import_session", "refresh_session", "rotate_session_token", "reauthenticate_session") or not answer:
+        if (
+            function
+            not in (
+                "create_session",
+                "import_session",
+                "refresh_session",
+                "rotate_session_token",
+                "reauthenticate_session",
+            )
+            or not answer
+        ):
             return
         row = answer[0]
         session_id = row["session_id"]
@@ -299,7 +311,8 @@ def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
         "idle": session.idle_expires_at,
         "absolute": session.absolute_expires_at,
         "grace": session.replaced_at and session.replaced_at + settings["refresh_grace"],
-        "touch": session.last_activity_at + (min(interval, session.inactivity // 10) if session.inactivity else interval),
+        "touch": session.last_activity_at
+        + (min(interval, session.inactivity // 10) if session.inactivity else interval),
         "half": session.expires_at - min(session.own_expiry, settings["session_expiry"]) // 2,
         "retention": session.over_at + settings["retention"],
         "trust": device and device.trusted_until,
@@ -313,7 +326,10 @@ def deadline_of(model: Model, session: Session, deadline: str) -> int | None:
 
 # --- the driver
 
-TABLES = ", ".join(f"session_service.{name}" for name in ("users", "devices", "sessions", "events", "imported_tokens", "external_sessions"))
+TABLES = ", ".join(
+    f"session_service.{name}"
+    for name in ("users", "devices", "sessions", "events", "imported_tokens", "external_sessions")
+)
 EMPTY = f"TRUNCATE {TABLES}"
 VACUUM = f"VACUUM {TABLES}"
 LEFT = (

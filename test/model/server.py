@@ -221,7 +221,11 @@ class Connection:
 
     def run(self, sql: str, parameters: list | None = None) -> str | None:
         """Runs what must not fail; its only value."""
-        result = self.pgconn.exec_params(sql.encode(), parameters) if parameters is not None else self.pgconn.exec_(sql.encode())
+        result = (
+            self.pgconn.exec_params(sql.encode(), parameters)
+            if parameters is not None
+            else self.pgconn.exec_(sql.encode())
+        )
         return self._value(result)
 
     def _value(self, result) -> str | None:
@@ -279,7 +283,9 @@ class Connection:
         }
 
     def set_settings(self, settings: dict) -> None:
-        self.run("; ".join(f"SET session_service.{name} = {setting_text(name, value)}" for name, value in settings.items()))
+        self.run(
+            "; ".join(f"SET session_service.{name} = {setting_text(name, value)}" for name, value in settings.items())
+        )
 
 
 def setting_text(name: str, value) -> str:

@@ -74,9 +74,11 @@ class Values:
             for kind in ("token", "refresh_token")
         }
         # Characters beyond ASCII, with how many bytes each has.
-        self.beyond_ascii = {"UTF8": ["U&'\\20ac'", "U&'\\+01f600'", "U&'\\00e9'"],
-                             "LATIN1": ["convert_from('\\xe9', 'LATIN1')", "convert_from('\\x9f', 'LATIN1')"],
-                             "SQL_ASCII": [f"convert_from('\\x{byte}', 'SQL_ASCII')" for byte in ("e9", "ff", "c3", "80")]}[self.encoding]
+        self.beyond_ascii = {
+            "UTF8": ["U&'\\20ac'", "U&'\\+01f600'", "U&'\\00e9'"],
+            "LATIN1": ["convert_from('\\xe9', 'LATIN1')", "convert_from('\\x9f', 'LATIN1')"],
+            "SQL_ASCII": [f"convert_from('\\x{byte}', 'SQL_ASCII')" for byte in ("e9", "ff", "c3", "80")],
+        }[self.encoding]
 
     def strange_texts(self):
         """Texts short enough for anything."""
@@ -122,7 +124,11 @@ class Values:
             values.append(Value(f"of {length} with a prefix", f"'sst_' || {of_length(length - 4)}", expected))
         for name in ("compressed", "external"):
             values.append(Value(f"a million, {name}", f"{self.database.stored}.{name}_million", expected))
-        values += [Value("sst_", "'sst_'", expected), Value("ssr_", "'ssr_'", expected), Value("sst_ and a NUL", r"'sst_\000'", expected)]
+        values += [
+            Value("sst_", "'sst_'", expected),
+            Value("ssr_", "'ssr_'", expected),
+            Value("sst_ and a NUL", r"'sst_\000'", expected),
+        ]
         return values
 
     def token(self, kind, of_good=frozenset({"yes"})):
@@ -135,136 +141,257 @@ class Values:
     def tokens_array(self):
         good, other = literal(self.database.fixture["token"]), literal(self.database.fixture["refresh_token"])
         yes = frozenset({"yes"})
-        values = [Value("empty", "'{}'::text[]", NO), Value("NULLs", "ARRAY[NULL, NULL]::text[]", NO),
-                  Value("of refresh tokens", f"ARRAY[{other}]", NO),
-                  Value("a NULL among them", f"ARRAY[NULL, {good}]", yes),
-                  Value("two dimensions", f"ARRAY[[{good}, 'x'], ['y', NULL]]", yes),
-                  Value("other bounds", f"('[-3:-2]={{x,' || {good} || '}}')::text[]", yes),
-                  Value("the same many times", f"array_fill({good}::text, '{{1000}}')", yes),
-                  Value("many", "(SELECT array_agg('sst_' || n) FROM generate_series(1, 3000) n)", NO),
-                  Value("many empty", "array_fill(''::text, '{10000}')", NO),
-                  Value("six dimensions", "array_fill('x'::text, '{2,2,2,2,2,2}')", NO),
-                  Value("out of line", f"{self.database.stored}.external_array", NO)]
-        values += [Value(f"of {value.name}", f"ARRAY[{value.sql}]::text[]", value.expected) for value in self.token("token")]
+        values = [
+            Value("empty", "'{}'::text[]", NO),
+            Value("NULLs", "ARRAY[NULL, NULL]::text[]", NO),
+            Value("of refresh tokens", f"ARRAY[{other}]", NO),
+            Value("a NULL among them", f"ARRAY[NULL, {good}]", yes),
+            Value("two dimensions", f"ARRAY[[{good}, 'x'], ['y', NULL]]", yes),
+            Value("other bounds", f"('[-3:-2]={{x,' || {good} || '}}')::text[]", yes),
+            Value("the same many times", f"array_fill({good}::text, '{{1000}}')", yes),
+            Value("many", "(SELECT array_agg('sst_' || n) FROM generate_series(1, 3000) n)", NO),
+            Value("many empty", "array_fill(''::text, '{10000}')", NO),
+            Value("six dimensions", "array_fill('x'::text, '{2,2,2,2,2,2}')", NO),
+            Value("out of line", f"{self.database.stored}.external_array", NO),
+        ]
+        values += [
+            Value(f"of {value.name}", f"ARRAY[{value.sql}]::text[]", value.expected) for value in self.token("token")
+        ]
         return values
 
     def scopes(self):
         long = of_length(255)
-        values = [Value("empty", "'{}'::text[]"), Value("100", "array_fill('read'::text, '{100}')"),
-                  Value("101", "array_fill('read'::text, '{101}')", TOO_LONG),
-                  Value("100 of 255", f"array_fill({long}, '{{100}}')"), Value("of 256", f"ARRAY[{of_length(256)}]", TOO_LONG),
-                  Value("101 of 255", f"array_fill({long}, '{{101}}')", TOO_LONG),
-                  Value("a hundred thousand", "array_fill('r'::text, '{100000}')", TOO_LONG),
-                  Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
-                  Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED), Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
-                  Value("a NULL in the second dimension", "ARRAY[['a', 'b'], ['c', NULL]]", NULL_REFUSED),
-                  Value("two dimensions", "ARRAY[['a', 'b'], ['c', 'd']]"), Value("other bounds", "'[7:8]={a,b}'::text[]"),
-                  Value("the lowest bounds", "'[-2147483648:-2147483647]={a,b}'::text[]"),
-                  Value("out of line", f"{self.database.stored}.external_scopes"),
-                  Value("an empty one", "ARRAY['']", INVALID), Value("twice the same", "ARRAY['a', 'a']")]
+        values = [
+            Value("empty", "'{}'::text[]"),
+            Value("100", "array_fill('read'::text, '{100}')"),
+            Value("101", "array_fill('read'::text, '{101}')", TOO_LONG),
+            Value("100 of 255", f"array_fill({long}, '{{100}}')"),
+            Value("of 256", f"ARRAY[{of_length(256)}]", TOO_LONG),
+            Value("101 of 255", f"array_fill({long}, '{{101}}')", TOO_LONG),
+            Value("a hundred thousand", "array_fill('r'::text, '{100000}')", TOO_LONG),
+            Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
+            Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED),
+            Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
+            Value("a NULL in the second dimension", "ARRAY[['a', 'b'], ['c', NULL]]", NULL_REFUSED),
+            Value("two dimensions", "ARRAY[['a', 'b'], ['c', 'd']]"),
+            Value("other bounds", "'[7:8]={a,b}'::text[]"),
+            Value("the lowest bounds", "'[-2147483648:-2147483647]={a,b}'::text[]"),
+            Value("out of line", f"{self.database.stored}.external_scopes"),
+            Value("an empty one", "ARRAY['']", INVALID),
+            Value("twice the same", "ARRAY['a', 'a']"),
+        ]
         for code in [*range(1, 33), 34, 92, 127]:
             values.append(Value(f"character {code}", f"ARRAY['{MARK}' || chr({code})]", INVALID))
-        values.append(Value("every character", "(SELECT array_agg(chr(n)) FROM generate_series(33, 126) n WHERE n NOT IN (34, 92))"))
+        values.append(
+            Value(
+                "every character", "(SELECT array_agg(chr(n)) FROM generate_series(33, 126) n WHERE n NOT IN (34, 92))"
+            )
+        )
         for place, character in enumerate(self.beyond_ascii):
             values.append(Value(f"beyond ASCII {place}", f"ARRAY[{character}]", INVALID))
         return values
 
     def methods(self):
         long = of_length(64)
-        values = [Value("empty", "'{}'::text[]"), Value("20", "array_fill('pwd'::text, '{20}')"),
-                  Value("21", "array_fill('pwd'::text, '{21}')", TOO_LONG),
-                  Value("20 of 64", f"array_fill({long}, '{{20}}')"), Value("of 65", f"ARRAY[{of_length(65)}]", TOO_LONG),
-                  Value("a hundred thousand", "array_fill('p'::text, '{100000}')", TOO_LONG),
-                  Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
-                  Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED), Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
-                  Value("two dimensions", "ARRAY[['a', 'b'], ['c', 'd']]"), Value("other bounds", "'[7:8]={a,b}'::text[]")]
+        values = [
+            Value("empty", "'{}'::text[]"),
+            Value("20", "array_fill('pwd'::text, '{20}')"),
+            Value("21", "array_fill('pwd'::text, '{21}')", TOO_LONG),
+            Value("20 of 64", f"array_fill({long}, '{{20}}')"),
+            Value("of 65", f"ARRAY[{of_length(65)}]", TOO_LONG),
+            Value("a hundred thousand", "array_fill('p'::text, '{100000}')", TOO_LONG),
+            Value("one of a million", f"ARRAY[{self.database.stored}.external_million]", TOO_LONG),
+            Value("a NULL", f"ARRAY['{MARK}', NULL]", NULL_REFUSED),
+            Value("only a NULL", "ARRAY[NULL]::text[]", NULL_REFUSED),
+            Value("two dimensions", "ARRAY[['a', 'b'], ['c', 'd']]"),
+            Value("other bounds", "'[7:8]={a,b}'::text[]"),
+        ]
         return values + [Value(f"of {name}", f"ARRAY[{sql}]::text[]") for name, sql in self.strange_texts()]
 
     def metadata(self):
-        values = [Value(sql, f"'{sql}'::jsonb") for sql in ("{}", "[]", "null", '""', "0", "-0", "true", '{"a": {"a": [1, null]}}', '{"": ""}')]
-        values += [Value("a huge number", "'1e131071'::jsonb"), Value("a tiny number", "'1e-16383'::jsonb", ANSWER | TOO_LONG),
-                   Value("many digits", "('0.' || repeat('9', 9000))::jsonb"),
-                   Value("deep", "(repeat('[', 400) || repeat(']', 400))::jsonb"),
-                   Value("deeper", "(repeat('{\"a\":[', 1000) || '1' || repeat(']}', 1000))::jsonb", TOO_LONG),
-                   Value("longest", "to_jsonb(repeat('x', 8192 - 8))"), Value("one more", "to_jsonb(repeat('x', 8192 - 7))", TOO_LONG),
-                   Value("longest, compressed", f"{self.database.stored}.compressed_document"),
-                   Value("longest, out of line", f"{self.database.stored}.external_document"),
-                   Value("a million", f"to_jsonb({self.database.stored}.external_million)", TOO_LONG),
-                   Value("many keys", "(SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000) n)", TOO_LONG),
-                   Value("control characters", r"""'{"\u0001\u001f": "\u007f"}'::jsonb"""),
-                   Value("a session", '\'{"token": "sst_", "session_id": null, "user_id": 0}\'::jsonb')]
-        values += [Value("beyond ASCII", f"to_jsonb({character}::text)") for character in self.beyond_ascii
-                   if self.encoding != "SQL_ASCII"]
+        values = [
+            Value(sql, f"'{sql}'::jsonb")
+            for sql in ("{}", "[]", "null", '""', "0", "-0", "true", '{"a": {"a": [1, null]}}', '{"": ""}')
+        ]
+        values += [
+            Value("a huge number", "'1e131071'::jsonb"),
+            Value("a tiny number", "'1e-16383'::jsonb", ANSWER | TOO_LONG),
+            Value("many digits", "('0.' || repeat('9', 9000))::jsonb"),
+            Value("deep", "(repeat('[', 400) || repeat(']', 400))::jsonb"),
+            Value("deeper", "(repeat('{\"a\":[', 1000) || '1' || repeat(']}', 1000))::jsonb", TOO_LONG),
+            Value("longest", "to_jsonb(repeat('x', 8192 - 8))"),
+            Value("one more", "to_jsonb(repeat('x', 8192 - 7))", TOO_LONG),
+            Value("longest, compressed", f"{self.database.stored}.compressed_document"),
+            Value("longest, out of line", f"{self.database.stored}.external_document"),
+            Value("a million", f"to_jsonb({self.database.stored}.external_million)", TOO_LONG),
+            Value("many keys", "(SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000) n)", TOO_LONG),
+            Value("control characters", r"""'{"\u0001\u001f": "\u007f"}'::jsonb"""),
+            Value("a session", '\'{"token": "sst_", "session_id": null, "user_id": 0}\'::jsonb'),
+        ]
+        values += [
+            Value("beyond ASCII", f"to_jsonb({character}::text)")
+            for character in self.beyond_ascii
+            if self.encoding != "SQL_ASCII"
+        ]
         return values
 
     def interval(self, zero_allowed=False):
         zero = ANSWER if zero_allowed else INVALID
-        values = [Value(sql, f"'{sql}'::interval", expected) for sql, expected in {
-            "1 microsecond": ANSWER, "1 day": ANSWER, "1 month -29 days": ANSWER, "100000 years": ANSWER, "290000 years": ANSWER,
-            "0": zero, "1 day -24 hours": zero, "1 month -30 days": zero,
-            "-1 microsecond": OUT_OF_RANGE, "1 day -25 hours": OUT_OF_RANGE, "-100 years": OUT_OF_RANGE, "1 month -31 days": OUT_OF_RANGE,
-            "178000000 years": OUT_OF_RANGE, "-178000000 years": OUT_OF_RANGE, "300000 years": OUT_OF_RANGE,
-            "2147483647 days": OUT_OF_RANGE, "-2147483648 days": OUT_OF_RANGE, "2147483647 months": OUT_OF_RANGE,
-            "2562047788 hours": OUT_OF_RANGE,
-            "-2147483648 months -2147483648 days -2562047788 hours": OUT_OF_RANGE,
-            "2147483647 months 2147483647 days 2562047788 hours": OUT_OF_RANGE,
-            "178000000 years -2147483648 days": OUT_OF_RANGE}.items()]
+        values = [
+            Value(sql, f"'{sql}'::interval", expected)
+            for sql, expected in {
+                "1 microsecond": ANSWER,
+                "1 day": ANSWER,
+                "1 month -29 days": ANSWER,
+                "100000 years": ANSWER,
+                "290000 years": ANSWER,
+                "0": zero,
+                "1 day -24 hours": zero,
+                "1 month -30 days": zero,
+                "-1 microsecond": OUT_OF_RANGE,
+                "1 day -25 hours": OUT_OF_RANGE,
+                "-100 years": OUT_OF_RANGE,
+                "1 month -31 days": OUT_OF_RANGE,
+                "178000000 years": OUT_OF_RANGE,
+                "-178000000 years": OUT_OF_RANGE,
+                "300000 years": OUT_OF_RANGE,
+                "2147483647 days": OUT_OF_RANGE,
+                "-2147483648 days": OUT_OF_RANGE,
+                "2147483647 months": OUT_OF_RANGE,
+                "2562047788 hours": OUT_OF_RANGE,
+                "-2147483648 months -2147483648 days -2562047788 hours": OUT_OF_RANGE,
+                "2147483647 months 2147483647 days 2562047788 hours": OUT_OF_RANGE,
+                "178000000 years -2147483648 days": OUT_OF_RANGE,
+            }.items()
+        ]
         if self.database.version >= 170000:
             values += [Value(sql, f"'{sql}'::interval", OUT_OF_RANGE) for sql in ("infinity", "-infinity")]
         return values
 
     def time(self, infinite=ANSWER):
-        return [Value(sql, f"'{sql}'::timestamptz", infinite if "infinity" in sql else ANSWER) for sql in (
-            "infinity", "-infinity", "epoch", "4713-11-24 00:00:00+00 BC", "294276-12-31 23:59:59.999999+00", "1582-10-05 00:00:00+00",
-            "0001-01-01 00:00:00+00 BC", "2000-01-01 00:00:00+00", "1999-12-31 23:59:59.999999+00", "2038-01-19 03:14:08+00", "9999-12-31 00:00:00+00")]
+        return [
+            Value(sql, f"'{sql}'::timestamptz", infinite if "infinity" in sql else ANSWER)
+            for sql in (
+                "infinity",
+                "-infinity",
+                "epoch",
+                "4713-11-24 00:00:00+00 BC",
+                "294276-12-31 23:59:59.999999+00",
+                "1582-10-05 00:00:00+00",
+                "0001-01-01 00:00:00+00 BC",
+                "2000-01-01 00:00:00+00",
+                "1999-12-31 23:59:59.999999+00",
+                "2038-01-19 03:14:08+00",
+                "9999-12-31 00:00:00+00",
+            )
+        ]
 
     def integer(self, least, most=2**31 - 1):
         numbers = {-(2**31), -1, 0, 1, least - 1, least, most, most + 1, 2**31 - 1}
-        return [Value(str(number), f"({number})::integer", ANSWER if least <= number <= most else INVALID)
-                for number in sorted(numbers) if -(2**31) <= number < 2**31]
+        return [
+            Value(str(number), f"({number})::integer", ANSWER if least <= number <= most else INVALID)
+            for number in sorted(numbers)
+            if -(2**31) <= number < 2**31
+        ]
 
     def address(self):
-        return [Value(text, f"'{text}'::inet") for text in (
-            "0.0.0.0/0", "0.0.0.0", "255.255.255.255", "192.0.2.1/24", "192.0.2.1/1", "::/0", "::", "::1", "2001:db8::1/32", "::ffff:192.0.2.1",
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::ffff:192.0.2.1/127")] + [Value("a network", "'192.0.2.0/24'::cidr")]
+        return [
+            Value(text, f"'{text}'::inet")
+            for text in (
+                "0.0.0.0/0",
+                "0.0.0.0",
+                "255.255.255.255",
+                "192.0.2.1/24",
+                "192.0.2.1/1",
+                "::/0",
+                "::",
+                "::1",
+                "2001:db8::1/32",
+                "::ffff:192.0.2.1",
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                "::ffff:192.0.2.1/127",
+            )
+        ] + [Value("a network", "'192.0.2.0/24'::cidr")]
 
     def unknown_id(self, expected):
-        values = [Value(f"{name} id", f"'{made}'::uuid", expected) for name, made in {
-            "nil": uuid.UUID(int=0), "greatest": uuid.UUID(int=2**128 - 1), "unknown": STRANGER}.items()]
+        values = [
+            Value(f"{name} id", f"'{made}'::uuid", expected)
+            for name, made in {
+                "nil": uuid.UUID(int=0),
+                "greatest": uuid.UUID(int=2**128 - 1),
+                "unknown": STRANGER,
+            }.items()
+        ]
         return values
 
     def ids(self, of):
         good = f"'{self.database.fixture[of]}'::uuid"
         yes = frozenset({"yes"})
-        return [Value("empty", "'{}'::uuid[]", NO), Value("NULLs", "ARRAY[NULL, NULL]::uuid[]", NO), Value("a NULL and an id", f"ARRAY[NULL, {good}]", yes),
-                Value("two dimensions", f"ARRAY[[{good}, {good}], [NULL, {good}]]", yes),
-                Value("other bounds", f"('[7:7]={{' || {good} || '}}')::uuid[]", yes),
-                Value("the same many times", f"array_fill({good}, '{{1000}}')", yes),
-                Value("many unknown", "(SELECT array_agg(gen_random_uuid()) FROM generate_series(1, 500))", NO),
-                Value("nil", "ARRAY['00000000-0000-0000-0000-000000000000']::uuid[]", NO)]
+        return [
+            Value("empty", "'{}'::uuid[]", NO),
+            Value("NULLs", "ARRAY[NULL, NULL]::uuid[]", NO),
+            Value("a NULL and an id", f"ARRAY[NULL, {good}]", yes),
+            Value("two dimensions", f"ARRAY[[{good}, {good}], [NULL, {good}]]", yes),
+            Value("other bounds", f"('[7:7]={{' || {good} || '}}')::uuid[]", yes),
+            Value("the same many times", f"array_fill({good}, '{{1000}}')", yes),
+            Value("many unknown", "(SELECT array_agg(gen_random_uuid()) FROM generate_series(1, 500))", NO),
+            Value("nil", "ARRAY['00000000-0000-0000-0000-000000000000']::uuid[]", NO),
+        ]
 
     def role(self):
-        return [Value("PUBLIC", "0::regrole", UNKNOWN_ROLE), Value("unknown", "4294967295::oid::regrole", UNKNOWN_ROLE),
-                Value("a table", "'pg_catalog.pg_class'::regclass::oid::regrole", UNKNOWN_ROLE), Value("another", "'grantee'::regrole")]
+        return [
+            Value("PUBLIC", "0::regrole", UNKNOWN_ROLE),
+            Value("unknown", "4294967295::oid::regrole", UNKNOWN_ROLE),
+            Value("a table", "'pg_catalog.pg_class'::regclass::oid::regrole", UNKNOWN_ROLE),
+            Value("another", "'grantee'::regrole"),
+        ]
 
     def level(self):
         values = [Value(name, sql, INVALID) for name, sql in self.strange_texts()]
-        values += [Value(repr(text), literal(text), INVALID) for text in ("ADMIN", " admin", "admin ", "admi", "adminn", "public", "validate,admin")]
+        values += [
+            Value(repr(text), literal(text), INVALID)
+            for text in ("ADMIN", " admin", "admin ", "admi", "adminn", "public", "validate,admin")
+        ]
         values += [Value(repr(text), literal(text)) for text in ("validate", "application", "monitor", "admin")]
         values.append(Value("a million", f"{self.database.stored}.external_million", INVALID))
         return values
 
     def hash(self, expected):
         digest = hashlib.sha256(b"unknown").hexdigest()
-        values = [Value(f"a hash, {name}", f"'{text}'::{SCHEMA}token_hash", expected) for name, text in {
-            "unknown": digest, "of zeros": "0" * 64, "of ones": "f" * 64, "in capitals": digest.upper(), "of a bytea": "\\x" + digest}.items()]
-        for name, text in {"empty": "", "short": digest[:-1], "long": digest + "0", "a prefix": "\\x", "spaced": " " + digest, "no digits": MARK,
-                           "wrong digits": "g" * 64, "a token": self.database.fixture["token"], "two prefixes": "\\x\\x" + digest}.items():
+        values = [
+            Value(f"a hash, {name}", f"'{text}'::{SCHEMA}token_hash", expected)
+            for name, text in {
+                "unknown": digest,
+                "of zeros": "0" * 64,
+                "of ones": "f" * 64,
+                "in capitals": digest.upper(),
+                "of a bytea": "\\x" + digest,
+            }.items()
+        ]
+        for name, text in {
+            "empty": "",
+            "short": digest[:-1],
+            "long": digest + "0",
+            "a prefix": "\\x",
+            "spaced": " " + digest,
+            "no digits": MARK,
+            "wrong digits": "g" * 64,
+            "a token": self.database.fixture["token"],
+            "two prefixes": "\\x\\x" + digest,
+        }.items():
             values.append(Value(f"no hash, {name}", f"'{text}'::{SCHEMA}token_hash", NO_HASH))
             values.append(Value(f"no hash, text, {name}", f"'{text}'::text::{SCHEMA}token_hash", NO_HASH))
         for length in (0, 1, 31, 33, 64):
-            values.append(Value(f"{length} bytes", f"decode(repeat('ab', {length}), 'hex')::{SCHEMA}token_hash", NO_HASH))
-        values.append(Value("a million bytes", f"convert_to({self.database.stored}.external_million, 'SQL_ASCII')::{SCHEMA}token_hash", NO_HASH))
+            values.append(
+                Value(f"{length} bytes", f"decode(repeat('ab', {length}), 'hex')::{SCHEMA}token_hash", NO_HASH)
+            )
+        values.append(
+            Value(
+                "a million bytes",
+                f"convert_to({self.database.stored}.external_million, 'SQL_ASCII')::{SCHEMA}token_hash",
+                NO_HASH,
+            )
+        )
         return values
 
     def boolean(self):
@@ -275,8 +402,18 @@ class Values:
 
 
 # How long a text may be, by the argument's name.
-LIMITS = {"device_name": 255, "name": 255, "reason": 255, "user_agent": 2048, "device_key": 512, "method": 64, "acr": 255,
-          "external_id": 512, "device_type": 255, "scope": 255}
+LIMITS = {
+    "device_name": 255,
+    "name": 255,
+    "reason": 255,
+    "user_agent": 2048,
+    "device_key": 512,
+    "method": 64,
+    "acr": 255,
+    "external_id": 512,
+    "device_type": 255,
+    "scope": 255,
+}
 # Functions that compute and read nothing: they answer whatever text is given.
 OF_ANY_TEXT = {"hash_token", "token_session_id", "token_bucket", "token_range", "user_uuid_from_text", "has_scope"}
 
@@ -317,8 +454,13 @@ def values_of(values, function, argument):
     elif kind == "timestamp with time zone":
         made = values.time(ANSWER if name == "since" else OUT_OF_RANGE)
     elif kind == "integer":
-        made = {"max_rows": lambda: values.integer(1), "batch_size": lambda: values.integer(1), "max_sessions": lambda: values.integer(0),
-                "length": lambda: values.integer(16, 64), "bucket": lambda: values.integer(-(2**31))}[name]()
+        made = {
+            "max_rows": lambda: values.integer(1),
+            "batch_size": lambda: values.integer(1),
+            "max_sessions": lambda: values.integer(0),
+            "length": lambda: values.integer(16, 64),
+            "bucket": lambda: values.integer(-(2**31)),
+        }[name]()
     elif kind == "bigint":
         made = values.bigint()
     elif kind == "inet":
@@ -377,18 +519,23 @@ class Database:
         self.name = f"values_{encoding.lower()}"
         with psycopg.connect(CONNECTION, autocommit=True) as owner:
             self.version = owner.info.server_version
-            owner.execute(f"CREATE DATABASE {self.name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+            owner.execute(
+                f"CREATE DATABASE {self.name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+            )
             for role in ("caller", "grantee"):
                 owner.execute(f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
         self.owner = self.connect()
-        for statement in (SETUP, ):
+        for statement in (SETUP,):
             self.owner.execute(statement)
         self.fixture = make_sessions(self.owner)
         self.stored = "(SELECT stored FROM hostile.stored)"
         self.store_values()
         # (bind_identity is nobody's but the owner's.)
-        self.functions = [function for function in every_function(self.owner)
-                          if not function.is_of_type and function.name != "bind_identity"]
+        self.functions = [
+            function
+            for function in every_function(self.owner)
+            if not function.is_of_type and function.name != "bind_identity"
+        ]
         self.caller = self.connect(user="caller", autocommit=False)
         self.caller.execute("SET statement_timeout = '2min'")
         self.caller.commit()
@@ -396,7 +543,9 @@ class Database:
     def connect(self, autocommit=True, **options):
         # In SQL_ASCII there is nothing to convert, and each byte comes as it is.
         client_encoding = "UTF8" if self.encoding == "UTF8" else "LATIN1"
-        return psycopg.connect(CONNECTION, dbname=self.name, autocommit=autocommit, client_encoding=client_encoding, **options)
+        return psycopg.connect(
+            CONNECTION, dbname=self.name, autocommit=autocommit, client_encoding=client_encoding, **options
+        )
 
     def store_values(self):
         """Values that are compressed, and out of line: a call gets a pointer to them."""
@@ -404,13 +553,20 @@ class Database:
         columns |= {"million": "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 31250) n)"}
         columns |= {name: literal(self.fixture[name]) for name in ("token", "refresh_token")}
         kinds = {name: "text" for name in columns}
-        columns |= {"document": "to_jsonb(repeat('x', 8192 - 8))", "scopes": f"array_fill({of_length(255)}, '{{100}}')",
-                    "array": f"array_fill({of_length(255)}, '{{100}}')"}
+        columns |= {
+            "document": "to_jsonb(repeat('x', 8192 - 8))",
+            "scopes": f"array_fill({of_length(255)}, '{{100}}')",
+            "array": f"array_fill({of_length(255)}, '{{100}}')",
+        }
         kinds |= {"document": "jsonb", "scopes": "text[]", "array": "text[]"}
-        defined = ", ".join(f"{storage}_{name} {kinds[name]}" for storage in ("compressed", "external") for name in columns)
+        defined = ", ".join(
+            f"{storage}_{name} {kinds[name]}" for storage in ("compressed", "external") for name in columns
+        )
         self.owner.execute(f"CREATE TABLE hostile.stored (short text, {defined}) WITH (toast_tuple_target = 128)")
         for name in columns:
-            self.owner.execute(f"ALTER TABLE hostile.stored ALTER external_{name} SET STORAGE external, ALTER compressed_{name} SET STORAGE main")
+            self.owner.execute(
+                f"ALTER TABLE hostile.stored ALTER external_{name} SET STORAGE external, ALTER compressed_{name} SET STORAGE main"
+            )
         self.owner.execute(f"INSERT INTO hostile.stored VALUES ('{MARK}', {', '.join(list(columns.values()) * 2)})")
         self.owner.execute("GRANT SELECT ON hostile.stored TO caller")
 
@@ -481,7 +637,15 @@ class Calls:
     def refused(self, function, chosen, error):
         self.database.caller.rollback()
         said = error.diag
-        for field in ("message_primary", "message_detail", "message_hint", "context", "internal_query", "column_name", "constraint_name"):
+        for field in (
+            "message_primary",
+            "message_detail",
+            "message_hint",
+            "context",
+            "internal_query",
+            "column_name",
+            "constraint_name",
+        ):
             text = getattr(said, field) or ""
             if self.given.search(text):
                 self.problem(function, chosen, f"its {field} repeats what was given: {text[:200]}")
@@ -500,21 +664,41 @@ def try_database(encoding):
     database = Database(encoding)
     values, calls = Values(database), Calls(database)
 
-    without = [f"{function.name}({argument.name})" for function in database.functions for argument in function.arguments
-               if not values_of(values, function, argument)]
+    without = [
+        f"{function.name}({argument.name})"
+        for function in database.functions
+        for argument in function.arguments
+        if not values_of(values, function, argument)
+    ]
     if not empty(without, f"{encoding}: for each argument there are values"):
         return
 
     def argument_values(function):
         # In the quick form, once what no encoding changes.
-        return {argument.name: values_of(values, function, argument) for argument in function.arguments
-                if encoding == "UTF8" or extent(False, True) or argument.type in ("text", "text[]", "jsonb")}
+        return {
+            argument.name: values_of(values, function, argument)
+            for argument in function.arguments
+            if encoding == "UTF8" or extent(False, True) or argument.type in ("text", "text[]", "jsonb")
+        }
 
     # With good values, each does something; so the others are refused for the one value. (No proof is good here.)
     for function in database.functions:
-        if function.name not in ("current_session_id", "current_user_id", "current_scopes", "current_metadata", "is_mfa_verified",
-                                 "is_authenticated_within", "has_scope", "cleanup_sessions", "stats", "user_bigint", "is_user_disabled", "enable_user",
-                                 "bind_session", "validate_session_proof"):
+        if function.name not in (
+            "current_session_id",
+            "current_user_id",
+            "current_scopes",
+            "current_metadata",
+            "is_mfa_verified",
+            "is_authenticated_within",
+            "has_scope",
+            "cleanup_sessions",
+            "stats",
+            "user_bigint",
+            "is_user_disabled",
+            "enable_user",
+            "bind_session",
+            "validate_session_proof",
+        ):
             calls.call(function, {})
     empty(calls.problems, f"{encoding}: good values are accepted by {calls.made} functions")
     calls.problems.clear()
@@ -529,9 +713,12 @@ def try_database(encoding):
     calls.problems.clear()
 
     combined = {function: argument_values(function) for function in database.functions}
-    pairs = [(function, first, second) for function in database.functions
-             for (one, ones), (other, others) in itertools.combinations(combined[function].items(), 2)
-             for first, second in itertools.product(((one, value) for value in ones), ((other, value) for value in others))]
+    pairs = [
+        (function, first, second)
+        for function in database.functions
+        for (one, ones), (other, others) in itertools.combinations(combined[function].items(), 2)
+        for first, second in itertools.product(((one, value) for value in ones), ((other, value) for value in others))
+    ]
     seed = random.randrange(2**32)
     random.Random(seed).shuffle(pairs)
     end = time.monotonic() + extent(4, 1200)
@@ -570,10 +757,20 @@ def high_bytes(database):
     wrong = []
     for text in texts:
         owner.execute("BEGIN")
-        made = owner.execute(f"SELECT session_id FROM {SCHEMA}create_session(gen_random_uuid(), convert_from(%b, '{source}'), convert_from(%b, '{source}'))", (text, text)).fetchone()
-        stored = owner.execute(f"SELECT convert_to(device_name, '{source}'), convert_to(user_agent, '{source}') FROM {SCHEMA}get_session(%s)", made).fetchone()
-        revoked = owner.execute(f"SELECT {SCHEMA}revoke_session(%s, convert_from(%b, '{source}'))", (*made, text)).fetchone()[0]
-        reason = owner.execute(f"SELECT convert_to(revoke_reason, '{source}') FROM {SCHEMA}get_session(%s)", made).fetchone()[0]
+        made = owner.execute(
+            f"SELECT session_id FROM {SCHEMA}create_session(gen_random_uuid(), convert_from(%b, '{source}'), convert_from(%b, '{source}'))",
+            (text, text),
+        ).fetchone()
+        stored = owner.execute(
+            f"SELECT convert_to(device_name, '{source}'), convert_to(user_agent, '{source}') FROM {SCHEMA}get_session(%s)",
+            made,
+        ).fetchone()
+        revoked = owner.execute(
+            f"SELECT {SCHEMA}revoke_session(%s, convert_from(%b, '{source}'))", (*made, text)
+        ).fetchone()[0]
+        reason = owner.execute(
+            f"SELECT convert_to(revoke_reason, '{source}') FROM {SCHEMA}get_session(%s)", made
+        ).fetchone()[0]
         owner.execute("ROLLBACK")
         if stored != (text, text) or not revoked or reason != text:
             wrong.append((text, stored, reason))
@@ -608,20 +805,46 @@ def largest_values(values):
         return [Value(name, f"({sql})::{kind}") for name, sql in made.items()]
 
     stranger = f"'{STRANGER}'::uuid"
-    texts = {"of one letter": repeated("'s'", LARGEST, 2969), "beyond ASCII": repeated(values.beyond_ascii[-1], LARGEST - 1024)}
+    texts = {
+        "of one letter": repeated("'s'", LARGEST, 2969),
+        "beyond ASCII": repeated(values.beyond_ascii[-1], LARGEST - 1024),
+    }
     if extent(False, True):
-        texts |= {"with a prefix": f"'sst_' || {repeated(literal('A'), LARGEST - 1024)}", "of spaces": repeated("' '", LARGEST, 2969),
-                  "of products": repeated("'a/1 (b) '", LARGEST, 1026), "compressed": "SELECT compressed FROM hostile.largest", "out of line": "SELECT external FROM hostile.largest"}
+        texts |= {
+            "with a prefix": f"'sst_' || {repeated(literal('A'), LARGEST - 1024)}",
+            "of spaces": repeated("' '", LARGEST, 2969),
+            "of products": repeated("'a/1 (b) '", LARGEST, 1026),
+            "compressed": "SELECT compressed FROM hostile.largest",
+            "out of line": "SELECT external FROM hostile.largest",
+        }
     if values.encoding != "UTF8":
         return {"text": of_type("text", {"beyond ASCII": texts["beyond ASCII"]})}
     return {
         "text": of_type("text", texts),
-        "text[]": of_type("text[]", {"of one": f"ARRAY[{repeated(literal('s'), LARGEST - 1024)}]", "of NULLs": filled_array("NULL::text", MOST_ELEMENTS),
-                                     "of empty ones": filled_array("''::text", MOST_ELEMENTS), "of prefixes": filled_array("'sst_'::text", LARGEST // 8 - 8)}),
-        "uuid[]": of_type("uuid[]", {"of NULLs": filled_array("NULL::uuid", MOST_ELEMENTS), "of one id": filled_array(stranger, LARGEST // 16 - 2),
-                                     "of NULLs and one id": f"{filled_array('NULL::uuid', MOST_ELEMENTS - 1)} || ARRAY[{stranger}]"}),
-        "jsonb": of_type("jsonb", {"of one string": f"to_jsonb({repeated(literal('x'), LONGEST_STRING)})",
-                                   "of strings": f"SELECT jsonb_agg(repeat('x', 1000000)) FROM generate_series(1, {LONGEST_STRING // 1000000 - 1})"}),
+        "text[]": of_type(
+            "text[]",
+            {
+                "of one": f"ARRAY[{repeated(literal('s'), LARGEST - 1024)}]",
+                "of NULLs": filled_array("NULL::text", MOST_ELEMENTS),
+                "of empty ones": filled_array("''::text", MOST_ELEMENTS),
+                "of prefixes": filled_array("'sst_'::text", LARGEST // 8 - 8),
+            },
+        ),
+        "uuid[]": of_type(
+            "uuid[]",
+            {
+                "of NULLs": filled_array("NULL::uuid", MOST_ELEMENTS),
+                "of one id": filled_array(stranger, LARGEST // 16 - 2),
+                "of NULLs and one id": f"{filled_array('NULL::uuid', MOST_ELEMENTS - 1)} || ARRAY[{stranger}]",
+            },
+        ),
+        "jsonb": of_type(
+            "jsonb",
+            {
+                "of one string": f"to_jsonb({repeated(literal('x'), LONGEST_STRING)})",
+                "of strings": f"SELECT jsonb_agg(repeat('x', 1000000)) FROM generate_series(1, {LONGEST_STRING // 1000000 - 1})",
+            },
+        ),
         "bytea": of_type("bytea", {"of zeros": f"decode({repeated(literal('0'), LARGEST - 1024)}, 'hex')"}),
         "cstring": of_type("text", {"of digits": repeated("'a'", LARGEST - 1024)}),
     }
@@ -641,31 +864,62 @@ def of_largest(function, argument):
 def largest(database, values, calls):
     """In the long form each argument of each function gets each of them that its type has; else one of each type one."""
     if extent(False, True):
-        database.owner.execute("CREATE TABLE hostile.largest (compressed text, external text); ALTER TABLE hostile.largest ALTER external SET STORAGE external;"
-                               "GRANT SELECT ON hostile.largest TO caller")
+        database.owner.execute(
+            "CREATE TABLE hostile.largest (compressed text, external text); ALTER TABLE hostile.largest ALTER external SET STORAGE external;"
+            "GRANT SELECT ON hostile.largest TO caller"
+        )
         text = repeated("'s'", LARGEST_STORED)
         database.owner.execute(f"INSERT INTO hostile.largest SELECT {text}")
         database.owner.execute(f"UPDATE hostile.largest SET external = {text}")
     by_type = largest_values(values)
-    tried = [(function, argument) for function in every_function(database.owner) if not function.is_internal
-             for argument in function.arguments if argument.type in by_type]
+    tried = [
+        (function, argument)
+        for function in every_function(database.owner)
+        if not function.is_internal
+        for argument in function.arguments
+        if argument.type in by_type
+    ]
     if extent(True, False):
-        tried = list({argument.type: (function, argument) for function, argument in random.sample(tried, len(tried))}.values())
+        tried = list(
+            {argument.type: (function, argument) for function, argument in random.sample(tried, len(tried))}.values()
+        )
     before, sizes = calls.made, {}
     for function, argument in tried:
         made = by_type[argument.type]
         for value in random.sample(made, extent(1, len(made))):
             if value not in sizes:
-                sizes[value] = database.owner.execute(f"SELECT pg_column_size(made) FROM (SELECT {value.sql} AS made OFFSET 0) m").fetchone()[0]
-            calls.call(function, {argument.name: MadeBefore(value, "pg_catalog.textout(made)" if argument.type == "cstring" else "made", of_largest(function, argument))})
+                sizes[value] = database.owner.execute(
+                    f"SELECT pg_column_size(made) FROM (SELECT {value.sql} AS made OFFSET 0) m"
+                ).fetchone()[0]
+            calls.call(
+                function,
+                {
+                    argument.name: MadeBefore(
+                        value,
+                        "pg_catalog.textout(made)" if argument.type == "cstring" else "made",
+                        of_largest(function, argument),
+                    )
+                },
+            )
     # The smallest are a bit for each of as many NULLs as there can be.
-    empty([f"{value.name}: {size} bytes" for value, size in sizes.items() if size < 10_000_000], f"{database.encoding}: the largest values are large")
-    empty(calls.problems, f"{database.encoding}: the largest values, of {', '.join(f'{function.name} {argument.type}' for function, argument in tried) if extent(True, False) else 'each argument'}")
+    empty(
+        [f"{value.name}: {size} bytes" for value, size in sizes.items() if size < 10_000_000],
+        f"{database.encoding}: the largest values are large",
+    )
+    empty(
+        calls.problems,
+        f"{database.encoding}: the largest values, of {', '.join(f'{function.name} {argument.type}' for function, argument in tried) if extent(True, False) else 'each argument'}",
+    )
     # A scope is looked for only among those of somebody.
-    found = database.caller.execute(f"SELECT {SCHEMA}has_scope(made) FROM {SCHEMA}authenticate(%s), (SELECT {by_type['text'][0].sql} AS made OFFSET 0) m", (database.fixture["token"],)).fetchone()
+    found = database.caller.execute(
+        f"SELECT {SCHEMA}has_scope(made) FROM {SCHEMA}authenticate(%s), (SELECT {by_type['text'][0].sql} AS made OFFSET 0) m",
+        (database.fixture["token"],),
+    ).fetchone()
     database.caller.rollback()
     ok(found == (False,), f"{database.encoding}: nobody has the longest of scopes", found)
-    counted(f"{calls.made - before} calls with one of the largest values for {len(tried)} arguments, {database.encoding}")
+    counted(
+        f"{calls.made - before} calls with one of the largest values for {len(tried)} arguments, {database.encoding}"
+    )
     calls.problems.clear()
 
 
@@ -675,9 +929,14 @@ def long_arrays(database):
     unknown = broken(fixture["token"])["another session id"]
     # What the last one would leave, though it is undone: a validation that was counted, a row that was updated.
     traces = {
-        "validate_sessions": (f"{filled_array(f'{literal(unknown)}::text', 3_000_000)} || ARRAY[{literal(fixture['token'])}]", f"SELECT validations FROM {SCHEMA}stats()"),
-        "touch_sessions": (f"{filled_array(f'{literal(str(STRANGER))}::uuid', 16_000_000)} || ARRAY['{fixture['session_id']}'::uuid]",
-                           f"SELECT xmax FROM {SCHEMA}sessions WHERE id = '{fixture['session_id']}'"),
+        "validate_sessions": (
+            f"{filled_array(f'{literal(unknown)}::text', 3_000_000)} || ARRAY[{literal(fixture['token'])}]",
+            f"SELECT validations FROM {SCHEMA}stats()",
+        ),
+        "touch_sessions": (
+            f"{filled_array(f'{literal(str(STRANGER))}::uuid', 16_000_000)} || ARRAY['{fixture['session_id']}'::uuid]",
+            f"SELECT xmax FROM {SCHEMA}sessions WHERE id = '{fixture['session_id']}'",
+        ),
     }
     for name, (array, trace) in traces.items():
         before, found = database.owner.execute(trace).fetchone(), []
@@ -685,7 +944,9 @@ def long_arrays(database):
         def call():
             # The lock tells that the array is made, and the call comes next.
             try:
-                caller.execute(f"SELECT count(r) FROM (SELECT made, pg_advisory_lock(1) FROM (SELECT {array} AS made OFFSET 0) a OFFSET 0) m, LATERAL {SCHEMA}{name}(made) r")
+                caller.execute(
+                    f"SELECT count(r) FROM (SELECT made, pg_advisory_lock(1) FROM (SELECT {array} AS made OFFSET 0) a OFFSET 0) m, LATERAL {SCHEMA}{name}(made) r"
+                )
             except psycopg.Error as error:
                 found.append(error.sqlstate)
             caller.execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
@@ -693,11 +954,21 @@ def long_arrays(database):
 
         calling = threading.Thread(target=call)
         calling.start()
-        while calling.is_alive() and not database.owner.execute("SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory'").fetchone():
+        while (
+            calling.is_alive()
+            and not database.owner.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            ).fetchone()
+        ):
             time.sleep(0.01)
         calling.join()
         is_reached = database.owner.execute(trace).fetchone() != before
-        ok(found == ([] if is_reached else ["57014"]), f"{name} of a long array is cancelled on its way", found, f"reached the end: {is_reached}")
+        ok(
+            found == ([] if is_reached else ["57014"]),
+            f"{name} of a long array is cancelled on its way",
+            found,
+            f"reached the end: {is_reached}",
+        )
 
 
 for each in ("UTF8", "SQL_ASCII", "LATIN1"):

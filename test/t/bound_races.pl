@@ -5,7 +5,8 @@ use warnings;
 use PythonTest;
 
 PythonTest::need('cryptography');
-PythonTest::run('bound_races', conf => q{
+PythonTest::run(
+	'bound_races', conf => q{
 max_connections = 120
 deadlock_timeout = 100ms
 session_service.max_per_user = 0

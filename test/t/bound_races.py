@@ -87,13 +87,17 @@ class Session:
         return statement, (refresh_token or self.refresh_token, proof, URI)
 
     def stored(self, column):
-        return self.owner.execute(f"SELECT {column} FROM session_service.sessions WHERE id = %s", (self.id,)).fetchone()[0]
+        return self.owner.execute(
+            f"SELECT {column} FROM session_service.sessions WHERE id = %s", (self.id,)
+        ).fetchone()[0]
 
     def status(self):
         return self.owner.execute("SELECT status::text FROM session_service.get_session(%s)", (self.id,)).fetchone()[0]
 
     def opens(self, token):
-        return self.owner.execute("SELECT (session_service.introspect_token(%s) ->> 'active')::boolean", (token,)).fetchone()[0]
+        return self.owner.execute(
+            "SELECT (session_service.introspect_token(%s) ->> 'active')::boolean", (token,)
+        ).fetchone()[0]
 
 
 def unexpected(level, answers):
@@ -117,8 +121,13 @@ def test_one_proof(pool, owner, level):
         rows = rows_of(answers)
         name = f"{level.lower()}, a session bound by {binding}"
         empty(unexpected(level, answers), f"{name}: no call fails")
-        ok(len({row[:2] for row in rows}) == 1 and [row[2] for row in rows].count(False) == 1 and session.stored("generation") == before + 1,
-           f"{name}: one proof from {CLIENTS} clients is one rotation, and one pair", rows)
+        ok(
+            len({row[:2] for row in rows}) == 1
+            and [row[2] for row in rows].count(False) == 1
+            and session.stored("generation") == before + 1,
+            f"{name}: one proof from {CLIENTS} clients is one rotation, and one pair",
+            rows,
+        )
         again = owner.execute(*call).fetchall()
         ok(again == [(*rows[0][:2], True)], f"{name}: and whoever was not answered gets that pair", again)
 
@@ -141,7 +150,11 @@ def test_old_against_new(pool, owner, level):
         old_token, old_proof = session.refresh_token, session.proof()
         session.token, session.refresh_token, _ = owner.execute(*session.refresh(old_proof)).fetchone()
         before = session.stored("generation")
-        calls = [session.refresh(old_proof, old_token), session.refresh(session.proof(old_token), old_token), session.refresh(session.proof())] * 4
+        calls = [
+            session.refresh(old_proof, old_token),
+            session.refresh(session.proof(old_token), old_token),
+            session.refresh(session.proof()),
+        ] * 4
         answers = pool.at_once(level, calls)
         rows = rows_of(answers)
         alive = {row[0] for row in rows if session.opens(row[0])}
@@ -170,18 +183,30 @@ def test_binding(pool, owner, level):
     others = [proofs.Key.es256() for _ in range(8)]
 
     def bound_by(session):
-        return owner.execute("SELECT binding, key_thumbprint FROM session_service.get_session(%s)", (session.id,)).fetchone()
+        return owner.execute(
+            "SELECT binding, key_thumbprint FROM session_service.get_session(%s)", (session.id,)
+        ).fetchone()
 
     def one_key(session, answers):
         binding, thumbprint = bound_by(session)
         told = {rows[0][0] for rows in answers if rows}
         return "one key" if binding == "refresh" and told == {thumbprint} else None
 
-    race(pool, level, lambda: Session(owner), lambda session: [session.bind("refresh", key) for key in others], one_key,
-         f"of {len(others)} keys one binds the session")
+    race(
+        pool,
+        level,
+        lambda: Session(owner),
+        lambda session: [session.bind("refresh", key) for key in others],
+        one_key,
+        f"of {len(others)} keys one binds the session",
+    )
 
     def same_row(session, answers):
-        return "one row" if len({rows[0][0] for rows in answers if rows}) == 1 and bound_by(session)[0] == "request" else None
+        return (
+            "one row"
+            if len({rows[0][0] for rows in answers if rows}) == 1 and bound_by(session)[0] == "request"
+            else None
+        )
 
     def same_proof(session):
         return [session.bind("request", KEY)] * 8
@@ -192,20 +217,33 @@ def test_binding(pool, owner, level):
         bound, refreshed = answers
         if bound and refreshed:
             return None
-        return ("refreshed" if refreshed else "bound" if bound else "neither") if (bound_by(session)[0] == "refresh") == bool(bound) else None
+        return (
+            ("refreshed" if refreshed else "bound" if bound else "neither")
+            if (bound_by(session)[0] == "refresh") == bool(bound)
+            else None
+        )
 
     def with_refresh(session):
         return [session.bind("refresh", KEY), session.refresh(None)]
 
-    race(pool, level, lambda: Session(owner), with_refresh, refreshed_or_bound,
-         "a session is bound, or its token is replaced by a refresh without a proof, never both")
+    race(
+        pool,
+        level,
+        lambda: Session(owner),
+        with_refresh,
+        refreshed_or_bound,
+        "a session is bound, or its token is replaced by a refresh without a proof, never both",
+    )
 
     def rotated(session, answers):
         bound, _ = answers
         return ("bound" if bound else "not bound") if (bound_by(session)[0] == "refresh") == bool(bound) else None
 
     def with_rotation(session):
-        return [session.bind("refresh", KEY), ("SELECT token FROM session_service.rotate_session_token(%s)", (session.token,))]
+        return [
+            session.bind("refresh", KEY),
+            ("SELECT token FROM session_service.rotate_session_token(%s)", (session.token,)),
+        ]
 
     race(pool, level, lambda: Session(owner), with_rotation, rotated, "what a bind answers beside a rotation is so")
 
@@ -216,8 +254,14 @@ def test_binding(pool, owner, level):
     def with_revocation(session):
         return [session.bind("refresh", KEY), ("SELECT session_service.revoke_session(%s)", (session.id,))]
 
-    race(pool, level, lambda: Session(owner), with_revocation, revoked,
-         "a session that is bound as it is revoked stays revoked")
+    race(
+        pool,
+        level,
+        lambda: Session(owner),
+        with_revocation,
+        revoked,
+        "a session that is bound as it is revoked stays revoked",
+    )
 
 
 def test_proven_refresh(pool, owner, level):
@@ -229,18 +273,33 @@ def test_proven_refresh(pool, owner, level):
     def with_revocation(session):
         return [session.refresh(session.proof()), ("SELECT session_service.revoke_session(%s)", (session.id,))]
 
-    race(pool, level, lambda: Session(owner, "refresh"), with_revocation, revoked,
-         "nothing is refreshed past a revocation")
+    race(
+        pool,
+        level,
+        lambda: Session(owner, "refresh"),
+        with_revocation,
+        revoked,
+        "nothing is refreshed past a revocation",
+    )
 
     def one_alive(session, answers):
         tokens = [row[0] for rows in answers for row in rows]
         return "one" if [session.opens(token) for token in tokens].count(True) == 1 or not tokens else None
 
     def with_reauthentication(session):
-        return [session.refresh(session.proof()), ("SELECT token FROM session_service.reauthenticate_session(%s)", (session.token,))]
+        return [
+            session.refresh(session.proof()),
+            ("SELECT token FROM session_service.reauthenticate_session(%s)", (session.token,)),
+        ]
 
-    race(pool, level, lambda: Session(owner, "refresh"), with_reauthentication, one_alive,
-         "a refresh beside a reauthentication leaves one live pair")
+    race(
+        pool,
+        level,
+        lambda: Session(owner, "refresh"),
+        with_reauthentication,
+        one_alive,
+        "a refresh beside a reauthentication leaves one live pair",
+    )
 
     def spent_with_fresh_proof(session):
         old = session.refresh_token
@@ -251,8 +310,14 @@ def test_proven_refresh(pool, owner, level):
     def still_there(session, answers):
         return "active" if session.status() == "active" and not answers[2] else None
 
-    race(pool, level, lambda: Session(owner, "refresh"), spent_with_fresh_proof, still_there,
-         "a spent token signs nobody out, with a proof or without")
+    race(
+        pool,
+        level,
+        lambda: Session(owner, "refresh"),
+        spent_with_fresh_proof,
+        still_there,
+        "a spent token signs nobody out, with a proof or without",
+    )
 
 
 def main():

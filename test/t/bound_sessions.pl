@@ -14,16 +14,19 @@ PythonTest::need('cryptography');
 my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 my ($second, $minute, $hour, $day, $month, $year) = gmtime;
 my $clock_file = PostgreSQL::Test::Utils::tempdir() . '/clock';
-PostgreSQL::Test::Utils::append_to_file($clock_file,
-	sprintf '%04d-%02d-%02d %02d:%02d:%02d.0000005', $year + 1900, $month + 1, $day, $hour, $minute, $second);
+PostgreSQL::Test::Utils::append_to_file(
+	$clock_file,
+	sprintf '%04d-%02d-%02d %02d:%02d:%02d.0000005',
+	$year + 1900,
+	$month + 1, $day, $hour, $minute, $second);
 
 # Starts servers with that clock. Timers would ring without end by a clock that stands still.
 sub with_clock
 {
 	my ($start) = @_;
 	local %ENV = %ENV;
-	@ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)} =
-	  ($library, $clock_file, 1, 1, 1, 'UTC')
+	@ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)}
+	  = ($library, $clock_file, 1, 1, 1, 'UTC')
 	  if $library;
 	return $start->();
 }

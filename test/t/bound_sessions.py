@@ -1288,7 +1288,10 @@ def a_proof_is_for_one_uri():
         [uri for uri in NO_URIS if fits(uri, uri)],
         "what is no http or https URI of a request fits nothing, itself neither",
     )
-    ok(fits("https://api.example/items?" + "q" * 10_000_000, "https://api.example/items"), "a query may have any length")
+    ok(
+        fits("https://api.example/items?" + "q" * 10_000_000, "https://api.example/items"),
+        "a query may have any length",
+    )
     ok(not fits("https://api.example/" + "i" * 3000 + "?q", "https://api.example/"), "but no path")
     counted(f"{2 * (len(SAME_URIS) + len(OTHER_URIS)) + len(NO_URIS)} pairs of URIs")
 
@@ -1595,9 +1598,11 @@ def refused_proofs_are_told_of_once(protocol):
 def versions():
     """Row versions written so far, by table, and the next transaction's id."""
     main.execute("SELECT pg_stat_force_next_flush()")
-    written = main.execute("""
+    written = main.execute(
+        """
         SELECT relname, n_tup_ins, n_tup_upd, n_tup_del, n_dead_tup FROM pg_stat_user_tables
-        WHERE schemaname = 'session_service' ORDER BY relname""").fetchall()
+        WHERE schemaname = 'session_service' ORDER BY relname"""
+    ).fetchall()
     return written, next_transaction()
 
 
@@ -1691,10 +1696,12 @@ def a_refused_proof_waits_for_nobody():
         main.execute("BEGIN")
         refresh(session, None)
         prove(request, None)
-        locks = main.execute("""
+        locks = main.execute(
+            """
             SELECT l.locktype, c.relname, l.mode FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
             WHERE l.pid = pg_backend_pid() AND (l.locktype IN ('tuple', 'object')
-                OR c.relnamespace = 'session_service'::regnamespace) AND l.mode <> 'AccessShareLock'""").fetchall()
+                OR c.relnamespace = 'session_service'::regnamespace) AND l.mode <> 'AccessShareLock'"""
+        ).fetchall()
         main.execute("COMMIT")
         return locks
 
@@ -1830,7 +1837,12 @@ def ended_only_while_it_is_unbound():
         holder.execute("ROLLBACK")
         thread.join()
         status = session.info().status
-        ok(answers == [None] and (status == "revoked") == ends, f"{name}: it {'ends' if ends else 'goes on'}", answers, status)
+        ok(
+            answers == [None] and (status == "revoked") == ends,
+            f"{name}: it {'ends' if ends else 'goes on'}",
+            answers,
+            status,
+        )
         holder.close()
         caller.close()
 

@@ -23,15 +23,45 @@ bucket = connection.execute(f"SELECT {SCHEMA}user_bucket(%s)", (ALICE,)).fetchon
 HERE, ELSEWHERE = str(bucket), "0-{},{}-4095".format(bucket - 1, bucket + 1)
 
 # What reads and writes the rows of no bucket by its id or token, and so has an answer.
-OF_ALL = {"list_sessions", "find_external_sessions", "list_inactive_sessions", "count_active_sessions", "list_all_events", "cleanup_sessions",
-          "revoke_inactive_sessions", "revoke_sessions", "revoke_external_sessions", "stats", "health"}
-OF_NONE = {"generate_token", "current_session_id", "current_user_id", "current_scopes", "has_scope", "is_mfa_verified", "is_authenticated_within",
-           "current_metadata", "bind_identity", "holds_bucket", "grant_access", "revoke_access"}
-TABLES = [name for (name,) in connection.execute("SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind = 'r' ORDER BY 1")]
+OF_ALL = {
+    "list_sessions",
+    "find_external_sessions",
+    "list_inactive_sessions",
+    "count_active_sessions",
+    "list_all_events",
+    "cleanup_sessions",
+    "revoke_inactive_sessions",
+    "revoke_sessions",
+    "revoke_external_sessions",
+    "stats",
+    "health",
+}
+OF_NONE = {
+    "generate_token",
+    "current_session_id",
+    "current_user_id",
+    "current_scopes",
+    "has_scope",
+    "is_mfa_verified",
+    "is_authenticated_within",
+    "current_metadata",
+    "bind_identity",
+    "holds_bucket",
+    "grant_access",
+    "revoke_access",
+}
+TABLES = [
+    name
+    for (name,) in connection.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind = 'r' ORDER BY 1"
+    )
+]
 
 
 def rows():
-    return {table: connection.execute(f"SELECT t::text FROM {SCHEMA}{table} t ORDER BY 1").fetchall() for table in TABLES}
+    return {
+        table: connection.execute(f"SELECT t::text FROM {SCHEMA}{table} t ORDER BY 1").fetchall() for table in TABLES
+    }
 
 
 def outcome(call):
@@ -43,7 +73,9 @@ def outcome(call):
         return error.sqlstate
 
 
-functions = [function for function in every_function(connection) if not function.is_of_type and not function.is_internal]
+functions = [
+    function for function in every_function(connection) if not function.is_of_type and not function.is_internal
+]
 names = {function.name for function in functions}
 empty(sorted((OF_ALL | OF_NONE) - names), "each function that has an answer is there")
 asked = [function for function in functions if not function.is_computed and function.name not in OF_ALL | OF_NONE]
@@ -72,13 +104,23 @@ empty(wrong, "what goes over all rows, and what reads none, has an answer, and s
 empty([table for table, found in rows().items() if found != before[table]], "nothing was changed")
 
 connection.execute(f"SET session_service.buckets = '{HERE}'")
-empty([f"{function.name}: {found}" for function in functions if isinstance(found := outcome(good_call(function, fixture)), str)], "where its bucket is held all goes on as before")
+empty(
+    [
+        f"{function.name}: {found}"
+        for function in functions
+        if isinstance(found := outcome(good_call(function, fixture)), str)
+    ],
+    "where its bucket is held all goes on as before",
+)
 
 # As the setting changes under a kept plan, a remembered row and an open transaction.
 connection.execute("SET session_service.buckets = ''")
 validate = f"SELECT count(*) FROM {SCHEMA}validate_session(%s)"
 with psycopg.connect(CONNECTION, autocommit=True) as other, other.transaction():
-    ok(other.execute(validate, (fixture["token"],), prepare=True).fetchone() == (1,), "a transaction finds a token good")
+    ok(
+        other.execute(validate, (fixture["token"],), prepare=True).fetchone() == (1,),
+        "a transaction finds a token good",
+    )
     connection.execute(f"ALTER SYSTEM SET session_service.buckets = '{ELSEWHERE}'")
     connection.execute("SELECT pg_reload_conf()")
     seen = ""

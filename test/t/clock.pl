@@ -24,8 +24,12 @@ sub set_clock
 	($clock) = @_;
 	my ($second, $minute, $hour, $day, $month, $year) = gmtime(int($clock / SECOND));
 	# One digit more, so that the fraction is not rounded down to the microsecond before.
-	PostgreSQL::Test::Utils::append_to_file("$clock_file.new",
-		sprintf('%04d-%02d-%02d %02d:%02d:%02d.%06d5', $year + 1900, $month + 1, $day, $hour, $minute, $second, $clock % SECOND));
+	PostgreSQL::Test::Utils::append_to_file(
+		"$clock_file.new",
+		sprintf(
+			'%04d-%02d-%02d %02d:%02d:%02d.%06d5',
+			$year + 1900,
+			$month + 1, $day, $hour, $minute, $second, $clock % SECOND));
 	rename "$clock_file.new", $clock_file or die $!;
 	return;
 }
@@ -51,7 +55,8 @@ session_service.touch_interval = 60s
 session_service.retention = 30d
 });
 {
-	local @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)} =
+	local @ENV{
+		qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)} =
 	  ($library, $clock_file, 1, 1, 1, 'UTC');
 	$node->start;
 }
@@ -87,19 +92,29 @@ sub create
 	my %session = (user => $user // new_user());
 	@session{qw(id token refresh_token device evicted)} = split /\|/,
 	  ask('SELECT session_id, token, refresh_token, device_id, evicted_session_ids FROM session_service.create_session('
-		  . join(', ', "'$session{user}'", $arguments // ()) . ')'), -1;
+		  . join(', ', "'$session{user}'", $arguments // ())
+		  . ')'), -1;
 	return \%session;
 }
 
 # A column of the stored row; times in microseconds.
-sub stored { my ($session, $column) = @_; return ask("SELECT $column FROM session_service.sessions WHERE id = '$session->{id}'"); }
+sub stored
+{
+	my ($session, $column) = @_;
+	return ask("SELECT $column FROM session_service.sessions WHERE id = '$session->{id}'");
+}
 sub stored_time { my ($session, $column) = @_; return stored($session, us($column)); }
-sub status { my ($session) = @_; return ask("SELECT status FROM session_service.get_session('$session->{id}')"); }
-sub is_valid { my ($session) = @_; return ask("SELECT count(*) FROM session_service.validate_session('$session->{token}')"); }
+sub status      { my ($session) = @_; return ask("SELECT status FROM session_service.get_session('$session->{id}')"); }
+
+sub is_valid
+{
+	my ($session) = @_;
+	return ask("SELECT count(*) FROM session_service.validate_session('$session->{token}')");
+}
 
 # The answer of a refresh: '' or repeated|token|refresh_token.
 sub refresh_call { return "SELECT repeated, token, refresh_token FROM session_service.refresh_session('$_[0]')"; }
-sub refresh { return ask(refresh_call(shift)); }
+sub refresh      { return ask(refresh_call(shift)); }
 # Of the session's token, whose place the new pair takes.
 sub renew
 {
@@ -219,9 +234,11 @@ $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
 my $whole = int($start / SECOND);
 is( ask("SELECT i->'iat', i->'exp' FROM session_service.introspect_token('$session->{token}') i"),
-	$whole . '|' . ($whole + 3600), 'a token is introspected in whole seconds, downwards');
+	$whole . '|' . ($whole + 3600),
+	'a token is introspected in whole seconds, downwards');
 is( ask("SELECT i->'iat', i->'exp' FROM session_service.introspect_token('$session->{refresh_token}') i"),
-	$whole . '|' . ($whole + 90 * 86400), 'and a refresh token');
+	$whole . '|' . ($whole + 90 * 86400),
+	'and a refresh token');
 
 # --- the refresh token
 
@@ -229,7 +246,9 @@ $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
 set_clock($start + 90 * DAY - 1);
 is(renew($session), 2, 'a refresh token works until its end');
-is(stored_time($session, 'expires_at'), $clock + HOUR, "and the session's life starts anew, as long as it was asked for");
+is( stored_time($session, 'expires_at'),
+	$clock + HOUR,
+	"and the session's life starts anew, as long as it was asked for");
 is(stored_time($session, 'refresh_expires_at'), $clock + 90 * DAY, 'and the life of its refresh token');
 is(stored_time($session, 'created_at'), $start, 'but not the creation');
 is(stored_time($session, 'last_activity_at'), $clock, 'activity is now');
@@ -241,7 +260,9 @@ $start = new_day();
 my $extended = create();
 ask("SELECT session_service.extend_session('$extended->{id}', '200 days')");
 set_clock($start + 90 * DAY);
-is(seen($extended), $alive{seen} =~ s/true\|true/true|false/r, 'the end of the refresh token of a session that was extended');
+is( seen($extended),
+	$alive{seen} =~ s/true\|true/true|false/r,
+	'the end of the refresh token of a session that was extended');
 is(renew($extended), 0, 'is one');
 is(stored($extended, 'revoked_at, generation'), '|0', 'and nothing else');
 
@@ -252,12 +273,14 @@ setting(session_expiry => '10min');
 setting(refresh_token_expiry => '20min');
 setting(inactivity_timeout => '15min');
 is(renew($session), 2, 'a renewal under shorter settings');
-is(join('|', map { stored_time($session, $_) - $start } qw(expires_at refresh_expires_at idle_expires_at)),
-	join('|', 10 * MINUTE, 20 * MINUTE, 15 * MINUTE), 'has those');
+is( join('|', map { stored_time($session, $_) - $start } qw(expires_at refresh_expires_at idle_expires_at)),
+	join('|', 10 * MINUTE, 20 * MINUTE, 15 * MINUTE),
+	'has those');
 default_setting($_) for qw(session_expiry refresh_token_expiry inactivity_timeout);
 is(renew($session), 2, 'and under the former ones');
-is(join('|', map { stored_time($session, $_) - $start } qw(expires_at refresh_expires_at)),
-	join('|', HOUR, 90 * DAY), 'its own again');
+is( join('|', map { stored_time($session, $_) - $start } qw(expires_at refresh_expires_at)),
+	join('|', HOUR, 90 * DAY),
+	'its own again');
 
 # --- inactivity
 
@@ -309,8 +332,10 @@ set_clock($start + MINUTE - 1);
 is(is_valid($session), 1, 'a validation before the touch interval');
 is(stored_time($session, 'last_activity_at'), $start, 'records nothing');
 set_clock($start + MINUTE);
-is( ask('SELECT ' . us('last_activity_at') . " FROM session_service.validate_session('$session->{token}', '192.0.2.7')"),
-	$start, 'at the interval the call shows what was stored before');
+is( ask('SELECT ' . us('last_activity_at') . " FROM session_service.validate_session('$session->{token}', '192.0.2.7')"
+	),
+	$start,
+	'at the interval the call shows what was stored before');
 is(stored_time($session, 'last_activity_at'), $clock, 'and records its own time');
 is(stored($session, 'ip_address'), '192.0.2.7', 'and address');
 set_clock($start + 2 * MINUTE - 1);
@@ -353,7 +378,9 @@ $client->ask('BEGIN');
 is(is_valid($session), 1, 'a call in a transaction');
 set_clock($start + 2 * HOUR);
 $client->ask('COMMIT');
-is(stored_time($session, 'last_activity_at'), $start + HOUR + 5, 'is recorded with its own time, not that of the commit');
+is( stored_time($session, 'last_activity_at'),
+	$start + HOUR + 5,
+	'is recorded with its own time, not that of the commit');
 # What ended before the commit does not come back.
 $session = create(q{inactivity_timeout => '10 minutes'});
 set_clock($clock + 10 * MINUTE - 1);
@@ -373,7 +400,8 @@ $start = new_day();
 $session = create();
 my $absolute = $start + 10 * DAY;
 is(stored_time($session, 'absolute_expires_at'), $absolute, 'the absolute timeout runs from the creation');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '100 days')")), $absolute, 'extend_session does not pass it');
+is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '100 days')")),
+	$absolute, 'extend_session does not pass it');
 is(stored_time($session, 'expires_at'), $absolute, 'nor what it stores');
 set_clock($start + 4 * DAY);
 is(renew($session), 2, 'a refresh before it');
@@ -386,12 +414,14 @@ is(stored_time($session, 'refresh_expires_at'), $absolute, 'and at it at the lat
 # A longer setting is for later sessions.
 setting(absolute_timeout => '100d');
 set_clock($absolute - 1);
-is(ask("SELECT session_service.extend_session('$session->{id}', '1 day') IS NULL"), 't', 'what expired is not extended');
+is(ask("SELECT session_service.extend_session('$session->{id}', '1 day') IS NULL"), 't',
+	'what expired is not extended');
 is(renew($session), 2, 'a refresh in the last microsecond');
 is(stored_time($session, 'expires_at'), $absolute, 'does not pass it');
 is(stored_time($session, 'refresh_expires_at'), $absolute, 'with neither token');
 is(stored_time($session, 'absolute_expires_at'), $absolute, 'nor moves it');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '1 day')")), $absolute, 'nor does an extension');
+is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '1 day')")), $absolute,
+	'nor does an extension');
 is(seen($session), $alive{seen}, 'until then it is valid');
 set_clock($absolute);
 answers($session, $over, $over_changed, 'at the absolute timeout');
@@ -399,7 +429,9 @@ is(renew($session), 0, 'there is no refresh');
 setting(absolute_timeout => 0);
 $session = create();
 is(stored($session, 'absolute_expires_at'), '', 'with a setting of 0 there is none');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '10000 days')")), $clock + 10000 * DAY, 'and nothing ends an extension');
+is( ask('SELECT ' . us("session_service.extend_session('$session->{id}', '10000 days')")),
+	$clock + 10000 * DAY,
+	'and nothing ends an extension');
 setting(absolute_timeout => '2d');
 $session = create();
 is(stored_time($session, 'expires_at'), $clock + 2 * DAY, 'one shorter than the other lives cuts them');
@@ -411,10 +443,18 @@ default_setting($_) for qw(absolute_timeout session_expiry refresh_token_expiry)
 $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
 set_clock($start + MINUTE);
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '59 minutes')")), $start + HOUR, 'an extension to what is there');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '1 microsecond')")), $start + HOUR, 'or to less leaves it');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}', '59 minutes 1 microsecond')")), $start + HOUR + 1, 'one to later moves it');
-is(ask('SELECT ' . us("session_service.extend_session('$session->{id}')")), $clock + HOUR, "without a duration by the session's own life");
+is( ask('SELECT ' . us("session_service.extend_session('$session->{id}', '59 minutes')")),
+	$start + HOUR,
+	'an extension to what is there');
+is( ask('SELECT ' . us("session_service.extend_session('$session->{id}', '1 microsecond')")),
+	$start + HOUR,
+	'or to less leaves it');
+is( ask('SELECT ' . us("session_service.extend_session('$session->{id}', '59 minutes 1 microsecond')")),
+	$start + HOUR + 1,
+	'one to later moves it');
+is( ask('SELECT ' . us("session_service.extend_session('$session->{id}')")),
+	$clock + HOUR,
+	"without a duration by the session's own life");
 is(stored_time($session, 'expires_at'), $clock + HOUR, 'as it is stored');
 is(stored_time($session, 'refresh_expires_at'), $start + 90 * DAY, 'the refresh token keeps its end');
 
@@ -468,7 +508,8 @@ set_clock($rotated + 30 * SECOND);
 is(refresh($spent), '', 'at its end it is reuse');
 is(stored($session, us('revoked_at') . ', revoke_reason'), "$clock|Refresh token reuse", 'which ends the session');
 is( ask("SELECT kind, " . us('at') . " FROM session_service.list_events('$session->{user}', max_rows => 1)"),
-	"session.reuse_detected|$clock", 'at that time');
+	"session.reuse_detected|$clock",
+	'at that time');
 is(is_valid($session), 0, 'with its new token');
 
 setting(refresh_grace => 0);
@@ -535,7 +576,9 @@ sub wait_for_waiting
 {
 	for (1 .. 1000)
 	{
-		return if ask(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'waiting' AND wait_event_type = 'Lock'});
+		return
+		  if ask(
+			q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'waiting' AND wait_event_type = 'Lock'});
 		select undef, undef, undef, 0.01;
 	}
 	die 'nobody waits';
@@ -552,7 +595,7 @@ sub wait_meanwhile
 	$other->ask('COMMIT');
 	return $waiting->answer;
 }
-sub row_lock { return "SELECT FROM session_service.sessions WHERE id = '$_[0]{id}' FOR UPDATE"; }
+sub row_lock  { return "SELECT FROM session_service.sessions WHERE id = '$_[0]{id}' FOR UPDATE"; }
 sub user_lock { return "SELECT FROM session_service.users WHERE user_id = '$_[0]{user}' FOR UPDATE"; }
 
 # Two presented one token; the second waits for the first, whose replacement is at $start.
@@ -571,12 +614,15 @@ sub refresh_behind_another
 	$other->ask('COMMIT');
 	return $waiting->answer;
 }
-is(refresh_behind_another(30 * SECOND - 1), "t|$session->{token}|$session->{refresh_token}",
+is( refresh_behind_another(30 * SECOND - 1),
+	"t|$session->{token}|$session->{refresh_token}",
 	'a retry that began within the grace and waited past it has the pair');
 is(status($session), 'active', 'and ends nothing');
 is(refresh($spent), '', 'though one that begins then is reuse');
 is(refresh_behind_another(30 * SECOND), '', 'one that began at the end of the grace is reuse');
-is(stored($session, us('revoked_at') . ', revoke_reason'), ($start + HOUR) . '|Refresh token reuse', 'at the time after the wait');
+is( stored($session, us('revoked_at') . ', revoke_reason'),
+	($start + HOUR) . '|Refresh token reuse',
+	'at the time after the wait');
 
 $start = new_day();
 $session = create();
@@ -591,43 +637,61 @@ is(refresh($spent), $answer =~ s/^f/t/r, 'and of the grace');
 
 $start = new_day();
 $session = create();
-is(wait_meanwhile(row_lock($session), refresh_call($session->{refresh_token}), $start + 90 * DAY), '',
-	'a refresh whose token ended while it waited has none');
+is(wait_meanwhile(row_lock($session), refresh_call($session->{refresh_token}), $start + 90 * DAY),
+	'', 'a refresh whose token ended while it waited has none');
 is(stored($session, 'generation, revoked_at'), '0|', 'and changes nothing');
 $start = new_day();
 $session = create(q{inactivity_timeout => '10 minutes'});
-is(wait_meanwhile(row_lock($session), refresh_call($session->{refresh_token}), $start + 10 * MINUTE), '',
-	'nor one whose session idled out');
+is(wait_meanwhile(row_lock($session), refresh_call($session->{refresh_token}), $start + 10 * MINUTE),
+	'', 'nor one whose session idled out');
 is(status($session), 'idle', 'and stays so');
 
 $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
-is(wait_meanwhile(row_lock($session), "SELECT FROM session_service.rotate_session_token('$session->{token}')", $start + HOUR), '',
+is( wait_meanwhile(
+		row_lock($session),
+		"SELECT FROM session_service.rotate_session_token('$session->{token}')",
+		$start + HOUR),
+	'',
 	'a rotation of a session that expired while it waited is none');
-is( ask("SELECT token_hash::text = session_service.hash_token('$session->{token}')::text FROM session_service.sessions WHERE id = '$session->{id}'"),
-	't', 'and the token stays');
+is( ask("SELECT token_hash::text = session_service.hash_token('$session->{token}')::text FROM session_service.sessions WHERE id = '$session->{id}'"
+	),
+	't',
+	'and the token stays');
 $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
-is(wait_meanwhile(row_lock($session), "SELECT session_service.extend_session('$session->{id}', '1 day')", $start + HOUR), '',
+is( wait_meanwhile(
+		row_lock($session),
+		"SELECT session_service.extend_session('$session->{id}', '1 day')",
+		$start + HOUR),
+	'',
 	'nor is one extended that expired');
 is(stored_time($session, 'expires_at'), $start + HOUR, 'but keeps its expiry');
 $start = new_day();
 $session = create(q{session_expiry => '1 hour'});
-is(wait_meanwhile(row_lock($session), 'SELECT ' . us("session_service.extend_session('$session->{id}', '1 day')"), $start + HOUR - 1),
-	$start + HOUR - 1 + DAY, 'one that did not is extended from the time after the wait');
+is( wait_meanwhile(
+		row_lock($session),
+		'SELECT ' . us("session_service.extend_session('$session->{id}', '1 day')"),
+		$start + HOUR - 1),
+	$start + HOUR - 1 + DAY,
+	'one that did not is extended from the time after the wait');
 
 $start = new_day();
 $session = create();
-is(wait_meanwhile(user_lock($session), "SELECT session_service.revoke_session('$session->{id}')", $start + HOUR), 't', 'a revocation that waited');
+is(wait_meanwhile(user_lock($session), "SELECT session_service.revoke_session('$session->{id}')", $start + HOUR),
+	't', 'a revocation that waited');
 is(stored_time($session, 'revoked_at'), $start + HOUR, 'is of the time after the wait');
 is(ask("SELECT session_service.user_epoch('$session->{user}')"), $start + HOUR, 'and so is the epoch');
 $start = new_day();
 $session = create(q{session_expiry => '1 hour', issue_refresh => false});
-is(wait_meanwhile(user_lock($session), "SELECT session_service.revoke_session('$session->{id}')", $start + HOUR), 'f',
-	'one of a session that was over by then ends nothing');
+is(wait_meanwhile(user_lock($session), "SELECT session_service.revoke_session('$session->{id}')", $start + HOUR),
+	'f', 'one of a session that was over by then ends nothing');
 is( wait_meanwhile(
 		user_lock($session),
-		'SELECT ' . us('i.created_at') . ', ' . us('c.expires_at') . " FROM session_service.create_session('$session->{user}') c, "
+		'SELECT '
+		  . us('i.created_at') . ', '
+		  . us('c.expires_at')
+		  . " FROM session_service.create_session('$session->{user}') c, "
 		  . 'session_service.get_session(c.session_id) i',
 		$start + 2 * HOUR),
 	join('|', $start + 2 * HOUR, $start + 2 * HOUR + 30 * DAY),
@@ -652,7 +716,10 @@ default_setting('max_per_user');
 
 # --- inactive sessions
 
-sub inactive { return ask("SELECT count(*) FROM session_service.list_inactive_sessions($_[0]) WHERE user_id = '$session->{user}'"); }
+sub inactive
+{
+	return ask("SELECT count(*) FROM session_service.list_inactive_sessions($_[0]) WHERE user_id = '$session->{user}'");
+}
 sub revoke_inactive { return ask("BEGIN;\nSELECT session_service.revoke_inactive_sessions($_[0]);\nROLLBACK"); }
 $start = new_day();
 $session = create(q{inactivity_timeout => '2 hours'});
@@ -684,11 +751,18 @@ is(ask($trusted), "f|f|$trust_end", 'and no longer');
 $start = new_day();
 my $import = sub {
 	my ($token, $arguments) = @_;
-	my %imported = (id => ask("SELECT session_service.import_session(session_service.hash_token('$token'), '" . new_user() . "', $arguments)"), token => $token);
+	my %imported = (
+		id => ask(
+				"SELECT session_service.import_session(session_service.hash_token('$token'), '"
+			  . new_user()
+			  . "', $arguments)"),
+		token => $token);
 	return \%imported;
 };
 sub at { return "'epoch'::timestamptz + $_[0] * interval '1 microsecond'"; }
-$session = $import->('old-1', at($start + HOUR) . ', created_at => ' . at($start + DAY) . ', last_activity_at => ' . at($start + 2 * DAY));
+$session = $import->(
+	'old-1', at($start + HOUR) . ', created_at => ' . at($start + DAY) . ', last_activity_at => ' . at($start + 2 * DAY)
+);
 is(stored_time($session, 'created_at'), $start, 'an imported session was not created in the future');
 is(stored_time($session, 'last_activity_at'), $start, 'nor active there');
 set_clock($start + HOUR - 1);
@@ -696,7 +770,9 @@ is(is_valid($session), 1, 'it is valid before the expiry that it came with');
 set_clock($start + HOUR);
 is(is_valid($session), 0, 'and not at it');
 $start = $clock;
-$session = $import->('old-2', at($start + 400 * DAY) . ', created_at => ' . at($start - 300 * DAY) . ', last_activity_at => ' . at($start - DAY));
+$session = $import->(
+	'old-2',
+	at($start + 400 * DAY) . ', created_at => ' . at($start - 300 * DAY) . ', last_activity_at => ' . at($start - DAY));
 is(stored_time($session, 'absolute_expires_at'), $start + 65 * DAY, 'its absolute timeout runs from its creation');
 is(stored_time($session, 'expires_at'), $start + 65 * DAY, 'and cuts its expiry');
 is(stored_time($session, 'last_activity_at'), $start - DAY, 'its last activity is kept');
@@ -704,7 +780,11 @@ is(stored_time($session, 'last_activity_at'), $start - DAY, 'its last activity i
 # --- cleanup
 
 # How many sessions of a new day cleanup would delete.
-sub deleted { my ($arguments) = @_; return ask('BEGIN; SELECT session_service.cleanup_sessions(' . ($arguments // '') . '); ROLLBACK'); }
+sub deleted
+{
+	my ($arguments) = @_;
+	return ask('BEGIN; SELECT session_service.cleanup_sessions(' . ($arguments // '') . '); ROLLBACK');
+}
 # A session that is over at `$end` is deleted from $end + retention on.
 sub cleaned_at
 {
@@ -769,16 +849,22 @@ for my $i (2, 0, 1)
 set_clock($clock + 40 * DAY);
 for my $i (2, 0, 1)
 {
-	is( ask("BEGIN; SELECT session_service.cleanup_sessions(batch_size => 1); COMMIT") . '|' . stored($sessions[$i], 'count(*)'),
-		'1|0', 'cleanup goes from the oldest to the newest');
+	is( ask("BEGIN; SELECT session_service.cleanup_sessions(batch_size => 1); COMMIT") . '|'
+		  . stored($sessions[$i], 'count(*)'),
+		'1|0',
+		'cleanup goes from the oldest to the newest');
 }
 # Events and devices.
 $start = new_day();
 $session = create();
 set_clock($start + 1);
 ask("SELECT session_service.revoke_session('$session->{id}')");
-my $left = 'SELECT (SELECT count(*) FROM session_service.events WHERE at = ' . at($start) . '), (SELECT count(*) FROM session_service.events WHERE at = '
-  . at($start + 1) . '), (SELECT count(*) FROM session_service.devices)';
+my $left =
+	'SELECT (SELECT count(*) FROM session_service.events WHERE at = '
+  . at($start)
+  . '), (SELECT count(*) FROM session_service.events WHERE at = '
+  . at($start + 1)
+  . '), (SELECT count(*) FROM session_service.devices)';
 my $clean_and_count = sub { ask('SELECT session_service.cleanup_sessions() \g /dev/null'); return ask($left); };
 is(ask($left), '2|1|1', 'events and a device');
 ask(q{SELECT session_service.cleanup_sessions(retention => '0') \g /dev/null});
@@ -801,7 +887,8 @@ for my $to (30, 60, 90, 100)
 {
 	set_clock($start + $to * DAY - 1);
 	$clean_and_count->();
-	is(ask("$devices '$session->{user}'") . ask("$devices '$in_use->{user}'"), '11', "devices that are trusted or in use stay to day $to");
+	is(ask("$devices '$session->{user}'") . ask("$devices '$in_use->{user}'"),
+		'11', "devices that are trusted or in use stay to day $to");
 }
 set_clock($start + 100 * DAY);
 $clean_and_count->();
@@ -820,11 +907,13 @@ for my $micros (0, 1, 999, 1000)
 	is( ask("SELECT session_service.session_bucket('$session->{id}') = session_service.user_bucket('$session->{user}')
 		AND session_service.token_bucket('$session->{token}') = session_service.user_bucket('$session->{user}')
 		AND substr('$session->{id}', 15, 1) = '7'"),
-		't', 'and the bucket of its user, whatever the time');
+		't',
+		'and the bucket of its user, whatever the time');
 }
 is( ask('SELECT ' . us('at') . " - ($start - $start % 1000000), kind FROM session_service.list_all_events()"),
-	join("\n", map { ("$_|session.created", "$_|device.new") } 1000, 999, 1, 0), 'events sort by time, to the microsecond');
-is( ask('SELECT count(*) FROM session_service.list_all_events(' . at($start - $start % SECOND + 999) . ')'),
+	join("\n", map { ("$_|session.created", "$_|device.new") } 1000, 999, 1, 0),
+	'events sort by time, to the microsecond');
+is(ask('SELECT count(*) FROM session_service.list_all_events(' . at($start - $start % SECOND + 999) . ')'),
 	4, 'and are listed from a time on, that included');
 
 # --- a clock that goes backwards
@@ -864,17 +953,23 @@ for my $back (1, DAY, 100 * DAY, 10_000 * DAY)
 	for my $kind (sort keys %ended)
 	{
 		my $session = $ended{$kind};
-		is(seen($session) =~ s/\|\d+\|revoked\|\d+$//r, '0|0|0|0|false|false|f|revoked', "$name: what was $kind stays so")
-		  unless $kind eq 'evicted';
+		is( seen($session) =~ s/\|\d+\|revoked\|\d+$//r,
+			'0|0|0|0|false|false|f|revoked',
+			"$name: what was $kind stays so") unless $kind eq 'evicted';
 		is(is_valid($session) . status($session), '0revoked', "$name: what was $kind is not valid");
-		is(changed($session) =~ s/(\|\d){3}$//r, '0|f|f|f|f|f|f|f|0|0|f|f|f|f', 'nor can be renewed or changed') unless $kind eq 'evicted';
+		is(changed($session) =~ s/(\|\d){3}$//r, '0|f|f|f|f|f|f|f|0|0|f|f|f|f', 'nor can be renewed or changed')
+		  unless $kind eq 'evicted';
 		is(renew($session), 0, 'nor refreshed');
 		is(stored($session, '*'), $row{$kind}, 'and keeps its time and reason');
 	}
 	is(is_valid($lasting) . status($lasting), '1active', "$name: what lasts is valid");
-	is(ask("SELECT session_service.touch_sessions(ARRAY['$lasting->{id}'::uuid])"), 0, 'activity of the past is not recorded');
-	is(ask("SELECT count(*) FROM session_service.validate_session('$token_before')"), 0, 'a token that was replaced stays dead');
-	is(refresh($refresh_before), "t|$lasting->{token}|$lasting->{refresh_token}", 'and a retry of the replacement is one');
+	is(ask("SELECT session_service.touch_sessions(ARRAY['$lasting->{id}'::uuid])"),
+		0, 'activity of the past is not recorded');
+	is(ask("SELECT count(*) FROM session_service.validate_session('$token_before')"),
+		0, 'a token that was replaced stays dead');
+	is( refresh($refresh_before),
+		"t|$lasting->{token}|$lasting->{refresh_token}",
+		'and a retry of the replacement is one');
 	is(stored($lasting, $still), $row, 'nothing of its row changed');
 	is(stored_time($lasting, 'last_activity_at'), $clock, 'but the last activity, which is no longer in the future');
 	my $last = ask($epoch);
@@ -884,7 +979,8 @@ for my $back (1, DAY, 100 * DAY, 10_000 * DAY)
 	is(ask("SELECT session_service.revoke_session('$another->{id}')"), 't', 'and revoked');
 	is(ask($epoch), $last + 1, 'the epoch grows all the same');
 	is(deleted(), 0, 'cleanup deletes nothing');
-	is(ask('SELECT ' . us('last_seen_at') . " FROM session_service.devices WHERE id = '$lasting->{device}'"), $noon, 'a device was last seen when it was');
+	is(ask('SELECT ' . us('last_seen_at') . " FROM session_service.devices WHERE id = '$lasting->{device}'"),
+		$noon, 'a device was last seen when it was');
 }
 set_clock($noon);
 is(ask($epoch), $epoch_before + 4, 'back at noon the epoch is the last one');
@@ -904,9 +1000,12 @@ for my $arguments (q{inactivity_timeout => '10 minutes'}, q{session_expiry => '1
 	set_clock($start + 10 * MINUTE - 1);
 	is(is_valid($session), 0, 'is not valid again');
 	is(status($session), 'idle', 'but is listed as one that is over');
-	is(changed($session), '0|f|f|f|f|f|f|f|0|0|t|t|t|' . ($session->{refresh_token} ? 't' : 'f') . '|2|2|0', 'nor is it renewed');
+	is( changed($session),
+		'0|f|f|f|f|f|f|f|0|0|t|t|t|' . ($session->{refresh_token} ? 't' : 'f') . '|2|2|0',
+		'nor is it renewed');
 	is(ask("SELECT session_service.count_user_sessions('$session->{user}')"), 1, 'and the limit holds');
-	is(ask("SELECT session_service.introspect_token('$session->{token}') -> 'active'"), 'false', 'for introspection too');
+	is(ask("SELECT session_service.introspect_token('$session->{token}') -> 'active'"),
+		'false', 'for introspection too');
 }
 default_setting('max_per_user');
 $start = new_day();
@@ -916,8 +1015,11 @@ $lasting = create();
 # A refresh is of now, also where now is before the last one.
 set_clock($noon - 2 * DAY);
 is(renew($lasting), 2, 'a refresh in the past');
-is(join('|', map { stored_time($lasting, $_) - $clock } qw(rotated_at last_activity_at expires_at refresh_expires_at idle_expires_at)),
-	join('|', 0, 0, 30 * DAY, 90 * DAY, 7 * DAY), 'starts the life of the new pair there');
+is( join('|',
+		map { stored_time($lasting, $_) - $clock }
+		  qw(rotated_at last_activity_at expires_at refresh_expires_at idle_expires_at)),
+	join('|', 0, 0, 30 * DAY, 90 * DAY, 7 * DAY),
+	'starts the life of the new pair there');
 is(stored_time($lasting, 'absolute_expires_at'), $noon + 365 * DAY, 'and leaves the absolute timeout');
 is(is_valid($lasting), 1, 'and the pair is valid');
 default_setting($_) for qw(touch_interval inactivity_timeout);

@@ -66,7 +66,8 @@ sub pages_of
 }
 
 # Meta page or root, leaf and heap: three; a split-up page of the heap may add one.
-my $pages = pages_of("* FROM session_service.validate_session(:'token')", "* FROM session_service.validate_session(:'other_token')");
+my $pages = pages_of("* FROM session_service.validate_session(:'token')",
+	"* FROM session_service.validate_session(:'other_token')");
 ok($pages >= 2 && $pages <= 4, "a validation touches two to four pages ($pages)");
 # Where it found the row before.
 $pages = pages_of("* FROM session_service.validate_session(:'token')");
@@ -83,10 +84,13 @@ sub pages_after
 {
 	my ($call, $user, @before) = @_;
 	my $plan = query(
-		join ';', 'SET session_service.max_per_user = 1',
-		map({ 'SELECT session_service.' . sprintf($call, "'00000000-0000-4000-8000-00000000000f'", $_) } 'one', 'two', 'three'),
+		join ';',
+		'SET session_service.max_per_user = 1',
+		map({ 'SELECT session_service.' . sprintf($call, "'00000000-0000-4000-8000-00000000000f'", $_) } 'one',
+			'two', 'three'),
 		'BEGIN', @before,
-		'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT session_service.' . sprintf($call, "'00000000-0000-4000-8000-00000000000$user'", 'last'),
+		'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT session_service.'
+		  . sprintf($call, "'00000000-0000-4000-8000-00000000000$user'", 'last'),
 		'ROLLBACK');
 	my ($hit) = $plan =~ /^\s*Buffers: shared (.*)$/m;
 	my $sum = 0;
@@ -115,40 +119,51 @@ query(
 	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k0');
 	VACUUM (ANALYZE)});
 for my $call (
-	'list_user_devices(%s)', 'list_user_sessions(%s)', 'count_user_sessions(%s)',
-	'list_mfa_verified_sessions(%s)', 'create_session(%s, device_key => $$%s$$)')
+	'list_user_devices(%s)', 'list_user_sessions(%s)',
+	'count_user_sessions(%s)', 'list_mfa_verified_sessions(%s)',
+	'create_session(%s, device_key => $$%s$$)')
 {
 	my ($few, $many) = map { pages_after($call, $_, 'SET LOCAL session_service.max_per_user = 5') } qw(a b);
 	my ($name) = $call =~ /(\w+)/;
-	ok($few > 0 && $many < 2 * $few + 10, "$name: 6,000 dead sessions of the user change little ($many pages, $few without)");
+	ok($few > 0 && $many < 2 * $few + 10,
+		"$name: 6,000 dead sessions of the user change little ($many pages, $few without)");
 }
 
 # What the caller's settings make of the first plan, no later call pays for.
 {
-	my $user = 'SELECT user_id FROM session_service.sessions WHERE id = (SELECT session_id FROM signed_in WHERE n = %s)';
+	my $user =
+	  'SELECT user_id FROM session_service.sessions WHERE id = (SELECT session_id FROM signed_in WHERE n = %s)';
 	my @revoke = map { sprintf "session_service.revoke_all_user_sessions(($user))", $_ } 1000, 3000;
 	my ($poisoned, $clean) = map {
-		my $plan = query("BEGIN; $_ SELECT $revoke[0]; COMMIT; BEGIN; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $revoke[1]; ROLLBACK");
+		my $plan = query(
+			"BEGIN; $_ SELECT $revoke[0]; COMMIT; BEGIN; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $revoke[1]; ROLLBACK"
+		);
 		my ($hit) = $plan =~ /shared hit=(\d+)/;
 		$hit
-	} 'SET LOCAL random_page_cost = 100000; SET LOCAL cpu_index_tuple_cost = 1000; SET LOCAL seq_page_cost = 0; SET LOCAL cpu_tuple_cost = 0;', '';
-	ok($poisoned && $poisoned < 2 * $clean, "the costs that a caller set while a plan was made do not stay in it ($poisoned pages, $clean without)");
+	  } 'SET LOCAL random_page_cost = 100000; SET LOCAL cpu_index_tuple_cost = 1000; SET LOCAL seq_page_cost = 0; SET LOCAL cpu_tuple_cost = 0;',
+	  '';
+	ok($poisoned && $poisoned < 2 * $clean,
+		"the costs that a caller set while a plan was made do not stay in it ($poisoned pages, $clean without)");
 }
 
 # Many sign-ins or imports of one user in one transaction: the last costs what the first ones do.
 for my $call (
 	q{create_session(%s, 'device ' || length('%s') %% 3)},
-	q{import_session(session_service.hash_token('token %2$s'), %1$s, clock_timestamp() + interval '1 day', device_name => 'device 1')})
+	q{import_session(session_service.hash_token('token %2$s'), %1$s, clock_timestamp() + interval '1 day', device_name => 'device 1')}
+  )
 {
 	my ($name) = $call =~ /(\w+)/;
 	my $one = sprintf $call, "'00000000-0000-4000-8000-00000000000c'", "' || i || '";
 	for my $limit (0, 10)
 	{
 		my ($few, $many) = map {
-			pages_after($call, 'c', "SET LOCAL session_service.max_per_user = $limit",
+			pages_after(
+				$call, 'c',
+				"SET LOCAL session_service.max_per_user = $limit",
 				"DO \$\$ BEGIN FOR i IN 1 .. $_ LOOP PERFORM session_service.$one; END LOOP; END \$\$")
 		} 20, 2000;
-		ok($few > 0 && $many < 2 * $few + 10, "$name, limit $limit: the 2,001st of a transaction touches about as many pages as the 21st ($many, $few)");
+		ok($few > 0 && $many < 2 * $few + 10,
+			"$name, limit $limit: the 2,001st of a transaction touches about as many pages as the 21st ($many, $few)");
 	}
 }
 
@@ -241,7 +256,7 @@ ok($wal > 100 && $wal < 1200, "a refresh: less than 1200 bytes ($wal)");
 
 my ($updated, $hot) = split / /, query($updates);
 $updated -= $updated_before;
-$hot -= $hot_before;
+$hot     -= $hot_before;
 is($updated, 2 * $times, 'each refresh updates one row once');
 my $share = $hot / ($updated || 1);
 ok($share >= 0.9, sprintf('at least nine of ten refreshes are HOT updates (%.3f)', $share));
@@ -271,7 +286,10 @@ sub instructions_per_row
 {
 	my ($call) = @_;
 	my ($few, $many) = (200, extent(1200, 3200));
-	my @counts = map { instructions_of("SELECT count(v) FROM (SELECT token, session_id FROM signed_in ORDER BY n LIMIT $_) s, LATERAL $call v;") } $few, $many;
+	my @counts = map {
+		instructions_of(
+			"SELECT count(v) FROM (SELECT token, session_id FROM signed_in ORDER BY n LIMIT $_) s, LATERAL $call v;")
+	} $few, $many;
 	return int(($counts[1] - $counts[0]) / ($many - $few));
 }
 
@@ -279,7 +297,8 @@ sub instructions_per_row
 my $bare = instructions_per_row('unnest(ARRAY[s.token])');
 my $validation = instructions_per_row('session_service.validate_session(s.token)');
 my $refusal = instructions_per_row("session_service.validate_session(s.token || 'A')");
-ok($validation > 5000 && $validation - $bare < 32000, "a validation: less than 32,000 instructions more than a bare function's ($validation - $bare)");
+ok($validation > 5000 && $validation - $bare < 32000,
+	"a validation: less than 32,000 instructions more than a bare function's ($validation - $bare)");
 ok($refusal - $bare < 10000, "a malformed token: less than 10,000 ($refusal - $bare)");
 # Activity noted within exception blocks, each of which is a subtransaction: twice as many take twice as long. What was
 # noted is dropped at the end, so that each run finds the table as the one before did.
@@ -287,14 +306,16 @@ sub in_exception_blocks
 {
 	my ($times) = @_;
 	return instructions_of(
-		'DO $$ DECLARE one text; BEGIN PERFORM set_config($n$session_service.touch_interval$n$, $n$0$n$, true);'
+			'DO $$ DECLARE one text; BEGIN PERFORM set_config($n$session_service.touch_interval$n$, $n$0$n$, true);'
 		  . " FOR one IN SELECT token FROM signed_in LIMIT $times LOOP"
 		  . ' BEGIN PERFORM session_service.validate_session(one); EXCEPTION WHEN no_data_found THEN END; END LOOP;'
 		  . ' RAISE no_data_found; EXCEPTION WHEN no_data_found THEN END; $$;');
 }
 my ($some, $more, $most) = map { in_exception_blocks($_) } 1000, 2000, 4000;
 my $growth = ($most - $more) / ($more - $some);
-ok($growth < 2.6, sprintf('validations in exception blocks are linear: the further 2,000 cost %.2f times the further 1,000', $growth));
+ok( $growth < 2.6,
+	sprintf('validations in exception blocks are linear: the further 2,000 cost %.2f times the further 1,000', $growth)
+);
 
 counted("$validation instructions for a validation, $refusal for a malformed token, $bare for a bare function");
 

@@ -18,7 +18,9 @@ my $rounds = extent(1, 17);
 
 my $node = SessionNode->new('crash_load');
 $node->init;
-$node->append_conf('postgresql.conf', Load::configuration() . q{
+$node->append_conf(
+	'postgresql.conf',
+	Load::configuration() . q{
 fsync = on
 synchronous_commit = on
 wal_writer_delay = 10s
@@ -52,7 +54,9 @@ for my $mix (sort keys %mixes)
 		{
 			$crashes++;
 			my $name = "$mix, $how killed, round $round";
-			$node->safe_psql('postgres', 'ALTER DATABASE postgres ' . ($crashes % 2 ? 'SET synchronous_commit = off' : 'RESET synchronous_commit'));
+			$node->safe_psql('postgres',
+				'ALTER DATABASE postgres '
+				  . ($crashes % 2 ? 'SET synchronous_commit = off' : 'RESET synchronous_commit'));
 			$load->start;
 			$load->wait(100 + int rand 400);
 			$node->safe_psql('postgres', 'CHECKPOINT') if $crashes % 3 == 0;
@@ -75,14 +79,16 @@ for my $mix (sort keys %mixes)
 		}
 		my $told = $load->settle;
 		$acknowledged += $told->{acknowledged};
-		$in_doubt += $told->{counts}{'in doubt'} // 0;
-		$happened += $told->{counts}{'in doubt, happened'} // 0;
+		$in_doubt     += $told->{counts}{'in doubt'}           // 0;
+		$happened     += $told->{counts}{'in doubt, happened'} // 0;
 		$compared{$_} += $told->{counts}{$_} // 0 for 'sessions compared', 'tokens compared', 'retries compared';
 		$load->finish;
 	}
 }
 isnt($in_doubt, 0, 'some operations were under way');
-counted("$crashes crashes survived: $acknowledged operations acknowledged, $in_doubt in doubt, of which $happened had happened");
+counted(
+	"$crashes crashes survived: $acknowledged operations acknowledged, $in_doubt in doubt, of which $happened had happened"
+);
 counted(join ', ', map { "$compared{$_} $_" } sort keys %compared);
 
 $node->stop;

@@ -60,8 +60,13 @@ def values_of(connection, query):
 # --- what the catalogue tells of the tables
 
 EXAMPLES = {
-    "text": "'x'", "integer": "1", "bigint": "1", "timestamp with time zone": "now() - interval '1 hour'",
-    "inet": "'192.0.2.99'::inet", "jsonb": "'{}'", "bytea": "'x'",
+    "text": "'x'",
+    "integer": "1",
+    "bigint": "1",
+    "timestamp with time zone": "now() - interval '1 hour'",
+    "inet": "'192.0.2.99'::inet",
+    "jsonb": "'{}'",
+    "bytea": "'x'",
     "uuid": "gen_random_uuid()",
     "session_service.token_hash": "session_service.hash_token('x')",
 }
@@ -110,6 +115,7 @@ class Catalogue:
 
 # --- a worker: a database for the cells, and one that stands for another server
 
+
 class Worker:
     def __init__(self, number, made):
         self.database, self.elsewhere = f"cells_{number}", f"elsewhere_{number}"
@@ -124,7 +130,8 @@ class Worker:
             self.has = set(values_of(owner, "SELECT name FROM pg_available_extensions"))
             with open(os.path.join(os.path.dirname(dba_kinds.__file__), "dba_tools.sql"), encoding="utf-8") as tools:
                 owner.execute(tools.read().encode())
-            owner.execute("""
+            owner.execute(
+                """
                 CREATE SCHEMA work;
                 CREATE TABLE work.done (what text);
                 CREATE PROCEDURE work.validate_many_times(token text, times integer) LANGUAGE plpgsql AS $$
@@ -135,7 +142,8 @@ class Worker:
                     END LOOP;
                 END $$;
                 GRANT USAGE ON SCHEMA work TO app;
-                GRANT SELECT, INSERT ON work.done TO app""")
+                GRANT SELECT, INSERT ON work.done TO app"""
+            )
             if "amcheck" in self.has:
                 owner.execute("CREATE EXTENSION amcheck")
             if "postgres_fdw" in self.has:
@@ -155,15 +163,18 @@ class Worker:
 
     def make_elsewhere(self, owner):
         with connect(self.elsewhere) as far:
-            far.execute("""
+            far.execute(
+                """
                 CREATE EXTENSION session_service;
                 CREATE SCHEMA work;
                 CREATE TABLE work.done (what text);
-                CREATE TABLE work.audit (what text, operation text, xid bigint, rows bigint)""")
+                CREATE TABLE work.audit (what text, operation text, xid bigint, rows bigint)"""
+            )
             for table in dba_life.TABLES:
                 far.execute(f"CREATE TABLE work.{table} (LIKE {SCHEMA}{table})")
         at = owner.info
-        owner.execute(f"""
+        owner.execute(
+            f"""
             CREATE EXTENSION postgres_fdw;
             CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw
                 OPTIONS (host '{at.host}', port '{at.port}', dbname '{self.elsewhere}');
@@ -172,7 +183,8 @@ class Worker:
                 SERVER elsewhere OPTIONS (schema_name 'work', table_name 'done');
             CREATE FOREIGN TABLE tools.audit_elsewhere (what text, operation text, xid bigint, rows bigint)
                 SERVER elsewhere OPTIONS (schema_name 'work', table_name 'audit');
-            GRANT SELECT, INSERT ON work.done_elsewhere TO app""")
+            GRANT SELECT, INSERT ON work.done_elsewhere TO app"""
+        )
 
     def run(self, kind, engine, names, is_pair):
         """A cell that is over; begun again where a crash of another one's connection ended it."""
@@ -205,6 +217,7 @@ class Worker:
 
 
 # --- a cell
+
 
 class Cell:
     def __init__(self, worker, kind, engine, names, is_pair):
@@ -265,17 +278,21 @@ class Cell:
         owner.execute("SET client_min_messages = error")
         for prepared in values_of(owner, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
             owner.execute(f"ROLLBACK PREPARED '{prepared}'")
-        owner.execute("""
+        owner.execute(
+            """
             SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-            WHERE database = current_database()""")
-        owner.execute(f"""
+            WHERE database = current_database()"""
+        )
+        owner.execute(
+            f"""
             ALTER DATABASE {self.database} RESET ALL;
             DROP PUBLICATION IF EXISTS dba;
             DROP EXTENSION IF EXISTS session_service CASCADE;
             DROP SCHEMA IF EXISTS session_service, dba CASCADE;
             CREATE SCHEMA dba;
             CREATE EXTENSION session_service;
-            TRUNCATE work.done, tools.audit, tools.lookup""")
+            TRUNCATE work.done, tools.audit, tools.lookup"""
+        )
         if self.kind.needs_foreign:
             owner.execute("TRUNCATE work.done_elsewhere, tools.audit_elsewhere")
         dba_life.restore(owner, self.worker.stored)
@@ -283,13 +300,18 @@ class Cell:
 
     def filled(self, sql):
         """A statement of the kind's, with what this cell has in place of <begun> and the like."""
+
         def array(ids):
             return "'{" + ",".join(map(str, ids)) + "}'"
 
         newcomers = [dba_life.user_of(name) for name in dba_life.NEWCOMERS]
         everybody = [entry["user_id"] for entry in self.fixture.values()] + newcomers
-        values = {"begun": f"'{self.begun}'", "everybody": array(everybody), "newcomers": array(newcomers),
-                  "new": f"t.xmin::text::bigint > {self.xid}"}
+        values = {
+            "begun": f"'{self.begun}'",
+            "everybody": array(everybody),
+            "newcomers": array(newcomers),
+            "new": f"t.xmin::text::bigint > {self.xid}",
+        }
         return re.sub("<(begun|everybody|newcomers|new)>", lambda mark: values[mark[1]], sql)
 
     def set_up(self):
@@ -329,8 +351,11 @@ class Cell:
             dba_life.life(self, [name])
             lines = self.worker.log.readlines()
             self.see_log(lines)
-            waits = [line.split("LOG: ")[-1].strip() for line in lines
-                     if f"[{self.app.info.backend_pid}]" in line and "still waiting for" in line]
+            waits = [
+                line.split("LOG: ")[-1].strip()
+                for line in lines
+                if f"[{self.app.info.backend_pid}]" in line and "still waiting for" in line
+            ]
             if waits and name in dba_life.VALIDATIONS and not may_wait:
                 self.problems.append(f"{name}: waits: {waits[0]}")
         try:
@@ -360,14 +385,19 @@ class Cell:
             there = set(values_of(self.owner, f"SELECT what FROM work.{table}"))
             lost, left = set(self.finished) - there, there - set(self.finished)
             if lost or left:
-                self.problems.append(f"work.{table}: {len(lost)} transactions that succeeded are lost, "
-                                     f"{len(left)} that failed left something")
+                self.problems.append(
+                    f"work.{table}: {len(lost)} transactions that succeeded are lost, "
+                    f"{len(left)} that failed left something"
+                )
 
     def judge_indexes(self):
-        indexes = values_of(self.owner, """
+        indexes = values_of(
+            self.owner,
+            """
             SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
             WHERE c.relnamespace = ANY (ARRAY['session_service', 'dba']::regnamespace[]) AND c.relkind = 'i'
-                AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree') AND i.indisvalid AND i.indisready""")
+                AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree') AND i.indisvalid AND i.indisready""",
+        )
         for index in indexes:
             try:
                 self.owner.execute("SELECT bt_index_check(%s::regclass, true)", (index,))
@@ -388,8 +418,10 @@ class Cell:
             change = re.match(r"table (\S+): (INSERT|UPDATE|DELETE):", line)
             if not change:
                 continue
-            old, _, new = (dict(re.findall(r"(\w+)\[[^\]]*\]:('(?:[^']|'')*'|\S+)", part))
-                           for part in line.partition(" new-tuple: "))
+            old, _, new = (
+                dict(re.findall(r"(\w+)\[[^\]]*\]:('(?:[^']|'')*'|\S+)", part))
+                for part in line.partition(" new-tuple: ")
+            )
             found[change[1]].append((xid, change[2], {name for name in new if new[name] != old.get(name, "null")}))
         return found
 
@@ -403,8 +435,13 @@ class Cell:
         for what, letter, how, of in self.kind.audit:
             operation = WORDS[letter]
             relations = of if of and how != "changed" else SCHEMA + self.kind.table
-            made = [(xid, columns) for name, of_relation in changes.items() if name.startswith(relations)
-                    for xid, made_by, columns in of_relation if made_by == operation]
+            made = [
+                (xid, columns)
+                for name, of_relation in changes.items()
+                if name.startswith(relations)
+                for xid, made_by, columns in of_relation
+                if made_by == operation
+            ]
             expected, fired = collections.Counter(xid for xid, _ in made), written[what, operation]
             too_few, too_many, nothing = expected - fired, fired - expected, collections.Counter()
             if how == "changed":
@@ -418,7 +455,8 @@ class Cell:
             if too_few or too_many:
                 self.problems.append(
                     f"{what} ran {sum(fired.values())} times, {operation} {sum(expected.values())} times ({how}): "
-                    f"{sum(too_few.values())} too few, {sum(too_many.values())} too many")
+                    f"{sum(too_few.values())} too few, {sum(too_many.values())} too many"
+                )
 
 
 # --- all cells
@@ -470,7 +508,7 @@ def steps_for(kind, number):
     """In the short form what writes the kind's table, and each so many-th step in turn."""
     if WANTED or extent(False, True):
         return every_step
-    return {*dba_life.WRITING[kind.table], *every_step[number % TURNS::TURNS]}
+    return {*dba_life.WRITING[kind.table], *every_step[number % TURNS :: TURNS]}
 
 
 def random_pair(kinds):
@@ -482,8 +520,11 @@ def random_pair(kinds):
 
 
 def try_all(pool, kinds):
-    tasks = [(kind, engine, steps_for(kind, number), False)
-             for number, kind in enumerate(kinds) for engine in engines_for(number)]
+    tasks = [
+        (kind, engine, steps_for(kind, number), False)
+        for number, kind in enumerate(kinds)
+        for engine in engines_for(number)
+    ]
     left = collections.Counter(kind.name for kind, *_ in tasks)
     results, totals, beside = collections.defaultdict(list), collections.Counter(), collections.defaultdict(set)
     for kind, engine, problems, tried, refused in pool.imap_unordered(run_cell, tasks):
@@ -496,10 +537,14 @@ def try_all(pool, kinds):
             empty(results[kind.name], kind.name)
     if not WANTED:
         left_out = {table: set(every_step) - beside[table] for table in dba_life.TABLES}
-        empty([f"{name}, {table}" for table, names in left_out.items() for name in names],
-              "each step was tried beside objects of each table")
-    counted(f"{len(results)} kinds of objects, {totals['cells']} cells of kind and table, {len(every_step)} steps, "
-            f"{totals['steps']} tried, {totals['refused']} of them refused")
+        empty(
+            [f"{name}, {table}" for table, names in left_out.items() for name in names],
+            "each step was tried beside objects of each table",
+        )
+    counted(
+        f"{len(results)} kinds of objects, {totals['cells']} cells of kind and table, {len(every_step)} steps, "
+        f"{totals['steps']} tried, {totals['refused']} of them refused"
+    )
 
 
 def try_pairs(pool, kinds):
@@ -551,13 +596,20 @@ def each_engine_is_used(fixture):
         with connect("fixture") as connection:
             connection.execute("LOAD 'session_service'")
             connection.execute(f"SET session_service.engine = {engine}")
-            for function, argument in (("create_session", of.user_id), ("validate_session", of.token),
-                                       ("refresh_session", of.refresh_token)):
+            for function, argument in (
+                ("create_session", of.user_id),
+                ("validate_session", of.token),
+                ("refresh_session", of.refresh_token),
+            ):
                 before = engine_calls(connection)
                 connection.execute(f"SELECT FROM {SCHEMA}{function}(%s)", (argument,))
                 after = engine_calls(connection)
-                ok(after[used] > before[used] and after[unused] == before[unused],
-                   f"{function} on untouched tables, {engine}: {used}", before, after)
+                ok(
+                    after[used] > before[used] and after[unused] == before[unused],
+                    f"{function} on untouched tables, {engine}: {used}",
+                    before,
+                    after,
+                )
 
 
 main = connect("postgres")

@@ -39,7 +39,8 @@ sub validate_on_full_disk
 	$got{ $validate->('', '') }++ for 1 .. 60;
 	is_deeply([ sort keys %got ], ['valid: 1'], "$kind: validations whose activity finds no room leave it out");
 	is($validate->('BEGIN READ ONLY;', 'COMMIT'), 'valid: 1', "$kind: not in a read-only transaction");
-	is($validate->("SET session_service.touch_interval = '1h';", 'RESET session_service.touch_interval'), 'valid: 1', "$kind: nor before the touch interval is over");
+	is($validate->("SET session_service.touch_interval = '1h';", 'RESET session_service.touch_interval'),
+		'valid: 1', "$kind: nor before the touch interval is over");
 	$reader->ask('COMMIT');
 	# The first one finds out that nobody sees them any more.
 	$validate->('', '');
@@ -69,7 +70,9 @@ sub full_disk
 	my $node = SessionNode->new("disk_full_$kind");
 	$node->init(extra => [ '--wal-segsize', '1' ]);
 	# No autovacuum, so that the tables grow; a checkpoint needs no room.
-	$node->append_conf('postgresql.conf', Load::configuration() . q{
+	$node->append_conf(
+		'postgresql.conf',
+		Load::configuration() . q{
 fsync = on
 autovacuum = off
 max_wal_size = 8MB
@@ -93,6 +96,7 @@ min_wal_size = 2MB
 			use_up_log($node, $load, $name) if $what ne 'data';
 			my $told = $load->stop;
 			my $now = $told->{counts}{'error 53100'} // 0;
+
 			if ($what eq 'data')
 			{
 				cmp_ok($now, '>', $refused_before, "$name: calls fail with 53100");
@@ -118,8 +122,8 @@ min_wal_size = 2MB
 	my $told = $load->settle;
 	is_deeply($told->{problems}, [], "$kind: nor is there a problem at the end");
 	$acknowledged += $told->{acknowledged};
-	$refused += $told->{counts}{'error 53100'} // 0;
-	$in_doubt += $told->{counts}{'in doubt'} // 0;
+	$refused      += $told->{counts}{'error 53100'} // 0;
+	$in_doubt     += $told->{counts}{'in doubt'}    // 0;
 	$load->finish;
 	my @panics = grep { /PANIC: / } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
 	is_deeply([ grep { !/No space left on device/ } @panics ], [], "$kind: no PANIC but for want of room");
@@ -137,5 +141,7 @@ for my $class ('FullDisk::Preloaded', 'FullDisk::Mounted')
 		full_disk($class);
 	}
 }
-counted("$acknowledged operations acknowledged, $refused refused for want of room, $in_doubt in doubt, $stops stops of the server");
+counted(
+	"$acknowledged operations acknowledged, $refused refused for want of room, $in_doubt in doubt, $stops stops of the server"
+);
 done_testing();

@@ -11,7 +11,10 @@ $node->init;
 my $stage = $node->stage_copy or plan(skip_all => 'needs a server with extension_destdir');
 my %files = (
 	'citus.control' => "default_version = '1'\n",
-	'citus--1.sql' => "SET LOCAL allow_system_table_mods = on;\nCREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\");\n");
+	'citus--1.sql' =>
+	  "SET LOCAL allow_system_table_mods = on;\nCREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\");\n"
+);
+
 while (my ($name, $text) = each %files)
 {
 	open my $file, '>', "$stage->{extension}/$name" or die "$name: $!";
@@ -21,20 +24,27 @@ while (my ($name, $text) = each %files)
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION session_service; CREATE EXTENSION citus');
 
-my $create = 'SELECT user_id FROM session_service.create_session(md5(1::text)::uuid), session_service.validate_session(token)';
+my $create =
+  'SELECT user_id FROM session_service.create_session(md5(1::text)::uuid), session_service.validate_session(token)';
 isnt($node->safe_psql('postgres', $create), '', 'beside Citus all is as elsewhere');
 
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->query($create);
 for my $table (qw(users sessions devices))
 {
-	$node->safe_psql('postgres', "INSERT INTO pg_dist_partition VALUES ('session_service.$table', 'h'); COMMENT ON TABLE session_service.$table IS 'which tells of a change, as Citus does'; ALTER TABLE session_service.$table SET (fillfactor = 75)");
+	$node->safe_psql('postgres',
+		"INSERT INTO pg_dist_partition VALUES ('session_service.$table', 'h'); COMMENT ON TABLE session_service.$table IS 'which tells of a change, as Citus does'; ALTER TABLE session_service.$table SET (fillfactor = 75)"
+	);
 	my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\n$create");
-	like($stderr, qr/ERROR:  0A000: table "session_service.$table" is managed by Citus$/m, "$table, managed by Citus, is refused");
+	like(
+		$stderr,
+		qr/ERROR:  0A000: table "session_service.$table" is managed by Citus$/m,
+		"$table, managed by Citus, is refused");
 	$session->query($create);
 	like($session->{stderr}, qr/is managed by Citus/, 'also by who has used it before');
 	$session->{stderr} = '';
-	$node->safe_psql('postgres', "DELETE FROM pg_dist_partition; ALTER TABLE session_service.$table SET (fillfactor = 70)");
+	$node->safe_psql('postgres',
+		"DELETE FROM pg_dist_partition; ALTER TABLE session_service.$table SET (fillfactor = 70)");
 }
 isnt($node->safe_psql('postgres', $create), '', 'once none is, all goes on');
 $session->quit;

@@ -19,7 +19,9 @@ $node->start;
 sub query { return $node->safe_psql(@_); }
 
 my $users = extent(50, 20000);
-query('postgres', 'CREATE EXTENSION session_service; CREATE ROLE application; CREATE ROLE validator; CREATE ROLE nobody;' . HeldSessions::sign_in());
+query('postgres',
+	'CREATE EXTENSION session_service; CREATE ROLE application; CREATE ROLE validator; CREATE ROLE nobody;'
+	  . HeldSessions::sign_in());
 query('postgres', <<"SQL");
 SELECT session_service.grant_access('application', 'application');
 SELECT session_service.grant_access('validator', 'validate');
@@ -39,7 +41,9 @@ my $privileges = q{
 
 my $contents = query('postgres', HeldSessions::contents());
 my $granted = query('postgres', $privileges);
-my @tables = split /\n/, query('postgres', q{SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' ORDER BY 1});
+my @tables = split /\n/,
+  query('postgres',
+	q{SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' ORDER BY 1});
 is_deeply([ sort map { (split /\|/)[0] } split /\n/, $contents ], \@tables, 'every table is looked at');
 unlike($contents, qr/\|0\|/, 'and has rows to lose');
 my $rows = query('postgres', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c');
@@ -57,14 +61,24 @@ my $file = $node->basedir . '/dump';
 my %formats = (
 	plain => [ [ 'pg_dump', '-f', "$file.sql" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.sql" ] ],
 	custom => [ [ 'pg_dump', '-Fc', '-f', "$file.custom" ], [ 'pg_restore', '--exit-on-error', "$file.custom" ] ],
-	directory => [ [ 'pg_dump', '-Fd', '-j', 2, '-f', "$file.directory" ], [ 'pg_restore', '--exit-on-error', '-j', 2, "$file.directory" ] ]);
+	directory => [
+		[ 'pg_dump', '-Fd', '-j', 2, '-f', "$file.directory" ],
+		[ 'pg_restore', '--exit-on-error', '-j', 2, "$file.directory" ]
+	]);
 if (extent(0, 1))
 {
-	$formats{inserts} = [ [ 'pg_dump', '--inserts', '-f', "$file.inserts" ], [ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.inserts" ] ];
-	$formats{tar} = [ [ 'pg_dump', '-Ft', '-f', "$file.tar" ], [ 'pg_restore', '--exit-on-error', '--single-transaction', "$file.tar" ] ];
+	$formats{inserts} = [
+		[ 'pg_dump', '--inserts', '-f', "$file.inserts" ],
+		[ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', "$file.inserts" ]
+	];
+	$formats{tar} = [
+		[ 'pg_dump', '-Ft', '-f', "$file.tar" ],
+		[ 'pg_restore', '--exit-on-error', '--single-transaction', "$file.tar" ]
+	];
 }
 
-my $who_may = q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
+my $who_may =
+  q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
 	has_function_privilege(role, 'session_service.revoke_session(uuid, text)', 'execute'), ', ')
 	FROM unnest(ARRAY['application', 'validator', 'nobody']) role};
 
@@ -78,10 +92,15 @@ for my $format (sort keys %formats)
 	is(query($format, $privileges), $granted, "$format: and every privilege");
 	is(query($format, $_->[1]), $_->[2], "$format: $_->[0]") for HeldSessions::go_on();
 	is( query($format, q{SET ROLE application; SELECT count(*) FROM session_service.create_session(gen_random_uuid())}),
-		1, "$format: an application's role may go on");
-	is(query($format, $who_may), 'application true true, validator true false, nobody false false', "$format: and others no more than before");
+		1,
+		"$format: an application's role may go on");
+	is( query($format, $who_may),
+		'application true true, validator true false, nobody false false',
+		"$format: and others no more than before");
 	query($format, q{SELECT session_service.revoke_access('application', 'application')});
-	is(query($format, $who_may), 'application false false, validator true false, nobody false false', "$format: levels that were granted before can be taken");
+	is( query($format, $who_may),
+		'application false false, validator true false, nobody false false',
+		"$format: levels that were granted before can be taken");
 }
 
 # --- a restored dump, dumped again
@@ -101,25 +120,43 @@ dumps('--schema-only', 'pg_dump', '--schema-only', '-Fc', '-f', "$file.structure
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'structure', "$file.structure" ], '--schema-only: restored');
 is(query('structure', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') c'), 0, '--schema-only: has no rows');
 is(query('structure', $privileges), $granted, '--schema-only: has every privilege');
-is(query('structure', 'SELECT count(*) FROM session_service.create_session(gen_random_uuid(), device_key => \'a\') c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token)'),
-	1, '--schema-only: sign-ins start anew');
+is( query(
+		'structure',
+		'SELECT count(*) FROM session_service.create_session(gen_random_uuid(), device_key => \'a\') c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token)'
+	),
+	1,
+	'--schema-only: sign-ins start anew');
 query('structure', q{SELECT session_service.revoke_access('application', 'application')});
-is(query('structure', $who_may), 'application false false, validator true false, nobody false false', '--schema-only: a level can be taken that the rows do not tell of');
+is( query('structure', $who_may),
+	'application false false, validator true false, nobody false false',
+	'--schema-only: a level can be taken that the rows do not tell of');
 
 # The rows: into an extension that is there and empty.
 query('postgres', 'CREATE DATABASE rows_only');
 dumps('--data-only', 'pg_dump', '--data-only', '-Fc', '-f', "$file.rows");
-$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows_only', "$file.structure" ], '--data-only: into the structure');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'rows_only', "$file.rows" ], '--data-only: restored');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'rows_only', "$file.structure" ],
+	'--data-only: into the structure');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-d', 'rows_only', "$file.rows" ],
+	'--data-only: restored');
 is(query('rows_only', HeldSessions::contents()), $contents, '--data-only: every table is the same');
 is(query('rows_only', $_->[1]), $_->[2], "--data-only: $_->[0]") for HeldSessions::go_on();
 query('postgres', 'CREATE DATABASE rows_without_grants');
 query('rows_without_grants', 'CREATE EXTENSION session_service');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--schema', 'session_service', '-d', 'rows_without_grants', "$file.rows" ], '--data-only: of the extension alone');
-is(query('rows_without_grants', HeldSessions::contents()), $contents, '--data-only: of the extension alone: every table is the same');
-is(query('rows_without_grants', $who_may), 'application false false, validator false false, nobody false false', '--data-only: grants nothing');
+$node->command_ok(
+	[
+		'pg_restore', '--exit-on-error', '--data-only', '--schema',
+		'session_service', '-d', 'rows_without_grants', "$file.rows"
+	],
+	'--data-only: of the extension alone');
+is(query('rows_without_grants', HeldSessions::contents()),
+	$contents, '--data-only: of the extension alone: every table is the same');
+is( query('rows_without_grants', $who_may),
+	'application false false, validator false false, nobody false false',
+	'--data-only: grants nothing');
 query('rows_without_grants', Documented::grant_again());
-is(query('rows_without_grants', $who_may), 'application true true, validator true false, nobody false false', '--data-only: the levels that the rows tell of can be granted again');
+is( query('rows_without_grants', $who_may),
+	'application true true, validator true false, nobody false false',
+	'--data-only: the levels that the rows tell of can be granted again');
 
 # The extension alone, without the application's tables: by its schema and its name.
 my @alone = ('--schema=session_service', '--extension=session_service');
@@ -131,7 +168,8 @@ is(query('alone', $privileges), $granted, "@alone: and every privilege");
 is(query('alone', q{SELECT count(*) FROM pg_class WHERE relname = 'held'}), 0, "@alone: and no other table");
 # The schema without the extension has rows for tables that nobody makes.
 $node->command_ok([ 'pg_dump', '--schema=session_service', '-Fc', '-f', "$file.schema", '-d', 'postgres' ], '--schema');
-$node->command_fails([ 'pg_restore', '--exit-on-error', '-d', 'by_schema', "$file.schema" ], '--schema: cannot be restored, and says so');
+$node->command_fails([ 'pg_restore', '--exit-on-error', '-d', 'by_schema', "$file.schema" ],
+	'--schema: cannot be restored, and says so');
 
 # --- another server: a role is missing there, and the number of one that is gone is somebody else's
 
@@ -145,8 +183,10 @@ $elsewhere->init;
 PostgreSQL::Test::Utils::system_or_bail('pg_resetwal', '-o', $number, '-D', $elsewhere->data_dir);
 $elsewhere->start;
 $elsewhere->safe_psql('postgres', 'CREATE ROLE stranger; CREATE ROLE validator');
-is($elsewhere->safe_psql('postgres', q{SELECT 'stranger'::regrole::oid}), $number, 'another server: a stranger has the number of the role that is gone');
-$elsewhere->command_ok([ 'pg_restore', '--exit-on-error', '--no-privileges', '-d', 'postgres', "$file.elsewhere" ], 'another server: restored, though roles are missing');
+is($elsewhere->safe_psql('postgres', q{SELECT 'stranger'::regrole::oid}),
+	$number, 'another server: a stranger has the number of the role that is gone');
+$elsewhere->command_ok([ 'pg_restore', '--exit-on-error', '--no-privileges', '-d', 'postgres', "$file.elsewhere" ],
+	'another server: restored, though roles are missing');
 is($elsewhere->safe_psql('postgres', HeldSessions::contents()), $contents, 'another server: every table is the same');
 is( join(',', sort split /\n/, $elsewhere->safe_psql('postgres', Documented::grant_again())),
 	'application|application|left out: no such role,gone|application|left out: no such role,validator|validate|',
@@ -154,7 +194,8 @@ is( join(',', sort split /\n/, $elsewhere->safe_psql('postgres', Documented::gra
 is( $elsewhere->safe_psql('postgres', $who_may =~ s/'application', 'validator', 'nobody'/'validator', 'stranger'/r),
 	'validator true false, stranger false false',
 	'another server: who is there has what is theirs, and a stranger nothing');
-is($elsewhere->safe_psql('postgres', 'SELECT role, level FROM session_service.access_levels'), 'validator|validate', 'another server: and the missing ones are forgotten');
+is($elsewhere->safe_psql('postgres', 'SELECT role, level FROM session_service.access_levels'),
+	'validator|validate', 'another server: and the missing ones are forgotten');
 $elsewhere->stop;
 
 counted("$rows rows restored from " . keys(%formats) . ' formats');

@@ -128,11 +128,10 @@ my %ways = (
 	'SET after, in the transaction' => ['BEGIN; {SELECT}; SET synchronous_commit = {level}; COMMIT'],
 	'SET LOCAL before' => [ 'BEGIN; SET LOCAL synchronous_commit = {level}; {SELECT}; COMMIT', 'on' ],
 	'SET LOCAL after' => [ 'BEGIN; {SELECT}; SET LOCAL synchronous_commit = {level}; COMMIT', 'on' ],
-	'in a savepoint' => [
-		'BEGIN; SAVEPOINT a; SET LOCAL synchronous_commit = {level}; {SELECT}; RELEASE a; COMMIT', 'on'
-	],
+	'in a savepoint' =>
+	  [ 'BEGIN; SAVEPOINT a; SET LOCAL synchronous_commit = {level}; {SELECT}; RELEASE a; COMMIT', 'on' ],
 	'a savepoint rolled back afterwards' => [
-		'SET synchronous_commit = {level}; BEGIN; {SELECT};'
+			'SET synchronous_commit = {level}; BEGIN; {SELECT};'
 		  . 'SAVEPOINT a; SET LOCAL synchronous_commit = on; INSERT INTO plain VALUES (1); ROLLBACK TO a; COMMIT'
 	],
 	'an exception caught' => [ q{SELECT try_quickly({call}, '{level}')}, 'on' ],
@@ -177,7 +176,10 @@ my @following = grep { !$is_durable{$_} } EveryFunction::names('writes');
 is(@durable + @following, scalar(EveryFunction::names('writes')), 'all that is durable writes');
 
 my %calls = (
-	(map { my $name = $_; $name => sub { EveryFunction::call_with($name, @_) } } @durable),
+	(   map {
+			my $name = $_;
+			$name => sub { EveryFunction::call_with($name, @_) }
+		} @durable),
 	'refresh_session of a spent token' => sub { "session_service.refresh_session($_[0]{spent})" },
 	'revoke_session after a validation' =>
 	  sub { join ', ', validate_other($_[0]), "session_service.revoke_session($_[0]{session_id})" },
@@ -288,11 +290,15 @@ my $rejections = q{SELECT count(*) FROM session_service.events WHERE kind = 'ses
 for my $with ('', 'INSERT INTO plain VALUES (4)')
 {
 	my $bound = fresh();
-	$preparing->ask("UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '\\x00' WHERE id = $bound->{session_id}");
+	$preparing->ask(
+		"UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '\\x00' WHERE id = $bound->{session_id}"
+	);
 	my $rejected = $watching->ask($rejections);
 	my $refused = "SELECT 1 / (1 - count(*)) FROM session_service.refresh_session($bound->{refresh_token})";
 	my $done = outcome($usual, "BEGIN; SET LOCAL synchronous_commit = on; $refused; $with; COMMIT");
-	is($done, $with ? 'waits' : 'returned', $with ? 'but for what else the transaction wrote' : 'a refused proof waits for nothing');
+	is( $done,
+		$with ? 'waits'                                   : 'returned',
+		$with ? 'but for what else the transaction wrote' : 'a refused proof waits for nothing');
 	is($watching->ask($rejections), $rejected + 1, 'which an event tells of');
 }
 

@@ -18,9 +18,11 @@ my $calls = extent(12_000, 100_000);
 my $node = SessionNode->new('error_paths');
 $node->init;
 # Each error is logged with what led to it, which is not what is looked at.
-$node->append_conf('postgresql.conf', "autovacuum = off\nlog_statement = none\nlog_min_messages = fatal\nmax_prepared_transactions = 1");
+$node->append_conf('postgresql.conf',
+	"autovacuum = off\nlog_statement = none\nlog_min_messages = fatal\nmax_prepared_transactions = 1");
 $node->start;
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE EXTENSION session_service;
 	CREATE ROLE nobody_in_particular;
 	GRANT USAGE ON SCHEMA session_service TO nobody_in_particular;
@@ -39,15 +41,34 @@ my %ways;
 for my $name (EveryFunction::names(qw(reads writes own type)))
 {
 	my $good = EveryFunction::call_with($name, \%values);
-	push @paths, EveryFunction::failing_calls($name, \%values), [ '42501', $good, 'SET LOCAL ROLE nobody_in_particular' ];
-	push @paths, [ '25006', $good, 'SET LOCAL transaction_read_only = on' ] if grep { $_ eq $name } EveryFunction::names('writes');
+	push @paths, EveryFunction::failing_calls($name, \%values),
+	  [ '42501', $good, 'SET LOCAL ROLE nobody_in_particular' ];
+	push @paths, [ '25006', $good, 'SET LOCAL transaction_read_only = on' ]
+	  if grep { $_ eq $name } EveryFunction::names('writes');
 	$ways{$name} = 1;
 }
-push @paths, [ '53400', "session_service.create_session($values{user_id})", q{SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = 'reject'} ],
-  [ '53400', EveryFunction::call_with('import_session', \%values), q{SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = 'reject'} ];
-$node->safe_psql('postgres', join '', map { my ($state, $call, $before) = @$_; sprintf "INSERT INTO paths (state, call) VALUES ('%s', \$path\$%sSELECT count(*) FROM %s\$path\$);\n", $state, $before ? "$before; " : '', $call } @paths);
+push @paths,
+  [
+	'53400',
+	"session_service.create_session($values{user_id})",
+	q{SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = 'reject'}
+  ],
+  [
+	'53400',
+	EveryFunction::call_with('import_session', \%values),
+	q{SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = 'reject'}
+  ];
+$node->safe_psql(
+	'postgres',
+	join '',
+	map {
+		my ($state, $call, $before) = @$_;
+		sprintf "INSERT INTO paths (state, call) VALUES ('%s', \$path\$%sSELECT count(*) FROM %s\$path\$);\n", $state,
+		  $before ? "$before; " : '', $call
+	} @paths);
 
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	-- Each way so many times, with the errors caught in subtransactions. Returns those that end otherwise.
 	CREATE PROCEDURE meet(times integer, INOUT others text) LANGUAGE plpgsql AS $$
 	DECLARE
@@ -95,13 +116,15 @@ is($client->ask('CALL meet(20, NULL)'), '', 'every way ends as it should');
 my $before = memory();
 is($client->ask("CALL meet($times, NULL)"), '', 'and each time');
 no_growth('in subtransactions', $before, memory());
-counted($times * @paths . ' failing calls in subtransactions, in ' . @paths . ' ways, of ' . keys(%ways) . ' functions');
+counted(
+	$times * @paths . ' failing calls in subtransactions, in ' . @paths . ' ways, of ' . keys(%ways) . ' functions');
 
 # --- each a transaction of its own
 
 my $script = join "\n", map { my $call = $_; $call =~ /SET LOCAL/ ? "BEGIN; $call; ROLLBACK;" : "$call;" }
   split /\n/, $node->safe_psql('postgres', 'SELECT call FROM paths ORDER BY number');
 $client->ask('\o /dev/null');
+
 sub meet_directly
 {
 	my ($times) = @_;
@@ -124,8 +147,13 @@ counted($times * @paths . ' as transactions of their own');
 
 # Nothing of all that was done, and the connection is as good as new.
 is($client->ask(q{SELECT count(*) FROM held, session_service.validate_session(token)}), 1, 'the session is as it was');
-is($client->ask(q{SELECT count(*) FROM held, session_service.refresh_session(refresh_token)}), 1, 'and can be refreshed');
-is($client->ask(q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass}), 0, 'nothing is locked');
+is($client->ask(q{SELECT count(*) FROM held, session_service.refresh_session(refresh_token)}),
+	1, 'and can be refreshed');
+is( $client->ask(
+		q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass}
+	),
+	0,
+	'nothing is locked');
 $client->close;
 $node->stop;
 done_testing();

@@ -20,7 +20,8 @@ $node->start;
 
 # --- the versions 0.9 and 1.1, and how one becomes the other
 
-my ($version) = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service.control") =~ /^default_version = '(.*)'/m;
+my ($version) =
+  PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service.control") =~ /^default_version = '(.*)'/m;
 my $script = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service--$version.sql");
 
 # What version 0.9 does not have: functions that are in every level, an index, a constraint, a storage
@@ -28,24 +29,31 @@ my $script = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_se
 my $upgrade = '';
 for my $name (qw(introspect_token validate_sessions token_session_id touch_sessions user_bigint stats list_all_events))
 {
-	$script =~ s/^(CREATE FUNCTION session_service\.$name\(.*?;\n)(COMMENT ON FUNCTION session_service\.$name\b.*?;\n)//ms or die "no $name";
+	$script =~
+	  s/^(CREATE FUNCTION session_service\.$name\(.*?;\n)(COMMENT ON FUNCTION session_service\.$name\b.*?;\n)//ms
+	  or die "no $name";
 	my ($function, $comment) = ($1, $2);
 	$upgrade .= ($function =~ s/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/r) . $comment;
 	my ($signature) = $comment =~ /^COMMENT ON FUNCTION (.*?\)) IS/;
 	# Not where there is nothing to take: ACLs that an extension's script touches count as its own after that,
 	# with what was granted meanwhile, and pg_dump would leave that out.
-	$upgrade .= "DO \$\$ BEGIN IF pg_catalog.has_function_privilege('public', '$signature', 'EXECUTE') THEN REVOKE ALL ON FUNCTION $signature FROM PUBLIC; END IF; END \$\$;\n";
+	$upgrade .=
+	  "DO \$\$ BEGIN IF pg_catalog.has_function_privilege('public', '$signature', 'EXECUTE') THEN REVOKE ALL ON FUNCTION $signature FROM PUBLIC; END IF; END \$\$;\n";
 }
 $script =~ s/^(CREATE INDEX events_user .*?;\n)//m or die 'no index';
 $upgrade .= $1 =~ s/^CREATE INDEX/CREATE INDEX IF NOT EXISTS/r;
 $script =~ s/,\s*(CONSTRAINT events_pkey PRIMARY KEY \(.*?\))\n\)/\n)/ or die 'no constraint';
-$upgrade .= "ALTER TABLE session_service.events DROP CONSTRAINT IF EXISTS events_pkey;\nALTER TABLE session_service.events ADD $1;\n";
+$upgrade .=
+  "ALTER TABLE session_service.events DROP CONSTRAINT IF EXISTS events_pkey;\nALTER TABLE session_service.events ADD $1;\n";
 $script =~ s/(CREATE TABLE session_service\.devices .*?fillfactor = )90/${1}100/s or die 'no fillfactor';
 $upgrade .= "ALTER TABLE session_service.devices SET (fillfactor = 90);\n";
-$script =~ s/^(CREATE FUNCTION session_service\.revoke_session\(.*?DEFAULT )'User logout'(.*?;\n)/$1'Signed out'$2/ms or die 'no default';
+$script =~ s/^(CREATE FUNCTION session_service\.revoke_session\(.*?DEFAULT )'User logout'(.*?;\n)/$1'Signed out'$2/ms
+  or die 'no default';
 $upgrade .= "$1'User logout'$2" =~ s/^CREATE/CREATE OR REPLACE/r;
 # What a later version might bring: columns at the end, as pg_dump and ALTER TABLE leave them.
-my $later = join '', map { "ALTER TABLE session_service.$_ ADD COLUMN IF NOT EXISTS later text;\n" } qw(users devices sessions events imported_tokens external_sessions access_levels);
+my $later = join '',
+  map { "ALTER TABLE session_service.$_ ADD COLUMN IF NOT EXISTS later text;\n" }
+  qw(users devices sessions events imported_tokens external_sessions access_levels);
 
 PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--0.9.sql", $script);
 PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--0.9--$version.sql", $upgrade);
@@ -85,11 +93,18 @@ sub rows_differ
 	return @differ . ' rows differ' . join '', map { "\n" . ($count{$_} > 0 ? '+ ' : '- ') . $_ } @differ;
 }
 
-sub catalog_rows { return [ split /\n(?=(?:member|function|relation|column|index|constraint|type|label|schema|initial|in a dump) ?)/, $node->safe_psql(shift, $catalogs) ]; }
+sub catalog_rows
+{
+	return [
+		split /\n(?=(?:member|function|relation|column|index|constraint|type|label|schema|initial|in a dump) ?)/,
+		$node->safe_psql(shift, $catalogs)
+	];
+}
 
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(fresh old);
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE ROLE validator; CREATE ROLE watcher; CREATE ROLE chief');
-my $grants = q{SELECT session_service.grant_access('app', 'application'), session_service.grant_access('validator', 'validate'), session_service.grant_access('watcher', 'monitor'), session_service.grant_access('chief', 'admin')};
+my $grants =
+  q{SELECT session_service.grant_access('app', 'application'), session_service.grant_access('validator', 'validate'), session_service.grant_access('watcher', 'monitor'), session_service.grant_access('chief', 'admin')};
 $node->safe_psql('fresh', "CREATE EXTENSION session_service; $grants");
 $node->safe_psql('old', "CREATE EXTENSION session_service VERSION '0.9'; $grants;" . HeldSessions::sign_in());
 my $fresh = catalog_rows('fresh');
@@ -101,12 +116,19 @@ cmp_ok($differences, '>', 20, 'the earlier version is another');
 # --- others at work: with plans of the library, prepared statements, a transaction, a cursor
 
 my %others = map { $_ => Client->new($node, database => 'old') } qw(plans prepared repeatable cursor);
-$others{plans}->ask(q{SELECT c.session_id, session_service.extend_session(c.session_id), session_service.count_user_sessions(u) FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token), session_service.list_user_sessions(u), session_service.list_user_devices(u), session_service.list_events(u)});
-$others{prepared}->ask($_) for 'PREPARE valid AS SELECT count(*) FROM held h, session_service.validate_session(h.token)',
-  'PREPARE sign_out (uuid) AS SELECT session_service.revoke_session($1)', 'PREPARE sign_in AS SELECT session_id, user_id FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.get_session(c.session_id)',
+$others{plans}->ask(
+	q{SELECT c.session_id, session_service.extend_session(c.session_id), session_service.count_user_sessions(u) FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token), session_service.list_user_sessions(u), session_service.list_user_devices(u), session_service.list_events(u)}
+);
+$others{prepared}->ask($_)
+  for 'PREPARE valid AS SELECT count(*) FROM held h, session_service.validate_session(h.token)',
+  'PREPARE sign_out (uuid) AS SELECT session_service.revoke_session($1)',
+  'PREPARE sign_in AS SELECT session_id, user_id FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.get_session(c.session_id)',
   (map { 'EXECUTE valid' } 1 .. 7);
-$others{repeatable}->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM session_service.count_active_sessions()');
-$others{cursor}->ask('BEGIN; DECLARE c CURSOR FOR SELECT name, status FROM held h, session_service.get_session(h.session_id) WHERE name < \'m\' ORDER BY name; FETCH 1 FROM c');
+$others{repeatable}
+  ->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM session_service.count_active_sessions()');
+$others{cursor}->ask(
+	'BEGIN; DECLARE c CURSOR FOR SELECT name, status FROM held h, session_service.get_session(h.session_id) WHERE name < \'m\' ORDER BY name; FETCH 1 FROM c'
+);
 
 my $contents = HeldSessions::contents();
 my $before = $node->safe_psql('old', $contents);
@@ -116,37 +138,52 @@ is(rows_differ($old, catalog_rows('old')), '0 rows differ', 'an update that was 
 
 # Nothing is waited for but what writes to the tables. Both read here, and so may go on.
 $node->safe_psql('old', 'SET lock_timeout = \'60s\'; ALTER EXTENSION session_service UPDATE') for 1 .. 2;
-is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'session_service'}), $version, 'updated while others are at work');
-is($others{cursor}->ask('FETCH ALL FROM c; COMMIT'), "disabled|revoked\nidle|idle\nimported|active\nimported and refreshed|active\nlimited|revoked", 'a cursor that was open goes on');
-is($others{repeatable}->ask('SELECT session_service.count_active_sessions() > 0; COMMIT'), 't', 'so does a transaction');
+is($node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'session_service'}),
+	$version, 'updated while others are at work');
+is( $others{cursor}->ask('FETCH ALL FROM c; COMMIT'),
+	"disabled|revoked\nidle|idle\nimported|active\nimported and refreshed|active\nlimited|revoked",
+	'a cursor that was open goes on');
+is($others{repeatable}->ask('SELECT session_service.count_active_sessions() > 0; COMMIT'), 't',
+	'so does a transaction');
 is($others{prepared}->ask('EXECUTE valid'), 11, 'so do prepared statements');
 is($others{prepared}->ask("EXECUTE sign_out ('$ended[0]')"), 't', 'those that write');
-is($others{prepared}->ask("SELECT revoke_reason FROM session_service.get_session('$ended[0]')"), 'User logout', 'with the defaults of the new version');
-$node->safe_psql('old', "DELETE FROM session_service.$_ WHERE user_id = '$ended[1]'") for qw(sessions devices events users);
+is($others{prepared}->ask("SELECT revoke_reason FROM session_service.get_session('$ended[0]')"),
+	'User logout', 'with the defaults of the new version');
+$node->safe_psql('old', "DELETE FROM session_service.$_ WHERE user_id = '$ended[1]'")
+  for qw(sessions devices events users);
 is($node->safe_psql('old', $contents), $before, 'every row is there as it was');
 
 # --- what came out
 
 # Before it is granted again: the levels lack what is new, and PUBLIC has nothing of it
-my $may = q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.introspect_token(text)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.touch_sessions(uuid[])', 'EXECUTE')
+my $may =
+  q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.introspect_token(text)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.touch_sessions(uuid[])', 'EXECUTE')
 	|| ' ' || has_function_privilege(role, 'session_service.list_all_events(timestamptz, integer, uuid)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.stats()', 'EXECUTE'), ', ')
 	FROM unnest('{public,validator,app,watcher,chief}'::text[]) role};
-is($node->safe_psql('old', $may), 'public false false false false, validator false false false false, app false false false false, watcher false false false false, chief false false false false',
+is( $node->safe_psql('old', $may),
+	'public false false false false, validator false false false false, app false false false false, watcher false false false false, chief false false false false',
 	'what is new is for nobody');
 $node->safe_psql('old', Documented::grant_again());
-is($node->safe_psql('old', $may), 'public false false false false, validator true false false false, app true true false false, watcher false false false true, chief true true true true',
+is( $node->safe_psql('old', $may),
+	'public false false false false, validator true false false false, app true true false false, watcher false false false true, chief true true true true',
 	'until the levels are granted again');
 is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'what comes out is what CREATE EXTENSION makes');
 $node->safe_psql('old', "ALTER EXTENSION session_service UPDATE TO '$version.again'");
 is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'also where the upgrade script is run twice');
 
 # From each version that there is a script from
-for my $from (split /\n/, $node->safe_psql('fresh', "SELECT source FROM pg_extension_update_paths('session_service') WHERE target = '$version' AND path IS NOT NULL ORDER BY 1"))
+for my $from (
+	split /\n/,
+	$node->safe_psql(
+		'fresh',
+		"SELECT source FROM pg_extension_update_paths('session_service') WHERE target = '$version' AND path IS NOT NULL ORDER BY 1"
+	))
 {
 	next if $from =~ /^\Q$version\E\./;
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS upgraded');
 	$node->safe_psql('postgres', 'CREATE DATABASE upgraded');
-	$node->safe_psql('upgraded', "CREATE EXTENSION session_service VERSION '$from'; ALTER EXTENSION session_service UPDATE; $grants");
+	$node->safe_psql('upgraded',
+		"CREATE EXTENSION session_service VERSION '$from'; ALTER EXTENSION session_service UPDATE; $grants");
 	is(rows_differ($fresh, catalog_rows('upgraded')), '0 rows differ', "from $from");
 }
 
@@ -155,9 +192,15 @@ for my $from (split /\n/, $node->safe_psql('fresh', "SELECT source FROM pg_exten
 $node->safe_psql('postgres', 'CREATE DATABASE later');
 $node->safe_psql('later', 'CREATE EXTENSION session_service;' . HeldSessions::sign_in());
 my $stays = Client->new($node, database => 'later');
-is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'), 11, 'a backend of this version');
+is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.token)'),
+	11, 'a backend of this version');
 $node->safe_psql('later', "ALTER EXTENSION session_service UPDATE TO '$version.1'");
-is($node->safe_psql('later', q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}), 7, 'its tables get more columns');
+is( $node->safe_psql(
+		'later',
+		q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}
+	),
+	7,
+	'its tables get more columns');
 is($stays->ask($_->[1]), $_->[2], "with more columns: $_->[0]") for HeldSessions::go_on();
 is($others{plans}->ask($_->[1]), $_->[2], "a backend from before the update: $_->[0]") for HeldSessions::go_on();
 

@@ -23,7 +23,9 @@ my $clients = 16;
 my @nodes = map { SessionNode->new("server_$_") } 0 .. $rounds;
 my $primary = $nodes[0];
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', Load::configuration() . q{
+$primary->append_conf(
+	'postgresql.conf',
+	Load::configuration() . q{
 autovacuum_naptime = 1s
 wal_sender_timeout = 0
 wal_receiver_timeout = 0
@@ -63,8 +65,7 @@ sub waiting_clients
 	for (1 .. 5)
 	{
 		select undef, undef, undef, 0.1;
-		$waiting = $primary->safe_psql(
-			'postgres',
+		$waiting = $primary->safe_psql('postgres',
 			q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND wait_event = 'SyncRep'});
 		last if $waiting == $clients;
 	}

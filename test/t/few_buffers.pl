@@ -58,8 +58,7 @@ SELECT 1 / (count(v) = 0)::integer FROM ended h, session_service.validate_sessio
 	'others@5' => q{
 \set first random(1, 19900)
 SELECT count(filler) FROM other_pages WHERE id BETWEEN :first AND :first + 99;
-},
-);
+},);
 PostgreSQL::Test::Utils::append_to_file("$directory/" . s/\@\d+$//r, $scripts{$_}) for keys %scripts;
 
 my ($stdout, $stderr) = ('', '');
@@ -68,14 +67,18 @@ my $succeeded = IPC::Run::run(
 		'pgbench', '-n', '-c', 4, '-T', $seconds, '-M', 'prepared', '-h', $node->host, '-p', $node->port,
 		(map { ('-f', "$directory/$_") } sort keys %scripts), 'postgres'
 	],
-	'>', \$stdout, '2>', \$stderr);
+	'>',
+	\$stdout,
+	'2>',
+	\$stderr);
 ok($succeeded, 'each token opens its own session, and none of an ended one does') or diag($stdout, $stderr);
 my ($transactions) = $stdout =~ /^number of transactions actually processed: (\d+)/m;
 cmp_ok($transactions, '>', 100, 'many transactions were made');
 
 my ($read, $hit) = split /\|/,
   $node->safe_psql('postgres',
-	q{SELECT heap_blks_read, heap_blks_hit FROM pg_statio_user_tables WHERE relid = 'session_service.sessions'::regclass});
+	q{SELECT heap_blks_read, heap_blks_hit FROM pg_statio_user_tables WHERE relid = 'session_service.sessions'::regclass}
+  );
 cmp_ok($read, '>', $transactions, 'pages of sessions had to be read again and again');
 cmp_ok($hit, '>', $transactions, 'and some were found');
 my ($hot) = $node->safe_psql('postgres',

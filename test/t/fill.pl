@@ -40,7 +40,9 @@ is(scalar @tickets, $count, 'and their tokens written');
 for my $ticket (sort { $a->[2] cmp $b->[2] } @tickets)
 {
 	my (undef, undef, undef, $user, $key, $name, $agent, $address) = @$ticket;
-	of('made', "SELECT session_id FROM session_service.create_session('$user', '$name', '$agent', '$address', '{read,write}', '$key')");
+	of('made',
+		"SELECT session_id FROM session_service.create_session('$user', '$name', '$agent', '$address', '{read,write}', '$key')"
+	);
 }
 
 # --- the rows
@@ -48,7 +50,9 @@ for my $ticket (sort { $a->[2] cmp $b->[2] } @tickets)
 # Which columns are NULL, in how many rows; the columns of every table, so that a new one is compared too.
 for my $table ('users', 'devices', 'sessions', 'events')
 {
-	my $columns = of('made', "SELECT string_agg(format('%L || count(%I)', attname || ' ', attname), ' || E''\\n'' || ' ORDER BY attnum)
+	my $columns = of(
+		'made',
+		"SELECT string_agg(format('%L || count(%I)', attname || ' ', attname), ' || E''\\n'' || ' ORDER BY attnum)
 		FROM pg_attribute WHERE attrelid = 'session_service.$table'::regclass AND attnum > 0 AND NOT attisdropped");
 	my $query = "SELECT $columns FROM session_service.$table";
 	is(of('filled', $query), of('made', $query), "$table: the same columns are set");
@@ -56,12 +60,18 @@ for my $table ('users', 'devices', 'sessions', 'events')
 
 my @same = (
 	[ 'users', 'user_id, bucket, max_sessions' ],
-	[ 'devices', 'user_id, bucket, key_hash, is_keyed, is_renamed, ip_address, name, user_agent, browser, os, device_type, '
-		  . 'trusted_until, first_seen_at = last_seen_at' ],
-	[ 'sessions', 'user_id, bucket, session_expiry, refresh_expiry, inactivity_timeout, generation, secret_length, is_closed, '
+	[
+		'devices',
+		'user_id, bucket, key_hash, is_keyed, is_renamed, ip_address, name, user_agent, browser, os, device_type, '
+		  . 'trusted_until, first_seen_at = last_seen_at'
+	],
+	[
+		'sessions',
+		'user_id, bucket, session_expiry, refresh_expiry, inactivity_timeout, generation, secret_length, is_closed, '
 		  . 'scopes, metadata, ip_address, expires_at - created_at, refresh_expires_at - created_at, '
 		  . 'absolute_expires_at - created_at, idle_expires_at - created_at, last_activity_at = created_at, '
-		  . 'session_service.session_bucket(id) = bucket' ],
+		  . 'session_service.session_bucket(id) = bucket'
+	],
 	[ 'events', 'user_id, bucket, kind, ip_address, reason, detail' ]);
 for (@same)
 {
@@ -100,14 +110,20 @@ is(of('bulk', $indexes), of('made', $indexes), 'the same indexes and constraints
 for my $ticket (@tickets)
 {
 	my ($token, $refresh, $id, $user, $key, $name, $agent) = @$ticket;
-	is(of('filled', "SELECT session_id, user_id FROM session_service.validate_session('$token')"), "$id|$user", 'its token is valid');
-	is(of('filled', "SELECT is_new_device FROM session_service.create_session('$user', '$name', '$agent', device_key => '$key')"),
-		'f', 'its device is found again');
+	is(of('filled', "SELECT session_id, user_id FROM session_service.validate_session('$token')"),
+		"$id|$user", 'its token is valid');
+	is( of( 'filled',
+			"SELECT is_new_device FROM session_service.create_session('$user', '$name', '$agent', device_key => '$key')"
+		),
+		'f',
+		'its device is found again');
 	my $pair = of('filled', "SELECT refresh_token FROM session_service.refresh_session('$refresh')");
 	like($pair, qr/^ssr_/, 'its refresh token buys a pair');
 	is(of('filled', "SELECT count(*) FROM session_service.refresh_session('$pair')"), '1', 'which buys the next');
 	is(of('filled', "SELECT count(*) FROM session_service.refresh_session('$refresh')"), '0', 'the first one is spent');
-	is(of('filled', "SELECT revoke_reason FROM session_service.get_session('$id')"), 'Refresh token reuse', 'and known as issued: reuse');
+	is( of('filled', "SELECT revoke_reason FROM session_service.get_session('$id')"),
+		'Refresh token reuse',
+		'and known as issued: reuse');
 }
 
 done_testing();

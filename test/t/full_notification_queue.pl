@@ -22,7 +22,8 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 plan skip_all => 'a queue of 8 GB, and no build for developers'
   unless $is_filled
-  || $node->safe_psql('postgres', q{LOAD 'session_service'; SELECT count(*) FROM pg_settings WHERE name = 'session_service.nearly_full'});
+  || $node->safe_psql('postgres',
+	q{LOAD 'session_service'; SELECT count(*) FROM pg_settings WHERE name = 'session_service.nearly_full'});
 
 sub query { return $node->safe_psql('postgres', shift); }
 
@@ -51,7 +52,8 @@ sub fill
 		$listener->ask('LISTEN another_channel');
 		$listener->ask('BEGIN; SELECT 1');
 	}
-	my (undef, undef, $errors) = $node->psql('postgres', qq{
+	my (undef, undef, $errors) = $node->psql(
+		'postgres', qq{
 		DO \$\$ BEGIN
 			WHILE pg_notification_queue_usage() < $share OR $share >= 1 LOOP
 				PERFORM pg_notify('another_channel', repeat('x', 7900));
@@ -90,7 +92,9 @@ sub sign_in
 	my ($user) = @_;
 	my %session = (user => $user);
 	@session{qw(id token refresh_token device)} =
-	  split /\|/, query("SELECT session_id, token, refresh_token, device_id FROM session_service.create_session('$user', 'a device')");
+	  split /\|/,
+	  query(
+		"SELECT session_id, token, refresh_token, device_id FROM session_service.create_session('$user', 'a device')");
 	return \%session;
 }
 
@@ -117,16 +121,38 @@ my @calls = (
 	[ 'revoke_user_session', q{SELECT session_service.revoke_user_session('%{user}', '%{id}')}, 't', 'user' ],
 	[ 'revoke_session_by_token', q{SELECT session_service.revoke_session_by_token('%{token}')}, 't', 'user' ],
 	[ 'revoke_all_user_sessions', q{SELECT session_service.revoke_all_user_sessions('%{user}')}, 1, 'user' ],
-	[ 'revoke_all_user_sessions_except', q{SELECT session_service.revoke_all_user_sessions_except('%{user}', gen_random_uuid())}, 1, 'user' ],
+	[
+		'revoke_all_user_sessions_except',
+		q{SELECT session_service.revoke_all_user_sessions_except('%{user}', gen_random_uuid())},
+		1, 'user'
+	],
 	[ 'revoke_device_sessions', q{SELECT session_service.revoke_device_sessions('%{user}', '%{device}')}, 1, 'user' ],
 	[ 'forget_device', q{SELECT session_service.forget_device('%{user}', '%{device}')}, 't', 'user' ],
 	[ 'revoke_inactive_sessions', q{SELECT session_service.revoke_inactive_sessions('1 microsecond')}, 1, 'idle' ],
 	[ 'delete_user', q{SELECT session_service.delete_user('%{user}')}, 1, 'admin' ],
-	[ 'a sign-in at the limit', q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}')}, 1, 'limit', 'session_service.max_per_user=1' ],
-	[ 'a sign-in that replaces', q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}', 'a device', replace_device_sessions => true)}, 1, 'limit' ],
-	[ 'an import at the limit', q{SELECT session_service.import_session(session_service.hash_token('%{token}'), '%{user}', now() + '1 day') IS NOT NULL}, 't', 'limit', 'session_service.max_per_user=1' ],
-	[ 'a refresh token used again', q{SELECT count(*) FROM session_service.refresh_session('%{refresh_token}')}, 0, 'reuse', 'session_service.refresh_grace=0' ],
-);
+	[
+		'a sign-in at the limit',
+		q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}')},
+		1, 'limit', 'session_service.max_per_user=1'
+	],
+	[
+		'a sign-in that replaces',
+		q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}', 'a device', replace_device_sessions => true)},
+		1,
+		'limit'
+	],
+	[
+		'an import at the limit',
+		q{SELECT session_service.import_session(session_service.hash_token('%{token}'), '%{user}', now() + '1 day') IS NOT NULL},
+		't',
+		'limit',
+		'session_service.max_per_user=1'
+	],
+	[
+		'a refresh token used again',
+		q{SELECT count(*) FROM session_service.refresh_session('%{refresh_token}')},
+		0, 'reuse', 'session_service.refresh_grace=0'
+	],);
 
 sub end_by
 {
@@ -136,12 +162,16 @@ sub end_by
 		my ($name, $sql, $answer, $kind, @settings) = @$_;
 		my $session = sign_in(query('SELECT gen_random_uuid()'));
 		# Spends the refresh token, and leaves another session token.
-		$session->{token} = query("SELECT token FROM session_service.refresh_session('$session->{refresh_token}')") if $kind eq 'reuse';
+		$session->{token} = query("SELECT token FROM session_service.refresh_session('$session->{refresh_token}')")
+		  if $kind eq 'reuse';
 		my $before = counters();
 		my ($rows, $messages) = call($sql =~ s/%\{(\w+)\}/$session->{$1}/gr, @settings);
-		is("$rows\n$messages", "$answer\n$expected_messages", "$what, $name: succeeds") ;
-		is(query("SELECT count(*) FROM session_service.get_session('$session->{id}') WHERE is_active"), 0, 'and the session is over');
-		is(counted_since($before), ($dropped ? "notifications_dropped $dropped, " : '') . "revocations_$kind 1", 'and it is counted');
+		is("$rows\n$messages", "$answer\n$expected_messages", "$what, $name: succeeds");
+		is(query("SELECT count(*) FROM session_service.get_session('$session->{id}') WHERE is_active"),
+			0, 'and the session is over');
+		is( counted_since($before),
+			($dropped ? "notifications_dropped $dropped, " : '') . "revocations_$kind 1",
+			'and it is counted');
 		query("SELECT session_service.delete_user('$session->{user}')");
 	}
 	return;
@@ -157,8 +187,15 @@ end_by('without room', $warning, 1);
 my $user = query('SELECT gen_random_uuid()');
 my @sessions = map { sign_in($user) } 1 .. 4;
 my $before = counters();
-my (undef, $messages) = call(join ";\n", 'BEGIN', (map { "SELECT session_service.revoke_session('$_->{id}')" } @sessions[ 0, 1 ]),
-	'SAVEPOINT s', "SELECT session_service.revoke_session('$sessions[2]->{id}')", 'ROLLBACK TO s', "SELECT session_service.revoke_session('$sessions[3]->{id}')", 'COMMIT');
+my (undef, $messages) = call(
+	join ";\n",
+	'BEGIN',
+	(map { "SELECT session_service.revoke_session('$_->{id}')" } @sessions[ 0, 1 ]),
+	'SAVEPOINT s',
+	"SELECT session_service.revoke_session('$sessions[2]->{id}')",
+	'ROLLBACK TO s',
+	"SELECT session_service.revoke_session('$sessions[3]->{id}')",
+	'COMMIT');
 is($messages, $warning, 'a transaction of several warns once');
 is(query("SELECT count(*) FROM session_service.list_user_sessions('$user')"), 1, 'and ends all that it ends');
 is(counted_since($before), 'notifications_dropped 4, revocations_user 4', 'and what calls leave out is counted');
@@ -191,11 +228,13 @@ SKIP:
 	$client->ask('SET session_service.notify = on; BEGIN');
 	is($client->ask("SELECT session_service.revoke_session('$session->{id}')"), 't', 'a call finds room');
 	fill(1);
-	$client->send('\set VERBOSITY verbose
+	$client->send(
+		'\set VERBOSITY verbose
 		COMMIT');
 	my (undef, $errors) = $client->answer_and_errors;
 	like($errors, qr/^ERROR:  54000:/, 'COMMIT finds none, and fails with 54000');
-	is("@{[ call(qq{SELECT session_service.revoke_session('$session->{id}')}) ]}", "t $warning", 'and run again it succeeds');
+	is("@{[ call(qq{SELECT session_service.revoke_session('$session->{id}')}) ]}",
+		"t $warning", 'and run again it succeeds');
 	$client->close;
 	drain();
 }

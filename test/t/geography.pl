@@ -34,8 +34,14 @@ sub warnings_in { return scalar(() = shift =~ /WARNING:/g); }
 # --- databases
 
 my %types = (
-	city => 'map', country => 'map', registered_country => 'map', names => 'map', iso_code => 'utf8_string', en => 'utf8_string',
-	de => 'utf8_string', autonomous_system_number => 'uint32');
+	city => 'map',
+	country => 'map',
+	registered_country => 'map',
+	names => 'map',
+	iso_code => 'utf8_string',
+	en => 'utf8_string',
+	de => 'utf8_string',
+	autonomous_system_number => 'uint32');
 
 # Writes a database of these networks, and gives its path.
 sub write_database
@@ -61,7 +67,10 @@ sub write_database
 sub place
 {
 	my ($country, $city) = @_;
-	return { country => { iso_code => $country, names => { en => "The land $country" } }, $city ? (city => { names => { en => $city, de => "$city (de)" } }) : () };
+	return {
+		country => { iso_code => $country, names => { en => "The land $country" } },
+		$city ? (city => { names => { en => $city, de => "$city (de)" } }) : ()
+	};
 }
 
 my %networks = (
@@ -73,7 +82,9 @@ my %networks = (
 	'2001:db8:1::/48' => place('JP', 'Tokyo'));
 my $database = write_database('city.mmdb', \%networks);
 
-query("CREATE EXTENSION session_service; LOAD 'session_service'; ALTER SYSTEM SET session_service.geoip_database = '$database'");
+query(
+	"CREATE EXTENSION session_service; LOAD 'session_service'; ALTER SYSTEM SET session_service.geoip_database = '$database'"
+);
 query('SELECT pg_reload_conf()');
 
 # A user with a session from each address.
@@ -99,12 +110,17 @@ query(
 	SET session_service.max_per_user = 0;
 	CREATE FUNCTION a_user() RETURNS uuid IMMUTABLE LANGUAGE sql AS $$ SELECT md5('somebody')::uuid $$;
 	CREATE TABLE held AS SELECT n, c.* FROM (VALUES }
-	  . join(', ', map { sprintf '(%d, %s::inet)', $_, $addresses[$_][0] ? "'$addresses[$_][0]'" : 'NULL' } 0 .. $#addresses)
+	  . join(', ',
+		map { sprintf '(%d, %s::inet)', $_, $addresses[$_][0] ? "'$addresses[$_][0]'" : 'NULL' } 0 .. $#addresses)
 	  . q{) a (n, ip), session_service.create_session(a_user(), 'device ' || n, ip_address => ip, device_key => 'key ' || n) c;
 	SELECT session_service.mark_mfa_verified(session_id) FROM held});
 
 # Places of the sessions by their number, from rows of session_info or of a device.
-sub places { return "SELECT string_agg(concat_ws(',', n, coalesce(i.country, '-'), coalesce(i.city, '-')), ' ' ORDER BY n) FROM held JOIN $_[0]"; }
+sub places
+{
+	return
+	  "SELECT string_agg(concat_ws(',', n, coalesce(i.country, '-'), coalesce(i.city, '-')), ' ' ORDER BY n) FROM held JOIN $_[0]";
+}
 my $all = places('session_service.list_user_sessions(a_user()) i ON i.id = session_id');
 
 # The places of two sessions and one without, where one look suffices.
@@ -143,7 +159,8 @@ SKIP:
 	my %functions = (
 		'get_session' => 'LATERAL session_service.get_session(session_id) i ON true',
 		'get_user_session' => 'LATERAL session_service.get_user_session(a_user(), session_id) i ON true',
-		'list_user_sessions with the inactive' => 'session_service.list_user_sessions(a_user(), include_inactive => true) i ON i.id = session_id',
+		'list_user_sessions with the inactive' =>
+		  'session_service.list_user_sessions(a_user(), include_inactive => true) i ON i.id = session_id',
 		'list_mfa_verified_sessions' => 'session_service.list_mfa_verified_sessions(a_user()) i ON i.id = session_id',
 		'list_inactive_sessions' => "session_service.list_inactive_sessions('1 microsecond') i ON i.id = session_id",
 		'list_user_devices' => 'session_service.list_user_devices(a_user()) i ON i.id = device_id');
@@ -151,15 +168,15 @@ SKIP:
 
 	query("SELECT session_service.validate_session(token, '2001:db8:1::1') FROM held WHERE n = 1");
 	is(query($some), '1,JP,Tokyo 7,JP,Tokyo 9,-,-', 'the last address counts, of a session');
-	is( query(places("$functions{list_user_devices} WHERE n = 1")),
-		'1,JP,Tokyo', 'and of a device');
+	is(query(places("$functions{list_user_devices} WHERE n = 1")), '1,JP,Tokyo', 'and of a device');
 	query("SELECT session_service.validate_session(token, '198.51.100.201') FROM held WHERE n = 1");
 	is(query("SELECT to_jsonb(i)->>'country' FROM held, session_service.get_session(session_id) i WHERE n = 1"),
 		'GB', 'in the JSON of an API too');
 
 	my $small = write_database('ipv4.mmdb', { '198.51.100.128/25' => place('GB', 'London') }, ip_version => 4);
 	my ($output, $trouble) = script("SET session_service.geoip_database = '$small'; $all");
-	is( $output, '0,-,- 1,GB,London 2,GB,London 3,GB,London ' . join(' ', map { "$_,-,-" } 4 .. $#addresses),
+	is( $output,
+		'0,-,- 1,GB,London 2,GB,London 3,GB,London ' . join(' ', map { "$_,-,-" } 4 .. $#addresses),
 		'a database of IPv4 alone knows no IPv6 address, but a mapped one');
 	is($trouble, '', 'and says nothing');
 
@@ -173,7 +190,8 @@ SKIP:
 	# --- opened once
 
 	# How often the file of the setting is mapped, under any name that it had.
-	my $mapped = q{SELECT (length(maps) - length(replace(maps, '.mmdb', ''))) / 5 FROM pg_read_file('/proc/self/maps') maps};
+	my $mapped =
+	  q{SELECT (length(maps) - length(replace(maps, '.mmdb', ''))) / 5 FROM pg_read_file('/proc/self/maps') maps};
 	my $live = "$files/live.mmdb";
 	my $other = write_database('other.mmdb', { '198.51.100.0/24' => place('NL', 'Delft') });
 	my $delft = '1,NL,Delft 7,-,- 9,-,-';
@@ -213,14 +231,16 @@ SKIP:
 		RESET session_service.geoip_database;
 		$some;
 	});
-	is( $output, join("\n", $known, $delft, $known, $known, 1, $delft, $unknown, 0, $known),
+	is( $output,
+		join("\n", $known, $delft, $known, $known, 1, $delft, $unknown, 0, $known),
 		'a file that is replaced, and a setting that is changed, count at the next use; what was mapped before goes');
 	is($trouble, '', 'and says nothing');
 
 	# A connection that is open reads a change of the configuration between two statements, once it is told.
 	my $open = Client->new($node);
 	is($open->ask($some), $known, 'a place in an open connection');
-	for my $change ([ $other, $delft, 'a reload of the configuration does' ], [ $database, $known, 'and so does the next one' ])
+	for my $change ([ $other, $delft, 'a reload of the configuration does' ],
+		[ $database, $known, 'and so does the next one' ])
 	{
 		my ($path, $expected, $what) = @$change;
 		query("ALTER SYSTEM SET session_service.geoip_database = '$path'");
@@ -237,8 +257,9 @@ SKIP:
 
 	query('CREATE ROLE application LOGIN');
 	query("SELECT session_service.grant_access('application', 'application')");
-	my ($status, $stdout, $stderr) = $node->psql(
-		'postgres', "SET ROLE application; SELECT count(country) FROM session_service.list_user_sessions(md5('somebody')::uuid); SET session_service.geoip_database = '$other'");
+	my ($status, $stdout, $stderr) = $node->psql('postgres',
+		"SET ROLE application; SELECT count(country) FROM session_service.list_user_sessions(md5('somebody')::uuid); SET session_service.geoip_database = '$other'"
+	);
 	is($stdout, 6, 'an application sees the places');
 	like($stderr, qr/permission denied to set parameter/, 'and cannot change the setting');
 
@@ -256,7 +277,10 @@ SKIP:
 		truncated => sub { PostgreSQL::Test::Utils::append_to_file(shift, substr($content, 0, $size / 2)) },
 		'truncated by a byte' => sub { File::Copy::copy($database, $_[0]); truncate $_[0], $size - 1 },
 		'of another type' => sub {
-			my $other_type = write_database('asn', { '198.51.100.0/24' => { autonomous_system_number => 64496 } }, database_type => 'Test-ASN');
+			my $other_type = write_database(
+				'asn',
+				{ '198.51.100.0/24' => { autonomous_system_number => 64496 } },
+				database_type => 'Test-ASN');
 			rename $other_type, shift;
 		});
 	for my $kind (sort keys %wrong)
@@ -274,7 +298,9 @@ SKIP:
 			\\! rm -rf '$path' && cp $database '$path'
 			$some;
 		});
-		is($output, join("\n", $unknown, $unknown, scalar(@addresses), $known), "a file that is $kind: no places, until it is mended");
+		is( $output,
+			join("\n", $unknown, $unknown, scalar(@addresses), $known),
+			"a file that is $kind: no places, until it is mended");
 		is(warnings_in($trouble), 1, "a file that is $kind: one warning") or diag($trouble);
 		unlike($trouble, qr/\Q$path\E|ERROR|FATAL|server closed/, "a file that is $kind: nothing more");
 	}
@@ -293,7 +319,8 @@ SKIP:
 		open my $file, '>:raw', "$files/corrupt $variant" or die $!;
 		print $file $bytes;
 		close $file or die $!;
-		$sql .= "SET session_service.geoip_database = '$files/corrupt $variant'; SELECT md5(convert_from(convert_to(q, 'UTF8'), 'UTF8')) FROM ($all) s (q);\n";
+		$sql .=
+		  "SET session_service.geoip_database = '$files/corrupt $variant'; SELECT md5(convert_from(convert_to(q, 'UTF8'), 'UTF8')) FROM ($all) s (q);\n";
 	}
 	($output, $trouble) = script("SELECT pg_backend_pid() AS pid \\gset\n" . $sql . 'SELECT pg_backend_pid() = :pid;');
 	my @answers = split /\n/, $output;
@@ -303,7 +330,8 @@ SKIP:
 	my %different = map { $_ => 1 } @answers[ 0 .. $#answers - 1 ];
 	cmp_ok(scalar(keys %different), '>', 10, 'and the corruption shows in the answers') or diag($output);
 }
-my ($crash) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:PANIC|TRAP|server process .*(?:terminated by signal|exited with)).*)$/m;
+my ($crash) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~
+  /^(.*(?:PANIC|TRAP|server process .*(?:terminated by signal|exited with)).*)$/m;
 is($crash, undef, 'no process crashed');
 
 $node->stop;

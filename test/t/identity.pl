@@ -56,7 +56,8 @@ my %token = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT 
 sub expand
 {
 	my $script = shift;
-	$script =~ s{<(\w+)>}{sprintf "SELECT * FROM session_service.authenticate('%s') \\g /dev/null\n", $token{$1} // 'nonsense'}ge;
+	$script =~
+	  s{<(\w+)>}{sprintf "SELECT * FROM session_service.authenticate('%s') \\g /dev/null\n", $token{$1} // 'nonsense'}ge;
 	$script =~ s/\?/SELECT who();\n/g;
 	return $script;
 }
@@ -90,44 +91,72 @@ says('BEGIN; <ada> COMMIT AND CHAIN; ? COMMIT;', 'nobody', 'not into a chained t
 says('BEGIN; <ada> ROLLBACK AND CHAIN; ? COMMIT;', 'nobody', 'nor one after ROLLBACK');
 says("BEGIN; <ada> PREPARE TRANSACTION 'p'; ? COMMIT PREPARED 'p'; ?", 'nobody nobody', 'not past PREPARE TRANSACTION');
 says("BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY; <ada> ? COMMIT; ?", 'ada nobody', 'in a read-only transaction too');
-says("DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); ASSERT who() = 'ada'; COMMIT; RAISE WARNING '%', who(); END \$\$; ?",
-	'nobody', 'to a COMMIT within a procedure');
-like((run("DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); COMMIT; RAISE WARNING 'it is %', who(); END \$\$"))[1],
-	qr/it is nobody/, 'as the procedure itself sees');
-says("BEGIN; SET LOCAL search_path = pg_temp, public; <ada> RESET search_path; ? SET ROLE client; ? COMMIT; ?",
-	'ada ada nobody', 'whatever other settings do');
+says(
+	"DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); ASSERT who() = 'ada'; COMMIT; RAISE WARNING '%', who(); END \$\$; ?",
+	'nobody',
+	'to a COMMIT within a procedure');
+like(
+	(   run("DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); COMMIT; RAISE WARNING 'it is %', who(); END \$\$"
+		))[1],
+	qr/it is nobody/,
+	'as the procedure itself sees');
+says(
+	"BEGIN; SET LOCAL search_path = pg_temp, public; <ada> RESET search_path; ? SET ROLE client; ? COMMIT; ?",
+	'ada ada nobody',
+	'whatever other settings do');
 
 # --- who follows whom
 
 says('BEGIN; <ada> ? <bob> ? <ada> ? COMMIT; ?', 'ada bob ada nobody', 'the last authenticate counts');
 says('BEGIN; <ada> <bad> ? COMMIT;', 'nobody', 'one that finds no session clears it');
-says("BEGIN; <ada> SELECT * FROM session_service.authenticate(NULL) \\g /dev/null\n ? COMMIT;", 'nobody', 'as does NULL');
+says("BEGIN; <ada> SELECT * FROM session_service.authenticate(NULL) \\g /dev/null\n ? COMMIT;",
+	'nobody', 'as does NULL');
 says('BEGIN; <ada> RESET session_service.identity; ? COMMIT;', 'nobody', 'as does RESET');
 says("BEGIN; <ada> SET LOCAL session_service.identity = ''; ? COMMIT; ?", 'nobody nobody', 'and setting it to nothing');
-says("BEGIN; <ada> SET session_service.identity = ''; ? <ada> ? COMMIT; ?", 'nobody ada nobody', 'after which authenticate is as before');
-says("BEGIN; SET session_service.identity = ''; SAVEPOINT a; <ada> RELEASE a; ? COMMIT; ?", 'ada nobody', 'also the other way round');
+says(
+	"BEGIN; <ada> SET session_service.identity = ''; ? <ada> ? COMMIT; ?",
+	'nobody ada nobody',
+	'after which authenticate is as before');
+says("BEGIN; SET session_service.identity = ''; SAVEPOINT a; <ada> RELEASE a; ? COMMIT; ?",
+	'ada nobody', 'also the other way round');
 
 # --- savepoints
 
-says('BEGIN; <ada> SAVEPOINT a; <bob> ? ROLLBACK TO a; ? COMMIT; ?', 'bob ada nobody', 'a savepoint that is rolled back brings the earlier one back');
+says(
+	'BEGIN; <ada> SAVEPOINT a; <bob> ? ROLLBACK TO a; ? COMMIT; ?',
+	'bob ada nobody',
+	'a savepoint that is rolled back brings the earlier one back');
 says('BEGIN; SAVEPOINT a; <bob> ROLLBACK TO a; ? COMMIT;', 'nobody', 'or nobody');
 says('BEGIN; <ada> SAVEPOINT a; <bob> RELEASE a; ? COMMIT; ?', 'bob nobody', 'one that is released leaves its own');
 says('BEGIN; <ada> SAVEPOINT a; <bad> ? ROLLBACK TO a; ? COMMIT;', 'nobody ada', 'also where it cleared it');
 says('BEGIN; <ada> SAVEPOINT a; <bad> RELEASE a; ? COMMIT;', 'nobody', 'for good once released');
-says('BEGIN; <ada> SAVEPOINT a; RESET session_service.identity; ? ROLLBACK TO a; ? COMMIT; ?', 'nobody ada nobody', 'and by RESET');
-says('BEGIN; <ada> SAVEPOINT a; <bob> SAVEPOINT b; <ada> SAVEPOINT c; <bob> ? ROLLBACK TO c; ? RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?',
-	'bob ada ada ada nobody', 'nested ones');
-says('BEGIN; <ada> SAVEPOINT a; SAVEPOINT b; <bob> RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?', 'bob ada nobody', 'one released into one that is rolled back');
-says('BEGIN; SAVEPOINT a; <ada> SAVEPOINT b; <bob> SELECT 1/0; ROLLBACK TO b; ? ROLLBACK TO a; ? COMMIT;', 'ada nobody', 'after an error');
-says("BEGIN; <ada> DO \$\$ BEGIN PERFORM session_service.authenticate('$token{bob}'); RAISE 'no'; EXCEPTION WHEN others THEN ASSERT who() = 'ada'; END \$\$; ? COMMIT;",
-	'ada', 'a block with EXCEPTION');
+says(
+	'BEGIN; <ada> SAVEPOINT a; RESET session_service.identity; ? ROLLBACK TO a; ? COMMIT; ?',
+	'nobody ada nobody',
+	'and by RESET');
+says(
+	'BEGIN; <ada> SAVEPOINT a; <bob> SAVEPOINT b; <ada> SAVEPOINT c; <bob> ? ROLLBACK TO c; ? RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?',
+	'bob ada ada ada nobody',
+	'nested ones');
+says(
+	'BEGIN; <ada> SAVEPOINT a; SAVEPOINT b; <bob> RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?',
+	'bob ada nobody',
+	'one released into one that is rolled back');
+says('BEGIN; SAVEPOINT a; <ada> SAVEPOINT b; <bob> SELECT 1/0; ROLLBACK TO b; ? ROLLBACK TO a; ? COMMIT;',
+	'ada nobody', 'after an error');
+says(
+	"BEGIN; <ada> DO \$\$ BEGIN PERFORM session_service.authenticate('$token{bob}'); RAISE 'no'; EXCEPTION WHEN others THEN ASSERT who() = 'ada'; END \$\$; ? COMMIT;",
+	'ada',
+	'a block with EXCEPTION');
 
 # A function with a SET clause of its own, as functions with the definer's rights have.
 $node->safe_psql(
 	'postgres', q{
 	CREATE FUNCTION enter(token text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 	AS $$ BEGIN PERFORM session_service.authenticate(token); END $$});
-says("BEGIN; SELECT enter('$token{ada}') \\g /dev/null\n ? SELECT enter('') \\g /dev/null\n ? COMMIT; ?", 'ada nobody nobody',
+says(
+	"BEGIN; SELECT enter('$token{ada}') \\g /dev/null\n ? SELECT enter('') \\g /dev/null\n ? COMMIT; ?",
+	'ada nobody nobody',
 	'a function with settings of its own leaves it in force');
 
 # --- as of the authenticate
@@ -147,11 +176,17 @@ is( (   run("BEGIN; <eve> SELECT session_service.revoke_session(session_service.
 # What a true identity looks like is the best forgery.
 my $forged = (run("BEGIN; <ada> SHOW session_service.identity; COMMIT;"))[0];
 my $hash = $node->safe_psql('postgres', "SELECT session_service.hash_token('$token{ada}')");
-my ($session_id, $user_id) = map { s/-//gr } split /\|/, $node->safe_psql('postgres', q{SELECT session_id, user_id FROM known WHERE name = 'ada'});
-like($forged, qr/^${session_id}${user_id}[0-9a-f]{32}read write \{"of": "a \{b\} é"\}$/, 'SHOW tells ids, times, scopes and metadata');
+my ($session_id, $user_id) = map { s/-//gr } split /\|/,
+  $node->safe_psql('postgres', q{SELECT session_id, user_id FROM known WHERE name = 'ada'});
+like(
+	$forged,
+	qr/^${session_id}${user_id}[0-9a-f]{32}read write \{"of": "a \{b\} é"\}$/,
+	'SHOW tells ids, times, scopes and metadata');
 unlike($forged, qr/\Q$token{ada}\E|\Q$hash\E/, 'and no secret');
-is( (run("BEGIN; <ada> SELECT count(*) FROM pg_settings WHERE name LIKE 'session\\_service.identity' OR position('$session_id' IN setting) > 0; COMMIT;"))[0],
-	0, 'pg_settings does not show it');
+is( (   run("BEGIN; <ada> SELECT count(*) FROM pg_settings WHERE name LIKE 'session\\_service.identity' OR position('$session_id' IN setting) > 0; COMMIT;"
+		))[0],
+	0,
+	'pg_settings does not show it');
 unlike((run('BEGIN; <ada> SHOW ALL; COMMIT;'))[0], qr/session_service\.identity|$session_id/, 'nor does SHOW ALL');
 
 # A connection whose library is loaded already, and one that has the name as a placeholder until then.
@@ -161,10 +196,13 @@ my %ways = (
 	'SET SESSION' => "SET SESSION session_service.identity TO '$forged';",
 	'SET LOCAL' => "BEGIN; SET LOCAL session_service.identity = '$forged'; ? COMMIT;",
 	'SET in a transaction' => "BEGIN; SET session_service.identity = '$forged'; ? COMMIT;",
-	'SET under a savepoint' => "BEGIN; SET session_service.identity = '$forged'; SAVEPOINT a; SET LOCAL session_service.identity = 'x'; ? ROLLBACK TO a; ? COMMIT;",
-	'SET LOCAL under a savepoint' => "BEGIN; SET LOCAL session_service.identity = '$forged'; SAVEPOINT a; ? ROLLBACK TO a; ? COMMIT;",
+	'SET under a savepoint' =>
+	  "BEGIN; SET session_service.identity = '$forged'; SAVEPOINT a; SET LOCAL session_service.identity = 'x'; ? ROLLBACK TO a; ? COMMIT;",
+	'SET LOCAL under a savepoint' =>
+	  "BEGIN; SET LOCAL session_service.identity = '$forged'; SAVEPOINT a; ? ROLLBACK TO a; ? COMMIT;",
 	'set_config' => "SELECT set_config('session_service.identity', '$forged', false) \\g /dev/null\n",
-	'set_config for the transaction' => "BEGIN; SELECT set_config('session_service.identity', '$forged', true) \\g /dev/null\n ? COMMIT;",
+	'set_config for the transaction' =>
+	  "BEGIN; SELECT set_config('session_service.identity', '$forged', true) \\g /dev/null\n ? COMMIT;",
 	'another case' => "SET \"Session_Service.IDENTITY\" = '$forged';",
 	'a function clause' => 'SELECT forging() \g /dev/null' . "\n",
 	'a function clause that keeps' => 'BEGIN; SELECT keeping() \g /dev/null' . "\n ? COMMIT;",
@@ -193,12 +231,16 @@ for my $state (sort keys %states)
 is($node->safe_psql('postgres', q{SELECT count(*) FROM seen WHERE who <> 'nobody'}), 0, 'the function saw nobody');
 
 # Identity of another at the time of the forgery: it stays.
-like((run("BEGIN; <bob> SAVEPOINT a; SET LOCAL session_service.identity = '$forged'; ROLLBACK TO a; ? COMMIT; ?"))[0],
-	qr/^bob nobody$/, 'a refused SET changes nothing');
+like(
+	(run("BEGIN; <bob> SAVEPOINT a; SET LOCAL session_service.identity = '$forged'; ROLLBACK TO a; ? COMMIT; ?"))[0],
+	qr/^bob nobody$/,
+	'a refused SET changes nothing');
 
 # A function made in a transaction that has an identity keeps no more than its text.
-run('BEGIN; <ada> CREATE FUNCTION current() RETURNS text LANGUAGE sql SET session_service.identity FROM CURRENT AS $$ SELECT who() $$; COMMIT;');
-my ($answers, $errors) = run("SELECT current() \\g /dev/null\n BEGIN; <bob> SAVEPOINT a; SELECT current(); ROLLBACK TO a; ? COMMIT; ?");
+run('BEGIN; <ada> CREATE FUNCTION current() RETURNS text LANGUAGE sql SET session_service.identity FROM CURRENT AS $$ SELECT who() $$; COMMIT;'
+);
+my ($answers, $errors) =
+  run("SELECT current() \\g /dev/null\n BEGIN; <bob> SAVEPOINT a; SELECT current(); ROLLBACK TO a; ? COMMIT; ?");
 is($answers, 'bob nobody', 'SET FROM CURRENT of a function gives nobody the identity of another time');
 
 # --- settings of roles, databases, connections and the server
@@ -219,7 +261,9 @@ $node->safe_psql(
 sub gives_nobody
 {
 	my $name = shift;
-	my ($answers, $errors) = run("$parallel SELECT count(*) FROM notes; ? BEGIN; ? RESET session_service.identity; ? <bob> ? COMMIT; RESET ALL; ?");
+	my ($answers, $errors) = run(
+		"$parallel SELECT count(*) FROM notes; ? BEGIN; ? RESET session_service.identity; ? <bob> ? COMMIT; RESET ALL; ?"
+	);
 	is($answers, '0 nobody nobody nobody bob nobody', "$name gives nobody, in workers neither") or diag($errors);
 	return;
 }
@@ -233,7 +277,8 @@ for my $target ('ROLE client', 'ROLE ALL', 'DATABASE postgres', 'ROLE client IN 
 	like($errors, qr/42501: .*cannot be set/, "ALTER $target SET is refused once the library is loaded");
 	$node->safe_psql('postgres', "ALTER $target RESET session_service.identity");
 }
-like((run("$_ ALTER ROLE client SET session_service.identity = '$forged'"))[1], qr/42501: /, 'a role cannot for itself') for '', '?';
+like((run("$_ ALTER ROLE client SET session_service.identity = '$forged'"))[1], qr/42501: /, 'a role cannot for itself')
+  for '', '?';
 
 {
 	local $ENV{PGOPTIONS} = '-c session_service.identity=' . $forged =~ s/ /\\ /gr;
@@ -262,21 +307,30 @@ sub plan_of
 	return (run("$parallel BEGIN; <$who> EXPLAIN (ANALYZE, VERBOSE, COSTS off, TIMING off) $query; COMMIT;"))[0];
 }
 my $plan = plan_of('ada', 'SELECT count(*) FROM notes');
-like($plan, qr/Workers Launched: [12].*Parallel Seq Scan.*Filter: \(notes.owner = session_service.current_user_id\(\)\)/, 'workers filter by the policy');
-is((run("$parallel BEGIN; <ada> SELECT count(*), min(owner::text) FROM notes; COMMIT; SELECT count(*) FROM notes;"))[0],
-	'20000|ada00000-0000-4000-8000-000000000001 0', 'and let through the rows of its user, and none after COMMIT');
-is((run("$parallel BEGIN; <ada> SAVEPOINT a; <bob> SELECT count(*), min(owner::text) FROM notes; ROLLBACK TO a; SELECT count(*), min(owner::text) FROM notes; <bad> SELECT count(*) FROM notes; COMMIT;"))[0],
+like(
+	$plan,
+	qr/Workers Launched: [12].*Parallel Seq Scan.*Filter: \(notes.owner = session_service.current_user_id\(\)\)/,
+	'workers filter by the policy');
+is( (run("$parallel BEGIN; <ada> SELECT count(*), min(owner::text) FROM notes; COMMIT; SELECT count(*) FROM notes;"))
+	[0],
+	'20000|ada00000-0000-4000-8000-000000000001 0',
+	'and let through the rows of its user, and none after COMMIT');
+is( (   run("$parallel BEGIN; <ada> SAVEPOINT a; <bob> SELECT count(*), min(owner::text) FROM notes; ROLLBACK TO a; SELECT count(*), min(owner::text) FROM notes; <bad> SELECT count(*) FROM notes; COMMIT;"
+		))[0],
 	'20000|b0b00000-0000-4000-8000-000000000002 20000|ada00000-0000-4000-8000-000000000001 0',
 	'whose identity it is at that moment');
 
 # All that the functions say, for each row, so that workers ask.
-my $filter = "WHERE (n > 0) = (session_service.current_session_id() = '$session_id' AND session_service.current_scopes() = '{read,write}'"
+my $filter =
+  "WHERE (n > 0) = (session_service.current_session_id() = '$session_id' AND session_service.current_scopes() = '{read,write}'"
   . " AND session_service.has_scope('write') AND NOT session_service.has_scope('admin') AND session_service.is_mfa_verified())";
 $plan = plan_of('ada', "SELECT count(*) FROM notes $filter");
 like($plan, qr/Workers Launched: [12].*Parallel Seq Scan[^>]*Filter:.*$_/, "workers evaluate $_")
   for qw(current_session_id current_scopes has_scope is_mfa_verified);
-is((run("$parallel BEGIN; <ada> SELECT count(*) FROM notes $filter; <bob> SELECT count(*) FROM notes $filter; COMMIT;"))[0],
-	'20000 0', 'as their leader would');
+is( (   run("$parallel BEGIN; <ada> SELECT count(*) FROM notes $filter; <bob> SELECT count(*) FROM notes $filter; COMMIT;"
+		))[0],
+	'20000 0',
+	'as their leader would');
 
 # As long as an identity can be.
 $node->safe_psql(
@@ -286,8 +340,10 @@ $node->safe_psql(
 	     session_service.create_session(user_id, scopes => scopes);
 	INSERT INTO notes SELECT user_id, 1 FROM known WHERE name = 'max'});
 $token{max} = $node->safe_psql('postgres', q{SELECT token FROM known WHERE name = 'max'});
-is( (run("$parallel BEGIN; <max> SELECT cardinality(session_service.current_scopes()); SELECT count(*) FROM notes WHERE session_service.current_scopes() = (SELECT scopes FROM known WHERE name = 'max'); COMMIT;"))[0],
-	'100 1', 'with a hundred long scopes');
+is( (   run("$parallel BEGIN; <max> SELECT cardinality(session_service.current_scopes()); SELECT count(*) FROM notes WHERE session_service.current_scopes() = (SELECT scopes FROM known WHERE name = 'max'); COMMIT;"
+		))[0],
+	'100 1',
+	'with a hundred long scopes');
 
 # authenticate itself is not for workers, also where a function claims that it is.
 $node->safe_psql(

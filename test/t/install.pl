@@ -42,7 +42,8 @@ is(objects(), $before, 'DROP EXTENSION leaves nothing');
 # A schema that is there already belongs to its owner, who could put objects of their own beside ours.
 $node->safe_psql('postgres', 'CREATE ROLE squatter; CREATE SCHEMA session_service AUTHORIZATION squatter');
 my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\nCREATE EXTENSION session_service");
-like($stderr, qr/ERROR:  42501: schema "session_service" belongs to another role/, 'not into a schema of somebody else');
+like($stderr, qr/ERROR:  42501: schema "session_service" belongs to another role/,
+	'not into a schema of somebody else');
 $node->safe_psql('postgres', 'ALTER SCHEMA session_service OWNER TO CURRENT_USER');
 $node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 pass('but into one of a superuser, and so it goes in again');
@@ -59,7 +60,8 @@ $node->safe_psql(
 	CREATE TABLE report ();
 	DROP SCHEMA session_service;
 	CREATE EXTENSION session_service});
-is($node->safe_psql('postgres', q{SELECT has_table_privilege('Report "all"', 'report', 'DELETE')}), 't', 'what the creator makes is everyone\'s');
+is($node->safe_psql('postgres', q{SELECT has_table_privilege('Report "all"', 'report', 'DELETE')}),
+	't', 'what the creator makes is everyone\'s');
 is( $node->safe_psql(
 		'postgres', q{
 		SELECT object, grantee::regrole, privilege_type
@@ -70,10 +72,13 @@ is( $node->safe_psql(
 		        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'r') UNION ALL
 		      SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl)
 		WHERE grantee <> owner ORDER BY 1, 2, 3}),
-	'', 'but not what the extension is made of');
+	'',
+	'but not what the extension is made of');
 
 ($status, $stdout, $stderr) = $node->psql('postgres', '\i sql/session_service--1.0.sql');
-like($stderr . $stdout, qr/Use "CREATE EXTENSION session_service" to load this file/,
+like(
+	$stderr . $stdout,
+	qr/Use "CREATE EXTENSION session_service" to load this file/,
 	'the script refuses to run in psql');
 
 $node->stop;

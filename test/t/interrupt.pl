@@ -41,10 +41,15 @@ for my $round (1 .. $rounds)
 	last if @{ $told->{problems} };
 }
 tables_are_consistent($node, 'tables and indexes agree');
-is( $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'load' AND l.mode <> 'SIReadLock'}),
-	0, 'no lock is left');
+is( $node->safe_psql(
+		'postgres',
+		q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'load' AND l.mode <> 'SIReadLock'}
+	),
+	0,
+	'no lock is left');
 my $counts = $told->{counts};
-for my $kind ('error 57014', 'error 55P03', 'pg_terminate_backend', 'connections abandoned', 'in doubt', 'rolled back to a savepoint after an error')
+for my $kind ('error 57014', 'error 55P03', 'pg_terminate_backend', 'connections abandoned',
+	'in doubt', 'rolled back to a savepoint after an error')
 {
 	isnt($counts->{$kind} // 0, 0, "$kind: " . ($counts->{$kind} // 0));
 }
@@ -61,7 +66,8 @@ my @trouble = grep { /deadlock detected|PANIC|TRAP|terminated by signal|WARNING:
 is_deeply(\@trouble, [], 'and of no trouble');
 
 counted("$told->{acknowledged} operations acknowledged among $counts->{'error 57014'} statements cancelled, "
-	  . "$counts->{'error 55P03'} waits given up, $counts->{'connections lost'} connections lost, $counts->{'in doubt'} operations in doubt");
+	  . "$counts->{'error 55P03'} waits given up, $counts->{'connections lost'} connections lost, $counts->{'in doubt'} operations in doubt"
+);
 
 $node->stop;
 done_testing();

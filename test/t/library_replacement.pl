@@ -15,7 +15,9 @@ $node->init;
 my $stage = $node->stage_copy or plan skip_all => 'this server has one library directory for all';
 $node->append_conf('postgresql.conf', 'session_service.touch_interval = 0');
 $node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION session_service; CREATE TABLE held (n serial, user_id uuid, session_id uuid, token text, refresh_token text)');
+$node->safe_psql('postgres',
+	'CREATE EXTENSION session_service; CREATE TABLE held (n serial, user_id uuid, session_id uuid, token text, refresh_token text)'
+);
 
 sub make_install { return system("make -s install DESTDIR='$stage->{root}' >>'" . $node->logfile . "' 2>&1") == 0; }
 
@@ -74,15 +76,20 @@ life('both work on the same sessions', $first, $second);
 
 # Another version of the library, as far as the loader can tell.
 ok(make_install(), 'once more');
-PostgreSQL::Test::Utils::append_to_file("$stage->{library}.new", PostgreSQL::Test::Utils::slurp_file($stage->{library}) . 'a later version');
+PostgreSQL::Test::Utils::append_to_file("$stage->{library}.new",
+	PostgreSQL::Test::Utils::slurp_file($stage->{library}) . 'a later version');
 chmod 0755, "$stage->{library}.new";
 rename "$stage->{library}.new", $stage->{library} or die;
 my $third = Client->new($node);
 life('three backends with three files', $first, $second, $third);
 is_deeply([ map { mapped($_) } $first, $third ], [ "$first_inode gone", inode() ], 'each its own');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
-is($node->safe_psql('other', 'CREATE EXTENSION session_service; SELECT count(*) FROM session_service.create_session(gen_random_uuid()) c, session_service.validate_session(c.token)'),
-	1, 'CREATE EXTENSION with the new file');
+is( $node->safe_psql(
+		'other',
+		'CREATE EXTENSION session_service; SELECT count(*) FROM session_service.create_session(gen_random_uuid()) c, session_service.validate_session(c.token)'
+	),
+	1,
+	'CREATE EXTENSION with the new file');
 
 # New connections all the while: each finds a whole library.
 my $times = extent(10, 300);
@@ -98,7 +105,8 @@ if ($installs == 0)
 my ($connections, @failed) = (0);
 while (waitpid($installs, POSIX::WNOHANG()) == 0)
 {
-	my ($status, $stdout, $stderr) = $node->psql('postgres', q{SELECT count(*) FROM session_service.validate_session('nonsense')});
+	my ($status, $stdout, $stderr) =
+	  $node->psql('postgres', q{SELECT count(*) FROM session_service.validate_session('nonsense')});
 	push @failed, $stderr if $status != 0 || $stdout ne '0';
 	$connections++;
 }
@@ -122,6 +130,7 @@ life('after a restart', $first);
 is(mapped($first), inode(), 'they have the new file');
 $first->close;
 
-counted(($times + 3) . " installations under a working server, $connections new connections meanwhile, $lives sessions lived");
+counted(($times + 3)
+	. " installations under a working server, $connections new connections meanwhile, $lives sessions lived");
 $node->stop;
 done_testing();

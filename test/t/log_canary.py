@@ -48,8 +48,10 @@ other = connect()
 
 def connect_quietly():
     """Where nothing is logged and no statement is counted: what is done here may be long, and have literals."""
-    return connect(options="-c log_statement=none -c log_min_messages=panic -c log_min_duration_statement=-1 -c log_duration=off -c log_statement_stats=off "
-                   "-c auto_explain.log_min_duration=-1 -c pg_stat_statements.track=none -c debug_print_plan=off -c debug_print_parse=off -c debug_print_rewritten=off")
+    return connect(
+        options="-c log_statement=none -c log_min_messages=panic -c log_min_duration_statement=-1 -c log_duration=off -c log_statement_stats=off "
+        "-c auto_explain.log_min_duration=-1 -c pg_stat_statements.track=none -c debug_print_plan=off -c debug_print_parse=off -c debug_print_rewritten=off"
+    )
 
 
 def digest(token):
@@ -78,7 +80,9 @@ def call(function, *parameters, on=main, **options):
 def create(**arguments):
     arguments = {"user_id": uuid.uuid4(), **arguments}
     given = ", ".join(f"{name} => %({name})s" for name in arguments)
-    made = main.execute(f"SELECT *, %(user_id)s::uuid AS user_id FROM {SCHEMA}create_session({given})", arguments).fetchone()
+    made = main.execute(
+        f"SELECT *, %(user_id)s::uuid AS user_id FROM {SCHEMA}create_session({given})", arguments
+    ).fetchone()
     secrets.extend(token for token in (made.token, made.refresh_token) if token)
     return made
 
@@ -117,8 +121,11 @@ def refusals(kind, token):
         outcome(
             f"validate_session_hash, {kind}, {form}",
             "0 rows",
-            lambda: run(f"SELECT * FROM {SCHEMA}validate_session_hash(%s, {form}::bytea::{SCHEMA}token_hash)",
-                        uuid.uuid4(), bytes.fromhex(digest(token))),
+            lambda: run(
+                f"SELECT * FROM {SCHEMA}validate_session_hash(%s, {form}::bytea::{SCHEMA}token_hash)",
+                uuid.uuid4(),
+                bytes.fromhex(digest(token)),
+            ),
         )
 
 
@@ -128,25 +135,39 @@ def successes():
     made = create(device_key=key, device_name="canary", user_agent="Canary/1", ip_address="192.0.2.1")
     for repeat in range(6):  # some unprepared, some prepared
         outcome("validate_session", "1 rows", lambda: call("validate_session", made.token))
-    outcome("validate_session, binary", "1 rows",
-            lambda: run(f"SELECT * FROM {SCHEMA}validate_session(%b)", made.token, binary=True))
-    outcome("validate_session_hash", "1 rows",
-            lambda: call("validate_session_hash", made.session_id, digest(made.token)))
+    outcome(
+        "validate_session, binary",
+        "1 rows",
+        lambda: run(f"SELECT * FROM {SCHEMA}validate_session(%b)", made.token, binary=True),
+    )
+    outcome(
+        "validate_session_hash", "1 rows", lambda: call("validate_session_hash", made.session_id, digest(made.token))
+    )
     outcome("validate_sessions", "1 rows", lambda: call("validate_sessions", [made.token, "nothing"]))
     outcome("authenticate", "1 rows", lambda: call("authenticate", made.token))
-    outcome("introspect_token", "True",
-            lambda: run(f"SELECT {SCHEMA}introspect_token(%s)->'active'", made.token))
-    outcome("introspect_token, of a refresh token", "True",
-            lambda: run(f"SELECT {SCHEMA}introspect_token(%s)->'active'", made.refresh_token))
-    outcome("mark_mfa_verified_by_token", "True",
-            lambda: call("mark_mfa_verified_by_token", made.token, "totp"))
+    outcome("introspect_token", "True", lambda: run(f"SELECT {SCHEMA}introspect_token(%s)->'active'", made.token))
+    outcome(
+        "introspect_token, of a refresh token",
+        "True",
+        lambda: run(f"SELECT {SCHEMA}introspect_token(%s)->'active'", made.refresh_token),
+    )
+    outcome("mark_mfa_verified_by_token", "True", lambda: call("mark_mfa_verified_by_token", made.token, "totp"))
     outcome("hash_token", digest(made.token), lambda: call("hash_token", made.token))
     outcome("token_session_id", str(made.session_id), lambda: call("token_session_id", made.token))
-    outcome("token_bucket", "True", lambda: run(f"SELECT {SCHEMA}token_bucket(%s) = {SCHEMA}session_bucket(%s)",
-                                                made.token, made.session_id))
-    outcome("a hash as text", "True",
-            lambda: run(f"SELECT %s::{SCHEMA}token_hash = {SCHEMA}hash_token(%s)"
-                        .replace(" = ", f" OPERATOR({SCHEMA}=) "), digest(made.token), made.token))
+    outcome(
+        "token_bucket",
+        "True",
+        lambda: run(f"SELECT {SCHEMA}token_bucket(%s) = {SCHEMA}session_bucket(%s)", made.token, made.session_id),
+    )
+    outcome(
+        "a hash as text",
+        "True",
+        lambda: run(
+            f"SELECT %s::{SCHEMA}token_hash = {SCHEMA}hash_token(%s)".replace(" = ", f" OPERATOR({SCHEMA}=) "),
+            digest(made.token),
+            made.token,
+        ),
+    )
     rotated = keep(call("rotate_session_token", made.token))[0]
     outcome("rotate_session_token", "1 rows", lambda: call("validate_session", rotated.token))
     again = keep(call("reauthenticate_session", create().token, "canary class", ["canary method"]))[0]
@@ -213,12 +234,18 @@ def bound_sessions():
     outcome("bind_session, by another key", "0 rows", lambda: bind(browser, dbsc_proof(another, challenge)))
     challenge = challenge_of(browser.refresh_token)
     for proof in (None, "canary", *refused_proofs(*dbsc_parts(key, challenge), key)):
-        outcome("refresh_session, refused", "0 rows",
-                lambda: call("refresh_session", browser.refresh_token, "192.0.2.1", None, proof))
+        outcome(
+            "refresh_session, refused",
+            "0 rows",
+            lambda: call("refresh_session", browser.refresh_token, "192.0.2.1", None, proof),
+        )
     proof = kept(dbsc_proof(key, challenge, None))
     for expected in ("a pair", "the same"):
-        outcome(f"refresh_session, {expected}", "1 rows",
-                lambda: keep(call("refresh_session", browser.refresh_token, None, None, proof)))
+        outcome(
+            f"refresh_session, {expected}",
+            "1 rows",
+            lambda: keep(call("refresh_session", browser.refresh_token, None, None, proof)),
+        )
 
     for proof in refused_proofs(*dpop_parts(key, *REQUEST, client.token), key):
         outcome("bind_session, refused", "0 rows", lambda: call("bind_session", client.token, proof, *REQUEST))
@@ -234,19 +261,29 @@ def bound_sessions():
     }
     wrong |= dict(enumerate(refused_proofs(*dpop_parts(key, *REQUEST, client.token), key)))
     for fault, proof in wrong.items():
-        outcome(f"validate_session_proof, {fault}", "0 rows",
-                lambda: call("validate_session_proof", client.token, kept(proof), *REQUEST, "192.0.2.1"))
+        outcome(
+            f"validate_session_proof, {fault}",
+            "0 rows",
+            lambda: call("validate_session_proof", client.token, kept(proof), *REQUEST, "192.0.2.1"),
+        )
     for repeat in range(6):
         proof = kept(dpop_proof(key, *REQUEST, client.token, challenge_of(client.token)))
-        outcome("validate_session_proof", "1 rows",
-                lambda: call("validate_session_proof", client.token, proof, *REQUEST))
+        outcome(
+            "validate_session_proof", "1 rows", lambda: call("validate_session_proof", client.token, proof, *REQUEST)
+        )
     outcome("validate_session, bound for requests", "0 rows", lambda: call("validate_session", client.token))
     proof = kept(dpop_proof(key, *REQUEST))
-    outcome("refresh_session, with a proof of DPoP", "1 rows",
-            lambda: keep(call("refresh_session", client.refresh_token, None, None, proof, *REQUEST)))
+    outcome(
+        "refresh_session, with a proof of DPoP",
+        "1 rows",
+        lambda: keep(call("refresh_session", client.refresh_token, None, None, proof, *REQUEST)),
+    )
     outcome("bind_session, without a method", "0 rows", lambda: call("bind_session", client.token, proof))
-    outcome("validate_session_proof, without a URI", "22004",
-            lambda: call("validate_session_proof", client.token, proof, "GET", None))
+    outcome(
+        "validate_session_proof, without a URI",
+        "22004",
+        lambda: call("validate_session_proof", client.token, proof, "GET", None),
+    )
 
 
 def bad_tokens():
@@ -265,20 +302,31 @@ def imports():
     tokens = [f"imported-canary-{name}-{uuid.uuid4().hex}" for name in "abcd"]
     secrets.extend(tokens)
     first, first_refresh, second, second_refresh = (digest(token) for token in tokens)
-    query = (f"SELECT {SCHEMA}import_session(%s, %s, now() + interval '1 day', refresh_token_hash => %s, "
-             "device_key => %s) IS NOT NULL")
+    query = (
+        f"SELECT {SCHEMA}import_session(%s, %s, now() + interval '1 day', refresh_token_hash => %s, "
+        "device_key => %s) IS NOT NULL"
+    )
     user = uuid.uuid4()
     outcome("import_session", "True", lambda: run(query, first, user, first_refresh, tokens[3]))
     outcome("import_session, again", "True", lambda: run(query, first, user, first_refresh, None))
-    outcome("import_session, of another with one of the hashes", "23505",
-            lambda: run(query, second, user, first_refresh, None))
+    outcome(
+        "import_session, of another with one of the hashes",
+        "23505",
+        lambda: run(query, second, user, first_refresh, None),
+    )
     outcome("import_session, twice one hash", "23505", lambda: run(query, second, user, second, None))
     outcome("import_session, a token for a hash", "22P02", lambda: run(query, tokens[2], user, None, None))
     outcome("import_session, a short hash", "22P02", lambda: run(query, second[:-1], user, None, None))
-    outcome("import_session, a short hash as refresh_token_hash", "22P02",
-            lambda: run(query, second, user, second_refresh[:-2], None))
-    outcome("import_session, too long a name", "22001",
-            lambda: run(f"SELECT {SCHEMA}import_session(%s, %s, now(), device_name => %s)", second, user, "n" * 300))
+    outcome(
+        "import_session, a short hash as refresh_token_hash",
+        "22P02",
+        lambda: run(query, second, user, second_refresh[:-2], None),
+    )
+    outcome(
+        "import_session, too long a name",
+        "22001",
+        lambda: run(f"SELECT {SCHEMA}import_session(%s, %s, now(), device_name => %s)", second, user, "n" * 300),
+    )
     outcome("import_session, for nobody", "22004", lambda: run(query, second, None, None, None))
     outcome("an imported token", "1 rows", lambda: call("validate_session", tokens[0]))
     outcome("its refresh", "1 rows", lambda: keep(call("refresh_session", tokens[1])))
@@ -289,35 +337,50 @@ def casts():
     made = create()
     raw = bytes.fromhex(digest(made.token))
     cast = f"SELECT %s::{SCHEMA}token_hash"
-    for name, text in {"a token": made.token, "a short hash": digest(made.token)[:-1],
-                       "a hash with more": digest(made.token) + "00", "base64": base64.b64encode(raw).decode(),
-                       "an upper-case hash with a space": digest(made.token).upper() + " "}.items():
+    for name, text in {
+        "a token": made.token,
+        "a short hash": digest(made.token)[:-1],
+        "a hash with more": digest(made.token) + "00",
+        "base64": base64.b64encode(raw).decode(),
+        "an upper-case hash with a space": digest(made.token).upper() + " ",
+    }.items():
         outcome(f"{name} to token_hash", "22P02", lambda: run(cast, text))
-        outcome(f"{name} as text to token_hash", "22P02",
-                lambda: run(f"SELECT %s::text::{SCHEMA}token_hash", text))
-        outcome(f"{name} to validate_session_hash", "22P02",
-                lambda: call("validate_session_hash", made.session_id, text))
+        outcome(f"{name} as text to token_hash", "22P02", lambda: run(f"SELECT %s::text::{SCHEMA}token_hash", text))
+        outcome(
+            f"{name} to validate_session_hash", "22P02", lambda: call("validate_session_hash", made.session_id, text)
+        )
     outcome("short bytes to token_hash", "22P02", lambda: run(f"SELECT %b::bytea::{SCHEMA}token_hash", raw[:-1]))
     outcome("long bytes to token_hash", "22P02", lambda: run(f"SELECT %b::bytea::{SCHEMA}token_hash", raw + b"1"))
     # The receive function, by a binary COPY.
     main.execute(f"CREATE TEMP TABLE received (h {SCHEMA}token_hash)")
     for name, sent in {"short": raw[:-1], "long": raw + b"1"}.items():
+
         def receive():
             with main.cursor() as cursor, cursor.copy("COPY received FROM STDIN (FORMAT binary)") as copy:
-                copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\1" + len(sent).to_bytes(4, "big") + sent + b"\xff\xff")
+                copy.write(
+                    b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\0\1" + len(sent).to_bytes(4, "big") + sent + b"\xff\xff"
+                )
             return []
+
         outcome(f"{name} bytes received", "22P02", receive)
 
 
 def limits_of_arguments():
     made = create()
     long = "n" * 3000
-    outcome("refresh_session, too long a user agent", "22001",
-            lambda: call("refresh_session", made.refresh_token, None, long))
-    outcome("revoke_session_by_token, too long a reason", "22001",
-            lambda: call("revoke_session_by_token", made.token, long))
-    outcome("mark_mfa_verified_by_token, too long a method", "22001",
-            lambda: call("mark_mfa_verified_by_token", made.token, long))
+    outcome(
+        "refresh_session, too long a user agent",
+        "22001",
+        lambda: call("refresh_session", made.refresh_token, None, long),
+    )
+    outcome(
+        "revoke_session_by_token, too long a reason", "22001", lambda: call("revoke_session_by_token", made.token, long)
+    )
+    outcome(
+        "mark_mfa_verified_by_token, too long a method",
+        "22001",
+        lambda: call("mark_mfa_verified_by_token", made.token, long),
+    )
     key = f"canary-key-{uuid.uuid4().hex}"
     secrets.append(key)
     for name, arguments, state in (
@@ -386,8 +449,10 @@ def waits():
             states.append(error.sqlstate)
 
     met = threading.Barrier(2)
-    threads = [threading.Thread(target=rotate_both, args=(connection, *pair, met))
-               for connection, pair in ((main, (first, second)), (other, (second, first)))]
+    threads = [
+        threading.Thread(target=rotate_both, args=(connection, *pair, met))
+        for connection, pair in ((main, (first, second)), (other, (second, first)))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -404,22 +469,32 @@ def waits():
         main.execute(f"BEGIN ISOLATION LEVEL {level}")
         commit = threading.Thread(target=commit_when_waited_for)
         commit.start()
-        outcome(f"create_session with a key, {level}", "40001",
-                lambda: keep(run(f"SELECT * FROM {SCHEMA}create_session(%s, device_key => %s)", user, key)))
+        outcome(
+            f"create_session with a key, {level}",
+            "40001",
+            lambda: keep(run(f"SELECT * FROM {SCHEMA}create_session(%s, device_key => %s)", user, key)),
+        )
         commit.join()
         main.execute("ROLLBACK")
 
     # In a function that is called with a token, errors have a context.
-    main.execute(f"""
+    main.execute(
+        f"""
         CREATE FUNCTION pg_temp.login(t text) RETURNS void LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM {SCHEMA}revoke_session_by_token(t, repeat('r', 300)); END $$""")
+        $$ BEGIN PERFORM {SCHEMA}revoke_session_by_token(t, repeat('r', 300)); END $$"""
+    )
     outcome("in a function", "22001", lambda: run("SELECT pg_temp.login(%s)", create().token))
 
 
 def canary(argument):
     """A value of its own for an argument, as text, by which it is found; None where there can be none."""
     mark = f"canary-{argument.name}-{uuid.uuid4().hex}"
-    made = {"jsonb": json.dumps({"canary": mark}), "inet": f"2001:db8:{':'.join(mark[-24:][n:n + 4] for n in range(0, 24, 4))}", "text[]": f"{{{mark}}}", "text": mark}.get(argument.type)
+    made = {
+        "jsonb": json.dumps({"canary": mark}),
+        "inet": f"2001:db8:{':'.join(mark[-24:][n:n + 4] for n in range(0, 24, 4))}",
+        "text[]": f"{{{mark}}}",
+        "text": mark,
+    }.get(argument.type)
     if argument.name in ("token", "tokens", "refresh_token", "device_key", "level") or made is None:
         return None
     if argument.type == "inet":
@@ -432,8 +507,12 @@ def every_call(with_literals):
     """Each function with good arguments, and with each of them that is refused; by a caller who may not call it, and,
     where it writes, in a transaction that may not."""
     quiet = connect_quietly()
-    quiet.execute("DO $$ BEGIN CREATE ROLE grantee; CREATE ROLE nobody; GRANT USAGE ON SCHEMA session_service TO nobody; EXCEPTION WHEN duplicate_object THEN END $$")
-    fixture = make_sessions(quiet, uuid.uuid4()) | {name: f"canary-{uuid.uuid4().hex}" for name in ("device_key", "new_token", "new_refresh_token")}
+    quiet.execute(
+        "DO $$ BEGIN CREATE ROLE grantee; CREATE ROLE nobody; GRANT USAGE ON SCHEMA session_service TO nobody; EXCEPTION WHEN duplicate_object THEN END $$"
+    )
+    fixture = make_sessions(quiet, uuid.uuid4()) | {
+        name: f"canary-{uuid.uuid4().hex}" for name in ("device_key", "new_token", "new_refresh_token")
+    }
     secrets.extend(fixture[name] for name in ("token", "refresh_token", "device_key", "new_token", "new_refresh_token"))
     bound.extend(str(fixture[name]) for name in ("user_id", "session_id", "device_id"))
 
@@ -441,7 +520,10 @@ def every_call(with_literals):
         return quiet.execute(f"SELECT concat({filled(sql, fixture)})".encode()).fetchone()[0]
 
     def called(function, values, before=()):
-        marks = [f"{'NULL' if value is None else literal(value)}::{argument.type}" if with_literals else "%s" for argument, value in zip(function.arguments, values)]
+        marks = [
+            f"{'NULL' if value is None else literal(value)}::{argument.type}" if with_literals else "%s"
+            for argument, value in zip(function.arguments, values)
+        ]
         statement = f"SELECT * FROM {SCHEMA}{function.name}({', '.join(marks)})"
         try:
             main.execute("BEGIN")
@@ -466,10 +548,10 @@ def every_call(with_literals):
                 except psycopg.Error:  # a value that cannot be made, and so not be bound
                     continue
                 mark = canary(argument) if argument.type == "text" else None
-                bad = mark + bad[len(mark):] if mark and state == "22001" else mark or bad
-                refused.append((state, good[:place] + [bad] + good[place + 1:], []))
+                bad = mark + bad[len(mark) :] if mark and state == "22001" else mark or bad
+                refused.append((state, good[:place] + [bad] + good[place + 1 :], []))
             if argument.null == "22004":
-                refused.append(("22004", good[:place] + [None] + good[place + 1:], []))
+                refused.append(("22004", good[:place] + [None] + good[place + 1 :], []))
         refused.append(("42501", good, ["SET LOCAL ROLE nobody"]))
         if function.kind == "writes":
             refused.append(("25006", good, ["SET TRANSACTION READ ONLY"]))
@@ -495,16 +577,27 @@ elif WHAT == "literals":
     every_call(True)
 elif WHAT == "hashes":
     made = create()
-    outcome("validate_session_hash", "1 rows", lambda: call("validate_session_hash", made.session_id, digest(made.token)))
-    outcome("validate_session_hash, of bytes", "1 rows",
-            lambda: run(f"SELECT * FROM {SCHEMA}validate_session_hash(%s, %b::bytea::{SCHEMA}token_hash)",
-                        made.session_id, bytes.fromhex(digest(made.token))))
+    outcome(
+        "validate_session_hash", "1 rows", lambda: call("validate_session_hash", made.session_id, digest(made.token))
+    )
+    outcome(
+        "validate_session_hash, of bytes",
+        "1 rows",
+        lambda: run(
+            f"SELECT * FROM {SCHEMA}validate_session_hash(%s, %b::bytea::{SCHEMA}token_hash)",
+            made.session_id,
+            bytes.fromhex(digest(made.token)),
+        ),
+    )
 else:
     made = create()
     outcome("validate_session", "1 rows", lambda: call("validate_session", made.token))
     keep(call("refresh_session", made.refresh_token))
-    outcome("revoke_session_by_token, too long a reason", "22001",
-            lambda: call("revoke_session_by_token", made.token, "r" * 300))
+    outcome(
+        "revoke_session_by_token, too long a reason",
+        "22001",
+        lambda: call("revoke_session_by_token", made.token, "r" * 300),
+    )
 
 # What the server's views show: of these connections what only they see, while they have prepared statements, and of
 # all. The statistics of the tables hold hashes, for their owner.
@@ -520,8 +613,22 @@ if WHAT == "every":
         for view in views:
             texts += [row[0] for row in connection.execute(f"SELECT v::text FROM pg_catalog.{view} v").fetchall()]
     reader.execute("ANALYZE")
-    statistics += [row[0] for row in reader.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'session_service'").fetchall()]
+    statistics += [
+        row[0]
+        for row in reader.execute("SELECT s::text FROM pg_stats s WHERE schemaname = 'session_service'").fetchall()
+    ]
     if reader.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()[0]:
         texts += [row[0] for row in reader.execute("SELECT query FROM pg_stat_statements").fetchall()]
 
-print(json.dumps({"secrets": sorted(set(secrets)), "stored": sorted(set(stored)), "bound": sorted(set(bound)), "outcomes": outcomes, "texts": texts, "statistics": statistics}))
+print(
+    json.dumps(
+        {
+            "secrets": sorted(set(secrets)),
+            "stored": sorted(set(stored)),
+            "bound": sorted(set(bound)),
+            "outcomes": outcomes,
+            "texts": texts,
+            "statistics": statistics,
+        }
+    )
+)

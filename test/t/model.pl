@@ -39,16 +39,22 @@ log_min_error_statement = panic
 log_min_messages = fatal
 });
 	{
-		local @ENV{qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)} =
-		  ($library, $clock_file, 1, 1, 1, 'UTC');
+		local @ENV{
+			qw(LD_PRELOAD FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC TZ)
+		} = ($library, $clock_file, 1, 1, 1, 'UTC');
 		$node->start;
 	}
 	$node->safe_psql('postgres', 'CREATE EXTENSION session_service');
 	local $ENV{PYTHONPATH} = 'test/t/lib';
 	my $driver = { node => $node, name => $name, least => $least, output => '' };
 	$driver->{process} = IPC::Run::start(
-		[ $PythonTest::python, "test/model/$name.py", $node->connstr('postgres'), $clock_file, $seed, $count, $least, $seconds ],
-		'>', \$driver->{output}, '2>&1');
+		[
+			$PythonTest::python, "test/model/$name.py", $node->connstr('postgres'),
+			$clock_file, $seed, $count, $least, $seconds
+		],
+		'>',
+		\$driver->{output},
+		'2>&1');
 	return $driver;
 }
 

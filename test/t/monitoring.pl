@@ -26,18 +26,22 @@ for my $query ($queries =~ /^(\w+:\n(?:(?: .*)?\n)*)/mg)
 }
 my @metrics = sort grep { $described{$_} ne 'LABEL' } keys %described;
 cmp_ok(scalar(@metrics), '>', 25, scalar(@metrics) . ' metrics');
-is_deeply([ grep { ($described{$_} eq 'COUNTER') != /_total$/ } @metrics ], [], 'counters, and nothing else, end in _total');
+is_deeply([ grep { ($described{$_} eq 'COUNTER') != /_total$/ } @metrics ],
+	[], 'counters, and nothing else, end in _total');
 
 my $dashboard = JSON::PP->new->decode(slurp_file("$directory/dashboard.json"));
 my @panels = @{ $dashboard->{panels} };
-my %in_use = ('alerts.yaml' => slurp_file("$directory/alerts.yaml") =~ s/^ *#.*$//mgr, 'dashboard.json' => join("\n", map { $_->{expr} } map { @{ $_->{targets} // [] } } @panels));
+my %in_use = (
+	'alerts.yaml' => slurp_file("$directory/alerts.yaml") =~ s/^ *#.*$//mgr,
+	'dashboard.json' => join("\n", map { $_->{expr} } map { @{ $_->{targets} // [] } } @panels));
 for my $file (sort keys %in_use)
 {
 	my %used = map { $_ => 1 } $in_use{$file} =~ /\b(session_service_\w+)\b/g;
 	is_deeply([ grep { !$described{$_} } sort keys %used ], [], "$file uses metrics that there are");
 	cmp_ok(scalar(keys %used), '>=', 10, "$file uses " . keys(%used));
 }
-is_deeply([ grep { $in_use{'dashboard.json'} !~ /\b$_\b/ } grep { !/_timestamp_seconds$|_in_recovery$/ } @metrics ], [], 'the dashboard shows every one');
+is_deeply([ grep { $in_use{'dashboard.json'} !~ /\b$_\b/ } grep { !/_timestamp_seconds$|_in_recovery$/ } @metrics ],
+	[], 'the dashboard shows every one');
 my %at;
 for my $panel (@panels)
 {
@@ -59,10 +63,17 @@ sub start_exporter
 {
 	$port = PostgreSQL::Test::Cluster::get_free_port();
 	$log = '';
-	local $ENV{DATA_SOURCE_NAME} = 'user=session_monitor host=' . $node->host . ' port=' . $node->port . ' dbname=app sslmode=disable';
+	local $ENV{DATA_SOURCE_NAME} =
+	  'user=session_monitor host=' . $node->host . ' port=' . $node->port . ' dbname=app sslmode=disable';
 	$running = IPC::Run::start(
-		[ $exporter, "--extend.query-path=$directory/queries.yaml", '--disable-default-metrics', '--disable-settings-metrics', "--web.listen-address=127.0.0.1:$port" ],
-		'>', \$log, '2>&1');
+		[
+			$exporter, "--extend.query-path=$directory/queries.yaml",
+			'--disable-default-metrics', '--disable-settings-metrics',
+			"--web.listen-address=127.0.0.1:$port"
+		],
+		'>',
+		\$log,
+		'2>&1');
 	return;
 }
 
@@ -78,7 +89,8 @@ sub scrape
 		last if $answer->{content} =~ /^session_service_tables_bytes/m;
 		select undef, undef, undef, 0.1;
 	}
-	BAIL_OUT("no answer of the exporter: $answer->{content}\n$log") if $answer->{content} !~ /^session_service_tables_bytes/m;
+	BAIL_OUT("no answer of the exporter: $answer->{content}\n$log")
+	  if $answer->{content} !~ /^session_service_tables_bytes/m;
 	my %values;
 	for (split /\n/, $answer->{content})
 	{
@@ -103,25 +115,40 @@ sub show_what_happened
 {
 	$node = SessionNode->new('monitored');
 	$node->init;
-	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'session_service'\nautovacuum = off\nsession_service.retention = 0");
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = 'session_service'\nautovacuum = off\nsession_service.retention = 0");
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE app');
 	query('CREATE EXTENSION session_service');
-	my ($status, $stdout, $stderr) = $node->psql('app', undef, extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$directory/role.sql" ]);
+	my ($status, $stdout, $stderr) =
+	  $node->psql('app', undef, extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$directory/role.sql" ]);
 	is("$status$stderr", '0', 'role.sql makes the role');
-	is( query(q{SELECT count(*) FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace AND has_function_privilege('session_monitor', oid, 'EXECUTE') AND proname NOT IN ('stats', 'health', 'count_active_sessions')})
-		  . query(q{SELECT count(*) FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' AND has_any_column_privilege('session_monitor', oid, 'SELECT')}),
-		'00', 'which has level monitor and reads no table');
+	is( query(
+			q{SELECT count(*) FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace AND has_function_privilege('session_monitor', oid, 'EXECUTE') AND proname NOT IN ('stats', 'health', 'count_active_sessions')}
+		  )
+		  . query(
+			q{SELECT count(*) FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' AND has_any_column_privilege('session_monitor', oid, 'SELECT')}
+		  ),
+		'00',
+		'which has level monitor and reads no table');
 
 	# Each column of the two functions is asked for. Those of the sums of others are not.
 	my $asked = join ' ', $queries =~ /query: \|\n((?:    .*\n)+)/g;
-	is_deeply([ grep { $asked !~ /\b$_\b/ } grep { !/^sessions_(revoked|evicted)$/ } split /\n/,
-			query(q{SELECT unnest(proargnames) FROM pg_proc WHERE oid IN ('session_service.stats()'::regprocedure, 'session_service.health()'::regprocedure)}) ], [],
+	is_deeply(
+		[
+			grep { $asked !~ /\b$_\b/ } grep { !/^sessions_(revoked|evicted)$/ } split /\n/,
+			query(
+				q{SELECT unnest(proargnames) FROM pg_proc WHERE oid IN ('session_service.stats()'::regprocedure, 'session_service.health()'::regprocedure)}
+			)
+		],
+		[],
 		'the queries ask for every column');
 
 	start_exporter();
 	my $before = scrape();
-	is(numbers($before, qw(validations_total validations_refused_total sessions_created_total)), 'validations_total 0 validations_refused_total 0 sessions_created_total 0', 'at first nothing has happened');
+	is( numbers($before, qw(validations_total validations_refused_total sessions_created_total)),
+		'validations_total 0 validations_refused_total 0 sessions_created_total 0',
+		'at first nothing has happened');
 	is($before->{'session_service_tables_sessions datname="app"'}, 'NaN', 'and the number of sessions is not known');
 
 	query(
@@ -141,27 +168,47 @@ sub show_what_happened
 		SELECT session_service.cleanup_sessions();
 		ANALYZE session_service.sessions});
 	# Statistics come once that connection has ended.
-	$node->poll_query_until('app', q{SELECT n_tup_upd > 0 AND n_dead_tup > 0 FROM pg_stat_all_tables WHERE relid = 'session_service.sessions'::regclass})
-	  or die 'there are no statistics';
+	$node->poll_query_until('app',
+		q{SELECT n_tup_upd > 0 AND n_dead_tup > 0 FROM pg_stat_all_tables WHERE relid = 'session_service.sessions'::regclass}
+	) or die 'there are no statistics';
 	my $after = scrape();
-	is( numbers($after, qw(sessions_created_total validations_total validations_refused_total refreshes_total refreshes_repeated_total refreshes_reused_total notifications_dropped_total sessions_deleted_total)),
+	is( numbers(
+			$after,
+			qw(sessions_created_total validations_total validations_refused_total refreshes_total refreshes_repeated_total refreshes_reused_total notifications_dropped_total sessions_deleted_total)
+		),
 		'sessions_created_total 9 validations_total 7 validations_refused_total 3 refreshes_total 2 refreshes_repeated_total 1 refreshes_reused_total 1 notifications_dropped_total 0 sessions_deleted_total 4',
 		'the counters count what was done');
-	is(join(' ', map { "$_ " . ($after->{qq{session_service_revocations_total cause="$_"}} // 'unknown') } qw(user limit reuse admin idle)), 'user 1 limit 2 reuse 1 admin 0 idle 0', 'revocations by what ended the sessions');
-	my %tables = map { $_ => $after->{qq{session_service_tables_$_ datname="app"}} } qw(sessions sessions_bytes bytes oldest_dead_session_age_seconds oldest_event_age_seconds retention_seconds in_recovery hot_update_ratio dead_row_ratio);
-	is($tables{sessions}, query('SELECT count(*) FROM session_service.sessions'), 'the number of sessions is as of ANALYZE');
+	is( join(' ',
+			map { "$_ " . ($after->{qq{session_service_revocations_total cause="$_"}} // 'unknown') }
+			  qw(user limit reuse admin idle)),
+		'user 1 limit 2 reuse 1 admin 0 idle 0',
+		'revocations by what ended the sessions');
+	my %tables = map { $_ => $after->{qq{session_service_tables_$_ datname="app"}} }
+	  qw(sessions sessions_bytes bytes oldest_dead_session_age_seconds oldest_event_age_seconds retention_seconds in_recovery hot_update_ratio dead_row_ratio);
+	is( $tables{sessions},
+		query('SELECT count(*) FROM session_service.sessions'),
+		'the number of sessions is as of ANALYZE');
 	is($tables{sessions_bytes} + 0, query(q{SELECT pg_total_relation_size('session_service.sessions')}), 'sizes');
 	cmp_ok($tables{bytes}, '>', $tables{sessions_bytes}, 'of all tables too');
 	is($tables{retention_seconds} . $tables{in_recovery}, '00', 'the retention, and that this is no standby');
 	is($tables{oldest_dead_session_age_seconds}, 'NaN', 'no session waits for cleanup');
 	cmp_ok($tables{hot_update_ratio}, '<=', 1, 'the share of HOT updates');
 	cmp_ok($tables{dead_row_ratio}, '>', 0, 'and that of dead rows');
-	my %maintenance = map { $_ => $after->{qq{session_service_maintenance_$_ datname="app"}} } qw(worker_running last_cleanup_age_seconds last_cleanup_rows last_cleanup_duration_seconds);
+	my %maintenance = map { $_ => $after->{qq{session_service_maintenance_$_ datname="app"}} }
+	  qw(worker_running last_cleanup_age_seconds last_cleanup_rows last_cleanup_duration_seconds);
 	cmp_ok($maintenance{last_cleanup_age_seconds}, '<', 300, 'the last cleanup was lately');
 	cmp_ok($maintenance{last_cleanup_rows}, '>=', 4, 'it deleted rows');
 	cmp_ok($maintenance{last_cleanup_duration_seconds}, '<', 300, 'and took a while');
 	is($maintenance{worker_running}, 1, 'the worker is there');
-	is_deeply([ grep { my $name = $_; !grep { /^$name( |$)/ } keys %$after } @metrics ], [], 'every metric is there');
+	is_deeply(
+		[
+			grep {
+				my $name = $_;
+				!grep { /^$name( |$)/ } keys %$after
+			} @metrics
+		],
+		[],
+		'every metric is there');
 	is_deeply(\%types, { map { $_ => $described{$_} } @metrics }, 'and is of its type');
 
 	query(q{SELECT session_service.revoke_all_user_sessions(user_id) FROM session_service.users});
@@ -172,13 +219,19 @@ sub show_what_happened
 	$node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''");
 	$node->restart;
 	my $plain = scrape();
-	is_deeply([ sort map { s/ .*//r } keys %$plain ], [ grep { /^session_service_tables_/ } @metrics ], 'not preloaded: what tells of the tables, and nothing else');
+	is_deeply(
+		[ sort map { s/ .*//r } keys %$plain ],
+		[ grep { /^session_service_tables_/ } @metrics ],
+		'not preloaded: what tells of the tables, and nothing else');
 	is($plain->{'session_service_tables_retention_seconds datname="app"'}, 0, 'with the retention');
 
 	$running->signal('TERM');
 	eval { $running->finish };
 	# Of the restart it may complain, of queries not.
-	unlike($log, qr/Unparseable|Unexpected error|Missing column|permission denied|does not exist/, 'the exporter complained of no query');
+	unlike(
+		$log,
+		qr/Unparseable|Unexpected error|Missing column|permission denied|does not exist/,
+		'the exporter complained of no query');
 	$node->stop;
 	return;
 }
@@ -192,7 +245,8 @@ SKIP:
 	for my $arguments ([ 'check', 'rules', 'alerts.yaml' ], [ 'test', 'rules', 'alerts_test.yaml' ])
 	{
 		my $output = '';
-		my $passed = IPC::Run::run([ 'sh', '-c', 'cd "$0" && exec "$@"', $directory, $promtool, @$arguments ], '>', \$output, '2>&1');
+		my $passed = IPC::Run::run([ 'sh', '-c', 'cd "$0" && exec "$@"', $directory, $promtool, @$arguments ],
+			'>', \$output, '2>&1');
 		ok($passed, "promtool: @$arguments[0, 1]") or diag($output);
 	}
 }

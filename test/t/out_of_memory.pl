@@ -20,11 +20,16 @@ my $directory = PostgreSQL::Test::Utils::tempdir();
 my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 chomp(my $include = `$pg_config --includedir-server`);
 my $library = "$directory/failing_malloc.so";
-system('cc', '-shared', '-fPIC', '-O1', '-fno-builtin', "-I$include", '-D_GNU_SOURCE', '-o', $library, 'test/t/lib/failing_malloc.c') == 0
+system('cc', '-shared', '-fPIC', '-O1', '-fno-builtin', "-I$include", '-D_GNU_SOURCE', '-o', $library,
+	'test/t/lib/failing_malloc.c') == 0
   or BAIL_OUT('the failing malloc does not compile');
 
 my $tree = MaxMind::DB::Writer::Tree->new(
-	ip_version => 6, record_size => 24, database_type => 'Test-City', languages => ['en'], description => { en => 'Places for tests' },
+	ip_version => 6,
+	record_size => 24,
+	database_type => 'Test-City',
+	languages => ['en'],
+	description => { en => 'Places for tests' },
 	remove_reserved_networks => 0,
 	map_key_type_callback => sub { $_[0] =~ /^(?:iso_code|en)$/ ? 'utf8_string' : 'map' });
 $tree->insert_network('198.51.100.0/24', { country => { iso_code => 'SE' }, city => { names => { en => 'Lund' } } });
@@ -57,8 +62,10 @@ $node->safe_psql(
 	CREATE FUNCTION stop_failing() RETURNS bigint LANGUAGE C STRICT AS '$library';
 	CREATE FUNCTION memory_in_use() RETURNS bigint LANGUAGE C STRICT AS '$library';
 });
-my $with_places = $node->safe_psql('postgres', q{
-	SELECT i.country FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1') c, session_service.get_session(c.session_id) i}) eq 'SE';
+my $with_places = $node->safe_psql(
+	'postgres', q{
+	SELECT i.country FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1') c, session_service.get_session(c.session_id) i}
+) eq 'SE';
 
 # What our library and those below it allocate; the server's own allocations are another test.
 my $ours = 'session_service.so,libstdc++,libcrypto,libmaxminddb';
@@ -70,7 +77,8 @@ my $ours = 'session_service.so,libstdc++,libcrypto,libmaxminddb';
 # is none.
 
 EveryFunction::read($node);
-my %values = map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id device_key role new_token new_refresh_token);
+my %values =
+  map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id device_key role new_token new_refresh_token);
 my %calls;
 for my $name (EveryFunction::names(qw(reads writes own type)))
 {
@@ -85,28 +93,42 @@ my @functions = sort keys %calls;
 my $lund = $with_places ? "country = 'SE'" : 'true';
 %calls = (
 	%calls,
-	'refresh_session, retry' => 'SELECT count(*) FROM session_service.refresh_session(h.refresh_token) r, session_service.refresh_session(h.refresh_token) s WHERE s.token = r.token',
-	'refresh_session, of an imported one' => 'SELECT count(*) FROM session_service.refresh_session(h.new_refresh_token)',
+	'refresh_session, retry' =>
+	  'SELECT count(*) FROM session_service.refresh_session(h.refresh_token) r, session_service.refresh_session(h.refresh_token) s WHERE s.token = r.token',
+	'refresh_session, of an imported one' =>
+	  'SELECT count(*) FROM session_service.refresh_session(h.new_refresh_token)',
 	'validate_session, of an imported one' => 'SELECT count(*) FROM session_service.validate_session(h.new_token)',
-	'create_session, at a place' => q{SELECT count(*) FROM session_service.create_session(h.user_id, ip_address => '198.51.100.1')},
+	'create_session, at a place' =>
+	  q{SELECT count(*) FROM session_service.create_session(h.user_id, ip_address => '198.51.100.1')},
 	'get_session, with its place' => "SELECT count(*) FROM session_service.get_session(h.session_id) WHERE $lund",
-	'get_session, a file newly opened' => "SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '$places', false)) a, session_service.get_session(h.session_id) WHERE $lund",
-	'describe_user_agent, of a phone' => q{SELECT count(*) FROM session_service.describe_user_agent('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')});
+	'get_session, a file newly opened' =>
+	  "SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '$places', false)) a, session_service.get_session(h.session_id) WHERE $lund",
+	'describe_user_agent, of a phone' =>
+	  q{SELECT count(*) FROM session_service.describe_user_agent('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')}
+);
 
 # What comes before the call.
 my $another = 'session_service.create_session(h.user_id)';
-my $import = q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day', session_service.hash_token(h.new_refresh_token))};
+my $import =
+  q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day', session_service.hash_token(h.new_refresh_token))};
 my %before = (
-	(map { $_ => 'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a' }
-		  qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified is_authenticated_within current_metadata list_mfa_verified_sessions)),
-	(map { $_ => 'SELECT session_service.trust_device(h.user_id, h.device_id)' } qw(is_trusted_device untrust_all_devices)),
+	(   map {
+			$_ =>
+			  'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a'
+		} qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified is_authenticated_within current_metadata list_mfa_verified_sessions)
+	),
+	(   map { $_ => 'SELECT session_service.trust_device(h.user_id, h.device_id)' }
+		  qw(is_trusted_device untrust_all_devices)),
 	(map { $_ => 'SELECT session_service.disable_user(h.user_id)' } qw(enable_user is_user_disabled)),
 	revoke_all_user_sessions_except => "SELECT count(*) FROM $another",
 	(map { $_ => "SELECT session_service.revoke_session(session_id) FROM $another" } qw(user_epoch cleanup_sessions)),
-	'get_session, a file newly opened' => q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},
-	map { $_ => $import } 'refresh_session, of an imported one', 'validate_session, of an imported one');
+	'get_session, a file newly opened' =>
+	  q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},
+	map { $_ => $import } 'refresh_session, of an imported one',
+	'validate_session, of an imported one');
 
-$node->safe_psql('postgres', q{
+$node->safe_psql(
+	'postgres', q{
 	CREATE ROLE grantee;
 	CREATE TYPE holder AS (token text, refresh_token text, session_id uuid, user_id uuid, device_id uuid, device_key text, role text, new_token text, new_refresh_token text);
 	CREATE FUNCTION sign_in() RETURNS holder LANGUAGE sql AS $$
@@ -172,11 +194,21 @@ $node->safe_psql('postgres', q{
 		END LOOP;
 	END $$;
 });
-sub quoted { return map { defined $_ ? "'" . s/'/''/gr . "'" : 'NULL' } @_; }
-$node->safe_psql('postgres', join "\n",
-	map { sprintf 'INSERT INTO calls VALUES (%s, %s, %s);', quoted($_, map { defined $_ ? s/\bh\.(?=\w)/(\$1)./gr : $_ } $before{$_}, $calls{$_}) } sort keys %calls);
 
-my $bad = q{SELECT coalesce(string_agg(DISTINCT format('%s: %s', name, outcome), E'\n'), '') FROM outcomes WHERE outcome NOT IN ('answered', '53200') OR (failed = 0 AND outcome <> 'answered')};
+sub quoted
+{
+	return map { defined $_ ? "'" . s/'/''/gr . "'" : 'NULL' } @_;
+}
+$node->safe_psql(
+	'postgres',
+	join "\n",
+	map {
+		sprintf 'INSERT INTO calls VALUES (%s, %s, %s);',
+		  quoted($_, map { defined $_ ? s/\bh\.(?=\w)/(\$1)./gr : $_ } $before{$_}, $calls{$_})
+	} sort keys %calls);
+
+my $bad =
+  q{SELECT coalesce(string_agg(DISTINCT format('%s: %s', name, outcome), E'\n'), '') FROM outcomes WHERE outcome NOT IN ('answered', '53200') OR (failed = 0 AND outcome <> 'answered')};
 
 sub try_each
 {
@@ -213,18 +245,22 @@ try_each('the server', 1, 'postgres');
 # Each such fetch takes hundreds of allocations: after the first ones not every one with every run. In the long
 # form these functions get every one, and all others are tried in the same steps.
 my $steps = 25;
-my %stride = map { $_ => extent($steps, 1) } qw(hash_token user_uuid_from_text create_session refresh_session generate_token get_session);
+my %stride = map { $_ => extent($steps, 1) }
+  qw(hash_token user_uuid_from_text create_session refresh_session generate_token get_session);
 my @first_functions = extent([ sort keys %stride ], \@functions)->@*;
 $node->safe_psql('postgres', 'CREATE TABLE held AS SELECT * FROM sign_in()');
-my %first_calls = map { $_ => $calls{$_} =~ s/^SELECT count\(\*\) FROM/SELECT count(*) FROM held h, LATERAL/r } @first_functions;
+my %first_calls =
+  map { $_ => $calls{$_} =~ s/^SELECT count\(\*\) FROM/SELECT count(*) FROM held h, LATERAL/r } @first_functions;
 my %expected = map { $_ => $node->safe_psql('postgres', "BEGIN; $first_calls{$_}; ROLLBACK") } @first_functions;
 # libcrypto ends the process where the first allocations of all that it makes are refused. Most servers make them as
 # they start; those without OpenSSL, or with a libcrypto of their own, leave them to us.
 sub libcryptos
 {
 	my ($before) = @_;
-	return $node->safe_psql('postgres', qq{$before
-		SELECT string_agg(DISTINCT name[1], ' ') FROM regexp_matches(pg_read_file('/proc/self/maps'), '/\\S*libcrypto\\S*', 'g') name});
+	return $node->safe_psql(
+		'postgres', qq{$before
+		SELECT string_agg(DISTINCT name[1], ' ') FROM regexp_matches(pg_read_file('/proc/self/maps'), '/\\S*libcrypto\\S*', 'g') name}
+	);
 }
 my $is_awake = libcryptos('') eq libcryptos(q{LOAD 'session_service';});
 my $wake_libcrypto = $is_awake ? '' : q{SELECT session_service.hash_token('') \g /dev/null};
@@ -238,7 +274,8 @@ for my $name (sort keys %first_calls)
 		{
 			my $apart = $first == 0 ? 1 : $stride{$name} // $steps;
 			# Outside any subtransaction; the second call of the connection works.
-			my $script = join "\n", map { qq{
+			my $script = join "\n", map {
+				qq{
 				\\c
 				LOAD 'session_service';
 				$wake_libcrypto
@@ -253,7 +290,8 @@ for my $name (sort keys %first_calls)
 				$first_calls{$name} \\gset
 				\\set second :SQLSTATE
 				ROLLBACK;
-				\\echo $_ :state :refused :count :second} } map { $first + $apart * $_ } 0 .. 19;
+				\\echo $_ :state :refused :count :second}
+			} map { $first + $apart * $_ } 0 .. 19;
 			my ($status, $stdout, $stderr) = $node->psql('postgres', $script, on_error_stop => 0);
 			is($status, 0, "$name, $how_many from $first on: the connections last") or diag($stderr);
 			for my $line (split /\n/, $stdout)
@@ -262,7 +300,8 @@ for my $name (sort keys %first_calls)
 				last if !$refused;
 				$tried++;
 				$errors++ if $state ne '00000';
-				push @wrong, "$name, $how_many from $number on: $state, then $second $count" if $state !~ /^(?:00000|53200)$/ || $count ne $expected{$name};
+				push @wrong, "$name, $how_many from $number on: $state, then $second $count"
+				  if $state !~ /^(?:00000|53200)$/ || $count ne $expected{$name};
 			}
 			last if $status != 0;
 			$first += 20 * $apart;
@@ -271,7 +310,9 @@ for my $name (sort keys %first_calls)
 }
 is(join("\n", @wrong), '', 'the first call of a connection: 53200 or the answer, and the next call works');
 cmp_ok($errors, '>', 0, 'calls have failed');
-counted("$tried first calls of a connection, of " . @first_functions . " functions, with allocations refused, $errors of them failed");
+counted("$tried first calls of a connection, of "
+	  . @first_functions
+	  . " functions, with allocations refused, $errors of them failed");
 
 my ($crash) = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /^(.*(?:PANIC|TRAP|terminated by signal).*)$/m;
 is($crash, undef, 'no process crashed');

@@ -52,8 +52,14 @@ sub run_clients
 	}
 	my ($stdout, $stderr) = ('', '');
 	my $clients = IPC::Run::start(
-		[ 'pgbench', '-n', '--failures-detailed', split(' ', $options), '-h', $node->host, '-p', $node->port, @files, 'postgres' ],
-		'>', \$stdout, '2>', \$stderr);
+		[
+			'pgbench', '-n', '--failures-detailed', split(' ', $options),
+			'-h', $node->host, '-p', $node->port, @files, 'postgres'
+		],
+		'>',
+		\$stdout,
+		'2>',
+		\$stderr);
 	while ($meanwhile && $clients->pumpable)
 	{
 		$meanwhile->();
@@ -93,7 +99,10 @@ SQL
 				'pgbench', '-n', '-c', 64, '-j', 2, '-t', 1, '--max-tries', 1000,
 				'-h', $node->host, '-p', $node->port, '-f', "$directory/refresh", 'postgres'
 			],
-			'>', \$stdout, '2>', \$stderr);
+			'>',
+			\$stdout,
+			'2>',
+			\$stderr);
 	};
 	ok( $node->poll_query_until(
 			'postgres', q{SELECT count(*) = 64 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}),
@@ -170,7 +179,7 @@ INSERT INTO held (u, id, token, refresh_token)
 	FROM a_token() t;
 },
 	'refresh@9' => $refresh,
-	'extend@1'  => q{
+	'extend@1' => q{
 \set u random(1, 8)
 \set back random(0, 4)
 SELECT session_service.extend_session(id) FROM (SELECT id FROM held WHERE u = :u ORDER BY n DESC OFFSET :back LIMIT 1) h;
@@ -220,23 +229,29 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 		{
 			my $name = "$level, $policy, $clients clients";
 			run_clients(
-				'for the limit', "-c $clients -j 2 -T $seconds_at_limit", \@settings, "$name: nothing fails but serialization", \%scripts, undef,
+				'for the limit',
+				"-c $clients -j 2 -T $seconds_at_limit",
+				\@settings,
+				"$name: nothing fails but serialization",
+				\%scripts,
+				undef,
 				$level eq 'read committed' ? qr{^number of serialization failures: 0 }m : ());
 			is(query('SELECT count(*) FROM users_over()'), 0, "$name: no user ends over the limit");
-			is( query('SELECT level, count(*), max(sessions) FROM found_over GROUP BY level'),
-				'', "$name: nor ever was");
+			is(query('SELECT level, count(*), max(sessions) FROM found_over GROUP BY level'), '',
+				"$name: nor ever was");
 			query('DELETE FROM found_over');
 		}
 	}
 }
 isnt(query('SELECT count(*) FROM session_service.sessions WHERE is_closed'),
 	0, 'sessions that went over while a renewal could be under way were met');
+isnt(query('SELECT count(*) FROM session_service.sessions WHERE generation > 0'), 0, 'and some were renewed');
 isnt(
-	query('SELECT count(*) FROM session_service.sessions WHERE generation > 0'),
-	0, 'and some were renewed');
-isnt(
-	query('SELECT count(*) FROM session_service.sessions WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)'),
-	0, 'imported ones, too');
+	query(
+		'SELECT count(*) FROM session_service.sessions WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)'
+	),
+	0,
+	'imported ones, too');
 
 # --- patches of the same metadata
 
@@ -248,7 +263,8 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 		DROP TABLE IF EXISTS patched;
 		DROP SEQUENCE IF EXISTS members;
 		CREATE SEQUENCE members;
-		CREATE TABLE patched AS SELECT n, c.session_id FROM generate_series(0, 3) n, session_service.create_session(md5('patched ' || n)::uuid) c});
+		CREATE TABLE patched AS SELECT n, c.session_id FROM generate_series(0, 3) n, session_service.create_session(md5('patched ' || n)::uuid) c}
+	);
 	run_clients(
 		'that patch metadata',
 		'-c 15 -j 2 -t 40 --max-tries 1000',
@@ -261,7 +277,8 @@ SELECT session_service.patch_session_metadata(session_id, jsonb_build_object(:me
 }
 		});
 	is( query(
-			q{SELECT count(*), count(DISTINCT member) FROM patched, session_service.get_session(session_id), jsonb_object_keys(metadata) member}),
+			q{SELECT count(*), count(DISTINCT member) FROM patched, session_service.get_session(session_id), jsonb_object_keys(metadata) member}
+		),
 		'600|600',
 		"$level: and none is lost");
 }
@@ -276,21 +293,52 @@ query(
 my $held = q{(SELECT * FROM held WHERE n = (SELECT last_value FROM held_n_seq) - :back) h};
 my $device = q{(SELECT id FROM session_service.devices WHERE user_id = a_user(:u) ORDER BY id LIMIT 1) d};
 my %calls = (
-	create => [ 4, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)} ],
-	create_replacing => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3, replace_device_sessions => true)} ],
-	refresh => [ 6, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r} ],
-	import => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t FROM a_token() t} ],
-	rotate => [ 2, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, h.refresh_token FROM $held, session_service.rotate_session_token(h.token) r} ],
-	reauthenticate => [ 2, qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.reauthenticate_session(h.token, 'gold') r} ],
-	create_external => [ 1, q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), external_id => 'external ' || :back)} ],
+	create => [
+		4,
+		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)}
+	],
+	create_replacing => [
+		1,
+		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3, replace_device_sessions => true)}
+	],
+	refresh => [
+		6,
+		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r}
+	],
+	import => [
+		1,
+		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t FROM a_token() t}
+	],
+	rotate => [
+		2,
+		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, h.refresh_token FROM $held, session_service.rotate_session_token(h.token) r}
+	],
+	reauthenticate => [
+		2,
+		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.reauthenticate_session(h.token, 'gold') r}
+	],
+	create_external => [
+		1,
+		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), external_id => 'external ' || :back)}
+	],
 	validate => [ 6, qq{SELECT count(v) FROM $held, session_service.validate_session(h.token, '192.0.2.1') v} ],
 	validate_user => [ 1, qq{SELECT session_service.validate_user(h.token, '192.0.2.1') FROM $held} ],
-	validate_many => [ 1, q{SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v} ],
-	validate_hash => [ 1, qq{SELECT count(v) FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v} ],
-	authenticate => [ 2, qq{SELECT count(a), session_service.current_user_id() FROM $held, session_service.authenticate(h.token) a} ],
+	validate_many => [
+		1,
+		q{SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v}
+	],
+	validate_hash => [
+		1,
+		qq{SELECT count(v) FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v}
+	],
+	authenticate =>
+	  [ 2, qq{SELECT count(a), session_service.current_user_id() FROM $held, session_service.authenticate(h.token) a} ],
 	introspect => [ 1, qq{SELECT session_service.introspect_token(h.refresh_token) FROM $held} ],
 	extend => [ 2, qq{SELECT session_service.extend_session(h.id) FROM $held} ],
-	touch => [ 2, q{SELECT session_service.touch_sessions((SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM held ORDER BY n DESC LIMIT 20) h))} ],
+	touch => [
+		2,
+		q{SELECT session_service.touch_sessions((SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM held ORDER BY n DESC LIMIT 20) h))}
+	],
 	mfa => [ 1, qq{SELECT session_service.mark_mfa_verified_by_token(h.token, 'totp') FROM $held} ],
 	mfa_by_id => [ 1, qq{SELECT session_service.mark_mfa_verified(h.id) FROM $held} ],
 	mfa_clear => [ 1, qq{SELECT session_service.clear_mfa_verified(h.id) FROM $held} ],
@@ -298,11 +346,26 @@ my %calls = (
 	metadata => [ 1, qq{SELECT session_service.set_session_metadata(h.id, '{"a": 1}') FROM $held} ],
 	patch => [ 1, qq{SELECT session_service.patch_session_metadata(h.id, '{"b": {"c": 1}}') FROM $held} ],
 	list => [ 1, q{SELECT count(*) FROM session_service.list_user_sessions(a_user(:u), include_inactive => true)} ],
-	get => [ 1, qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t} ],
-	list_others => [ 1, q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))} ],
-	counts => [ 1, q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(), session_service.user_epoch(a_user(:u)), count(*) FROM session_service.stats()} ],
-	events => [ 1, q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10) l, session_service.list_all_events(max_rows => 10, before => l.id)} ],
-	devices => [ 1, q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))} ],
+	get => [
+		1,
+		qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t}
+	],
+	list_others => [
+		1,
+		q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))}
+	],
+	counts => [
+		1,
+		q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(), session_service.user_epoch(a_user(:u)), count(*) FROM session_service.stats()}
+	],
+	events => [
+		1,
+		q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10) l, session_service.list_all_events(max_rows => 10, before => l.id)}
+	],
+	devices => [
+		1,
+		q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))}
+	],
 	trust => [ 1, qq{SELECT session_service.trust_device(a_user(:u), d.id) FROM $device} ],
 	untrust => [ 1, qq{SELECT session_service.untrust_device(a_user(:u), d.id) FROM $device} ],
 	untrust_all => [ 1, q{SELECT session_service.untrust_all_devices(a_user(:u))} ],
@@ -315,14 +378,20 @@ my %calls = (
 	revoke_others => [ 1, qq{SELECT session_service.revoke_all_user_sessions_except(a_user(h.u), h.id) FROM $held} ],
 	revoke_device => [ 1, qq{SELECT session_service.revoke_device_sessions(a_user(:u), d.id) FROM $device} ],
 	revoke_inactive => [ 1, q{SELECT session_service.revoke_inactive_sessions('100 milliseconds')} ],
-	revoke_found => [ 1, q{SELECT session_service.revoke_sessions(ARRAY[a_user(:u), a_user(1 + :u % 8)], scope => 'a')} ],
+	revoke_found =>
+	  [ 1, q{SELECT session_service.revoke_sessions(ARRAY[a_user(:u), a_user(1 + :u % 8)], scope => 'a')} ],
 	revoke_external => [ 1, q{SELECT session_service.revoke_external_sessions('external ' || :back)} ],
-	list_found => [ 1, q{SELECT count(*) FROM session_service.list_sessions(scope => 'a', include_inactive => true), session_service.find_external_sessions('external ' || :back)} ],
-	disable => [ 1, q{SELECT session_service.disable_user(a_user(:u)), session_service.is_user_disabled(a_user(:u)), session_service.enable_user(a_user(:u))} ],
+	list_found => [
+		1,
+		q{SELECT count(*) FROM session_service.list_sessions(scope => 'a', include_inactive => true), session_service.find_external_sessions('external ' || :back)}
+	],
+	disable => [
+		1,
+		q{SELECT session_service.disable_user(a_user(:u)), session_service.is_user_disabled(a_user(:u)), session_service.enable_user(a_user(:u))}
+	],
 	limit => [ 1, q{SELECT session_service.set_user_session_limit(a_user(:u), 2 + :back % 4)} ],
 	cleanup => [ 1, q{SELECT session_service.cleanup_sessions('0', 50)} ],
-	delete => [ 1, q{SELECT session_service.delete_user(a_user(:u))} ],
-);
+	delete => [ 1, q{SELECT session_service.delete_user(a_user(:u))} ],);
 my @settings = ('session_service.touch_interval=0', 'session_service.event_log=all', 'session_service.notify=on');
 # Scripts that make each call alone, or after these statements in a transaction.
 sub scripts_after
@@ -330,7 +399,8 @@ sub scripts_after
 	my ($first) = @_;
 	return map {
 		my ($weight, $call) = @{ $calls{$_} };
-		("$_\@$weight" => "\\set u random(1, 8)\n\\set back random(0, 30)\n$first$call;\n" . ($first ? "COMMIT;\n" : ''))
+		("$_\@$weight" => "\\set u random(1, 8)\n\\set back random(0, 30)\n$first$call;\n"
+			  . ($first ? "COMMIT;\n" : ''))
 	} keys %calls;
 }
 
@@ -341,9 +411,14 @@ for my $first ('', $is_direct ? $validation : ())
 {
 	my %scripts = scripts_after($first);
 	run_clients(
-		$first ? 'of a validation and another call' : 'of one call', "-c 16 -j 2 -T $seconds_mixed", \@settings,
-		$first ? 'validate and another call in one transaction: no error, no deadlock' : 'one call in each transaction: no error, no deadlock',
-		\%scripts, undef,
+		$first ? 'of a validation and another call' : 'of one call',
+		"-c 16 -j 2 -T $seconds_mixed",
+		\@settings,
+		$first
+		? 'validate and another call in one transaction: no error, no deadlock'
+		: 'one call in each transaction: no error, no deadlock',
+		\%scripts,
+		undef,
 		qr{^number of serialization failures: 0 }m);
 }
 
@@ -357,7 +432,9 @@ if ($is_direct)
 		$begun = time;
 	};
 	my $validate_all = sub {
-		$validated += $_->ask('SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 50) h)) v') for @open;
+		$validated += $_->ask(
+			'SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 50) h)) v'
+		) for @open;
 		return if time - $begun < 60;
 		# What the old snapshots keep would slow everything down.
 		$_->ask('COMMIT') for @open;
@@ -367,15 +444,20 @@ if ($is_direct)
 	$open_all->();
 	my %scripts = scripts_after('');
 	run_clients(
-		'beside open validations', "-c 16 -j 2 -T $seconds_mixed", [ @settings, 'lock_timeout=30s' ],
-		'nothing waits for a transaction that validated and stays open', \%scripts, $validate_all,
+		'beside open validations',
+		"-c 16 -j 2 -T $seconds_mixed",
+		[ @settings, 'lock_timeout=30s' ],
+		'nothing waits for a transaction that validated and stays open',
+		\%scripts,
+		$validate_all,
 		qr{^number of serialization failures: 0 }m);
 	isnt($validated, 0, 'and many sessions were validated there');
 	is($_->ask('COMMIT'), '', 'which commits') for @open;
 	$_->close for @open;
 }
 
-my @trouble = grep { /deadlock detected|PANIC|TRAP|terminated by signal/ } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
+my @trouble = grep { /deadlock detected|PANIC|TRAP|terminated by signal/ } split /\n/,
+  PostgreSQL::Test::Utils::slurp_file($node->logfile);
 is_deeply(\@trouble, [], 'nor is there anything in the log');
 counted("$transactions{$_} transactions $_") for sort keys %transactions;
 

@@ -69,7 +69,8 @@ $node->safe_psql(
 	GRANT INSERT, UPDATE, DELETE ON forge.scratch TO smith;
 	ALTER ROLE smith SET search_path = forge, pg_catalog, session_service;
 	-- Operators of ranges, which it takes for operators of anything.
-	DELETE FROM pg_operator WHERE 'anyrange'::regtype IN (oprleft, oprright) OR 'anymultirange'::regtype IN (oprleft, oprright)});
+	DELETE FROM pg_operator WHERE 'anyrange'::regtype IN (oprleft, oprright) OR 'anymultirange'::regtype IN (oprleft, oprright)}
+);
 
 # What may never be stored, nor be missing.
 my $unsound = q{
@@ -89,7 +90,9 @@ my $unsound = q{
 # How many of our functions were executed, and how often in all.
 sub executed
 {
-	return split /\|/, $node->safe_psql('postgres', q{SELECT count(*), sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
+	return split /\|/,
+	  $node->safe_psql('postgres',
+		q{SELECT count(*), sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
 }
 
 # Rounds of queries from one seed each, until the time is over, and on until enough functions were executed. A round
@@ -101,12 +104,14 @@ my $queries_in_round = extent(400, 4000);
 my ($rounds, $queries, $with_ours, @unsound) = (0, 0, 0);
 my $first_seed = int(rand(2**31));
 note("the first seed is $first_seed");
+
 while (!@unsound && (time < $end || time < $longest && (executed())[0] <= $enough))
 {
 	my $seed = ($first_seed + $rounds++) % 2**31;
 	my $left = time < $end ? int($end - time) + 2 : 20;
 	my $connection = $node->connstr('postgres') . ' user=smith';
-	open my $output, '-|', 'timeout', $left, 'sqlsmith', "--target=$connection", "--seed=$seed", "--max-queries=$queries_in_round", '--exclude-catalog', '--dump-all-queries'
+	open my $output, '-|', 'timeout', $left, 'sqlsmith', "--target=$connection", "--seed=$seed",
+	  "--max-queries=$queries_in_round", '--exclude-catalog', '--dump-all-queries'
 	  or die "sqlsmith: $!";
 	# It prints a query over lines, and an end to each.
 	my $has_ours = 0;
@@ -132,9 +137,12 @@ unlike($log, qr/was terminated by signal|TRAP:|PANIC: /, 'no crash');
 cmp_ok($with_ours, '>', $queries / 4, 'a good part of the queries calls our functions');
 my ($called, $executed) = executed();
 cmp_ok($called, '>', $enough, 'and many of them were executed');
-counted("$queries random queries, $with_ours of them with our functions, in $rounds rounds; $executed calls of $called functions executed");
+counted(
+	"$queries random queries, $with_ours of them with our functions, in $rounds rounds; $executed calls of $called functions executed"
+);
 my $most = $node->safe_psql('postgres',
-	q{SELECT string_agg(funcname || ' ' || calls, ', ' ORDER BY calls DESC) FROM pg_stat_user_functions WHERE schemaname = 'session_service'});
+	q{SELECT string_agg(funcname || ' ' || calls, ', ' ORDER BY calls DESC) FROM pg_stat_user_functions WHERE schemaname = 'session_service'}
+);
 note($most);
 $node->stop;
 done_testing();

@@ -101,10 +101,17 @@ END $$;
 """
 
 # Where the server has no cast of its own; made by a superuser.
-CASTS = [(source, target)
-         for source in [f"pg_catalog.{name}" for name in ("text", "uuid", "bytea", "inet", "jsonb", "interval", "int2")] + [f"{SCHEMA}token_hash", f"{SCHEMA}session_status"]
-         for target in [f"pg_catalog.{name}" for name in ("text", "uuid", "bytea", "inet", "jsonb", "interval", "timestamptz", "bool", "int8")] + [f"{SCHEMA}token_hash", f"{SCHEMA}session_status"]
-         if source != target]
+CASTS = [
+    (source, target)
+    for source in [f"pg_catalog.{name}" for name in ("text", "uuid", "bytea", "inet", "jsonb", "interval", "int2")]
+    + [f"{SCHEMA}token_hash", f"{SCHEMA}session_status"]
+    for target in [
+        f"pg_catalog.{name}"
+        for name in ("text", "uuid", "bytea", "inet", "jsonb", "interval", "timestamptz", "bool", "int8")
+    ]
+    + [f"{SCHEMA}token_hash", f"{SCHEMA}session_status"]
+    if source != target
+]
 
 # What a caller's own temporary relations are called, which stand before everything.
 RELATIONS = """
@@ -117,7 +124,9 @@ class Listening:
 
     def __init__(self, role=None, path=None, database="trapped"):
         options = {} if path is None else {"options": f"-c search_path={path.replace(' ', '')}"}
-        self.connection = psycopg.connect(CONNECTION, dbname=database, autocommit=True, **({} if role is None else {"user": role}), **options)
+        self.connection = psycopg.connect(
+            CONNECTION, dbname=database, autocommit=True, **({} if role is None else {"user": role}), **options
+        )
         self.sprung = []
         self.connection.add_notice_handler(self.note)
 
@@ -128,7 +137,9 @@ class Listening:
 
     def set_relation_traps(self, names):
         for name in names:
-            self.connection.execute(f"CREATE TEMP VIEW {name} AS SELECT 1 AS id WHERE hostile.sprung('relation {name}')")
+            self.connection.execute(
+                f"CREATE TEMP VIEW {name} AS SELECT 1 AS id WHERE hostile.sprung('relation {name}')"
+            )
 
     def execute(self, statement):
         return self.connection.execute(statement)
@@ -139,7 +150,9 @@ def call_all(client, owner, functions):
     results = {}
     for function in functions:
         # Since roles by name are found in the caller's path as well.
-        owner.execute("TRUNCATE session_service.sessions, session_service.devices, session_service.users, session_service.events, session_service.imported_tokens, session_service.external_sessions")
+        owner.execute(
+            "TRUNCATE session_service.sessions, session_service.devices, session_service.users, session_service.events, session_service.imported_tokens, session_service.external_sessions"
+        )
         fixture = make_sessions(owner)
         name = f"{function.name}({', '.join(argument.type for argument in function.arguments)})"
         try:
@@ -162,13 +175,21 @@ ok(internal == ["token_hash_recv", "token_hash_sortsupport"], "SQL can call all 
 intruder = Listening("intruder", "pg_catalog")
 intruder.execute(MAKE_TRAPS)
 made = dict(intruder.execute("SELECT what, count(*) FROM hostile.made GROUP BY 1").fetchall())
-ok(made.get("function", 0) > 2000 and made.get("operator", 0) > 700 and made.get("aggregate", 0) > 80 and made.get("type", 0) > 60,
-   "traps are set for most of what the server has", made)
+ok(
+    made.get("function", 0) > 2000
+    and made.get("operator", 0) > 700
+    and made.get("aggregate", 0) > 80
+    and made.get("type", 0) > 60,
+    "traps are set for most of what the server has",
+    made,
+)
 casts = []
 for source, target in CASTS:
     name = "cast_" + f"{source}_{target}".replace("pg_catalog.", "").replace(SCHEMA, "")
     # The function is the intruder's; only superusers may make casts between types that are not theirs.
-    intruder.execute(f"CREATE FUNCTION hostile.{name}({source}) RETURNS {target} LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'sprung: {name}'; RETURN NULL; END $$")
+    intruder.execute(
+        f"CREATE FUNCTION hostile.{name}({source}) RETURNS {target} LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'sprung: {name}'; RETURN NULL; END $$"
+    )
     try:
         owner.execute(f"CREATE CAST ({source} AS {target}) WITH FUNCTION hostile.{name}({source}) AS IMPLICIT")
         casts.append((name, source, target))
@@ -213,7 +234,14 @@ for level in LEVELS:
     trapped = Listening(level, TRAPPED_PATH)
     trapped.set_relation_traps(relations)
     found = call_all(trapped, owner, functions)
-    empty([f"{name}: {found[name]}, at peace {result}" for name, result in at_peace[level].items() if found[name] != result], f"{level}: the same results among traps")
+    empty(
+        [
+            f"{name}: {found[name]}, at peace {result}"
+            for name, result in at_peace[level].items()
+            if found[name] != result
+        ],
+        f"{level}: the same results among traps",
+    )
     empty(trapped.sprung, f"{level}: no trap was sprung by {len(allowed)} functions")
     if level == "admin":
         refused = [name for name in found if name not in allowed]
@@ -225,7 +253,14 @@ for level in LEVELS:
         for name, again in (("made at peace", peaceful), ("made among traps", trapped)):
             found = call_all(again, owner, functions)
             calls += len(functions)
-            empty([f"{function}: {found[function]}, at peace {result}" for function, result in at_peace[level].items() if found[function] != result], f"the same results with plans {name}")
+            empty(
+                [
+                    f"{function}: {found[function]}, at peace {result}"
+                    for function, result in at_peace[level].items()
+                    if found[function] != result
+                ],
+                f"the same results with plans {name}",
+            )
             empty(again.sprung, f"no trap was sprung with plans {name}")
         # What a plain statement does in the same connection.
         peaceful.execute("SELECT pg_catalog.length('x') = 1")
@@ -233,9 +268,13 @@ for level in LEVELS:
         # The two functions that SQL cannot call.
         trapped.execute(f"SET search_path = {TRAPPED_PATH}")
         trapped.execute(f"SELECT v FROM (VALUES ({SCHEMA}hash_token('a')), ({SCHEMA}hash_token('b'))) t (v) ORDER BY v")
-        owner.execute("CREATE TABLE public.received (h session_service.token_hash, EXCLUDE USING btree (h WITH OPERATOR(session_service.=)))")
+        owner.execute(
+            "CREATE TABLE public.received (h session_service.token_hash, EXCLUDE USING btree (h WITH OPERATOR(session_service.=)))"
+        )
         owner.execute("GRANT INSERT ON public.received TO admin")
-        with trapped.connection.cursor() as cursor, cursor.copy("COPY public.received FROM STDIN (FORMAT binary)") as copy:
+        with trapped.connection.cursor() as cursor, cursor.copy(
+            "COPY public.received FROM STDIN (FORMAT binary)"
+        ) as copy:
             copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8) + (b"\0\1\0\0\0\x20" + b"h" * 32) + b"\xff\xff")
         empty(trapped.sprung, "nor by the type's sorting, indexing and receiving")
     peaceful.connection.close()
@@ -251,7 +290,9 @@ superuser.execute("CREATE EXTENSION session_service")
 empty(superuser.sprung, "CREATE EXTENSION springs no trap")
 # In the worker a warning goes to the log.
 owner.execute(f"SELECT {SCHEMA}revoke_session(session_id) FROM {SCHEMA}create_session(gen_random_uuid())")
-owner.execute("UPDATE session_service.sessions SET revoked_at = revoked_at - interval '100 days', purge_after = purge_after - interval '100 days'")
+owner.execute(
+    "UPDATE session_service.sessions SET revoked_at = revoked_at - interval '100 days', purge_after = purge_after - interval '100 days'"
+)
 log_before = open(SERVER_LOG).read().count("sprung")
 owner.execute("ALTER SYSTEM SET session_service.maintenance_database = 'trapped'")
 owner.execute("SELECT pg_reload_conf()")

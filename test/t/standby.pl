@@ -14,7 +14,8 @@ use SessionNode;
 
 my $primary = SessionNode->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "autovacuum = off\nsession_service.refresh_grace = 1h\nsession_service.event_log = all");
+$primary->append_conf('postgresql.conf',
+	"autovacuum = off\nsession_service.refresh_grace = 1h\nsession_service.event_log = all");
 $primary->start;
 $primary->safe_psql('postgres', 'CREATE EXTENSION session_service;' . HeldSessions::sign_in());
 $primary->backup('base');
@@ -52,10 +53,13 @@ sub compare_answers
 	for my $name (EveryFunction::names('reads'))
 	{
 		my $statement = EveryFunction::call($name);
-		$statement = "SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'multi-factor';\n$statement"
+		$statement =
+		  "SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'multi-factor';\n$statement"
 		  if $name =~ /^(current_|has_|is_mfa)/;
 		my $expected = outcome($on_primary, "BEGIN READ ONLY;\n$statement;\nCOMMIT");
-		my %found = map { $_ => outcome($on_standby, "BEGIN ISOLATION LEVEL $_;\n$statement;\nCOMMIT") } 'READ COMMITTED', 'REPEATABLE READ';
+		my %found =
+		  map { $_ => outcome($on_standby, "BEGIN ISOLATION LEVEL $_;\n$statement;\nCOMMIT") } 'READ COMMITTED',
+		  'REPEATABLE READ';
 		is_deeply(\%found, { map { $_ => $expected } keys %found }, "$name $when");
 		unlike($expected, qr/ERROR/, "$name $when: an answer");
 		$answers++;
@@ -65,13 +69,21 @@ sub compare_answers
 }
 
 compare_answers('at first');
-is(outcome($on_standby, "SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)"),
-	'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key', 'those that are active, and no other');
-like(outcome($on_standby, EveryFunction::call($_, 'plain')), qr/^plain\|.+/, "$_ answers") for EveryFunction::names('own');
-is(outcome($on_standby, q{SELECT count(*) FROM held h, session_service.refresh_session('nonsense')}), 0, 'to nonsense the answer is no');
+is( outcome(
+		$on_standby,
+		"SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)"),
+	'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key',
+	'those that are active, and no other');
+like(outcome($on_standby, EveryFunction::call($_, 'plain')), qr/^plain\|.+/, "$_ answers")
+  for EveryFunction::names('own');
+is(outcome($on_standby, q{SELECT count(*) FROM held h, session_service.refresh_session('nonsense')}),
+	0, 'to nonsense the answer is no');
 caught_up();
-is( $primary->safe_psql('postgres', 'SELECT count(*) FROM session_service.sessions WHERE last_activity_at > coalesce(rotated_at, created_at)'),
-	0, 'activity is not recorded there');
+is( $primary->safe_psql(
+		'postgres',
+		'SELECT count(*) FROM session_service.sessions WHERE last_activity_at > coalesce(rotated_at, created_at)'),
+	0,
+	'activity is not recorded there');
 
 # --- what it refuses, and so does a read-only transaction
 
@@ -80,26 +92,38 @@ for my $name (EveryFunction::names('writes'))
 {
 	my $call = EveryFunction::call($name, 'plain');
 	like(outcome($on_standby, $call), qr/^ERROR:  25006$/, "a standby refuses $name");
-	like(outcome($on_primary, "BEGIN READ ONLY;\n$call;\nROLLBACK"), qr/^ERROR:  25006$/, 'and so does a read-only transaction');
+	like(
+		outcome($on_primary, "BEGIN READ ONLY;\n$call;\nROLLBACK"),
+		qr/^ERROR:  25006$/,
+		'and so does a read-only transaction');
 	$refused++;
 }
 compare_answers('after all that was refused');
 
 # --- activity that the standby saw
 
-my $seen = $standby->safe_psql('postgres', q{SELECT array_agg(v.session_id) FROM held h, session_service.validate_session(h.token) v WHERE h.name IN ('plain', 'rotated', 'imported')});
-$primary->safe_psql('postgres', q{UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '1 hour'});
-is($primary->safe_psql('postgres', "SELECT session_service.touch_sessions('$seen')"), 3, 'what the standby validated is touched on the primary');
+my $seen = $standby->safe_psql('postgres',
+	q{SELECT array_agg(v.session_id) FROM held h, session_service.validate_session(h.token) v WHERE h.name IN ('plain', 'rotated', 'imported')}
+);
+$primary->safe_psql('postgres',
+	q{UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '1 hour'});
+is($primary->safe_psql('postgres', "SELECT session_service.touch_sessions('$seen')"),
+	3, 'what the standby validated is touched on the primary');
 caught_up();
-is( $standby->safe_psql('postgres', q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token) v WHERE v.last_activity_at > now() - interval '30 minutes'}),
-	'imported,plain,rotated', 'and the standby shows it');
+is( $standby->safe_psql(
+		'postgres',
+		q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token) v WHERE v.last_activity_at > now() - interval '30 minutes'}
+	),
+	'imported,plain,rotated',
+	'and the standby shows it');
 compare_answers('after more was written');
 
 # --- a revocation that the standby shows at COMMIT
 
 $primary->append_conf('postgresql.conf', "synchronous_standby_names = 'standby'");
 $primary->reload;
-$primary->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication}) or die 'no synchronous standby';
+$primary->poll_query_until('postgres', q{SELECT sync_state = 'sync' FROM pg_stat_replication})
+  or die 'no synchronous standby';
 
 # What ends a session's token, of a row s of `signed_in`.
 my %endings = (
@@ -113,7 +137,8 @@ my %endings = (
 	forget_device => 'session_service.forget_device(s.user_id, s.device_id)',
 	delete_user => 'session_service.delete_user(s.user_id)',
 	'a sign-in past the limit' => 'session_service.create_session(s.user_id)',
-	'an import past the limit' => q{session_service.import_session(session_service.hash_token(s.token), s.user_id, now() + '1 day')},
+	'an import past the limit' =>
+	  q{session_service.import_session(session_service.hash_token(s.token), s.user_id, now() + '1 day')},
 	'a refresh token used again' => '(SELECT count(r) FROM session_service.refresh_session(s.spent) r)');
 # A caller who wants none of it, too.
 my %callers = (
@@ -121,7 +146,8 @@ my %callers = (
 	'a caller with synchronous_commit off' => 'SET synchronous_commit = off; %s; RESET synchronous_commit',
 	'a transaction that set it off before' => 'BEGIN; SET LOCAL synchronous_commit = off; %s; COMMIT',
 	'a transaction that sets it off afterwards' => 'BEGIN; %s; SET LOCAL synchronous_commit = off; COMMIT',
-	'a savepoint rolled back afterwards' => 'BEGIN; SET LOCAL synchronous_commit = local; %s; SAVEPOINT a; SELECT 1; ROLLBACK TO a; COMMIT');
+	'a savepoint rolled back afterwards' =>
+	  'BEGIN; SET LOCAL synchronous_commit = local; %s; SAVEPOINT a; SELECT 1; ROLLBACK TO a; COMMIT');
 my ($waited, $did_not_wait) = (0, 0);
 
 # Ends a session while the standby replays nothing. Whether COMMIT waits for it is what is tested: then
@@ -137,7 +163,8 @@ sub end_with
 		CREATE TEMP TABLE renewed AS SELECT r.* FROM signed_in, session_service.refresh_session(signed_in.refresh_token) r;
 		INSERT INTO renewed SELECT r.* FROM renewed, session_service.refresh_session(renewed.refresh_token) r;
 		UPDATE signed_in SET token = renewed.token FROM renewed, session_service.validate_session(renewed.token);
-		UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '2 days' WHERE id IN (SELECT session_id FROM signed_in)});
+		UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '2 days' WHERE id IN (SELECT session_id FROM signed_in)}
+	);
 	caught_up();
 	my $opens = 'SELECT count(*) FROM signed_in s, session_service.validate_session(s.token)';
 	my $name = "$ending by $caller, $setting";
@@ -146,10 +173,13 @@ sub end_with
 	$standby->poll_query_until('postgres', q{SELECT pg_get_wal_replay_pause_state() = 'paused'});
 	my $pid = $on_primary->ask("SET session_service.revocation_commit = '$setting'; SELECT pg_backend_pid()");
 	$on_primary->send(sprintf($callers{$caller}, "SELECT $endings{$ending} FROM signed_in s") . q{; SELECT 'ended'});
+
 	if ($setting eq 'remote_apply')
 	{
-		$primary->poll_query_until('postgres', "SELECT wait_event = 'SyncRep' OR query LIKE '%ended%' FROM pg_stat_activity WHERE pid = $pid");
-		is($primary->safe_psql('postgres', "SELECT wait_event FROM pg_stat_activity WHERE pid = $pid"), 'SyncRep', "$name: COMMIT waits for the standby");
+		$primary->poll_query_until('postgres',
+			"SELECT wait_event = 'SyncRep' OR query LIKE '%ended%' FROM pg_stat_activity WHERE pid = $pid");
+		is($primary->safe_psql('postgres', "SELECT wait_event FROM pg_stat_activity WHERE pid = $pid"),
+			'SyncRep', "$name: COMMIT waits for the standby");
 		is($on_standby->ask($opens), 1, "$name: which does not know yet");
 		$on_standby->ask('SELECT pg_wal_replay_resume()');
 		$on_primary->answer;
@@ -172,7 +202,8 @@ for my $round (1 .. extent(1, 20))
 {
 	for my $ending (sort keys %endings)
 	{
-		end_with($ending, $_, 'remote_apply') for $ending eq 'revoke_session' || extent(0, 1) ? sort keys %callers : 'a caller';
+		end_with($ending, $_, 'remote_apply')
+		  for $ending eq 'revoke_session' || extent(0, 1) ? sort keys %callers : 'a caller';
 	}
 	end_with('revoke_session', 'a caller', 'on');
 	end_with('delete_user', 'a caller', 'on');
@@ -184,14 +215,19 @@ $primary->reload;
 # --- the extension dropped and created again: a backend of the standby that knew the old tables
 
 $primary->safe_psql('postgres', 'CREATE DATABASE again');
-$primary->safe_psql('again', 'CREATE EXTENSION session_service; CREATE TABLE made AS SELECT * FROM session_service.create_session(gen_random_uuid())');
+$primary->safe_psql('again',
+	'CREATE EXTENSION session_service; CREATE TABLE made AS SELECT * FROM session_service.create_session(gen_random_uuid())'
+);
 caught_up();
 my $known = Client->new($standby, database => 'again');
 my $made = 'SELECT count(*) FROM made, session_service.validate_session(made.token)';
 is($known->ask($made), 1, 'a backend of the standby knows the tables');
 $primary->safe_psql('again', 'DROP EXTENSION session_service');
 caught_up();
-like(outcome($known, $made), qr/ERROR:  function session_service.validate_session\(text\) does not exist/, 'which go away');
+like(
+	outcome($known, $made),
+	qr/ERROR:  function session_service.validate_session\(text\) does not exist/,
+	'which go away');
 $primary->safe_psql('again', 'CREATE EXTENSION session_service');
 caught_up();
 is($known->ask($made), 0, 'in the new ones the old token opens nothing');
@@ -212,11 +248,16 @@ $primary->stop('immediate');
 $standby->promote;
 is($on_standby->ask($contents), $before, 'every table is as it was');
 is($on_standby->ask($_->[1]), $_->[2], "after the promotion: $_->[0]") for HeldSessions::go_on();
-is( $on_standby->ask(q{SELECT count(*) > 0 FROM held h JOIN session_service.sessions s ON s.id = h.session_id WHERE h.name = 'multi-factor' AND s.last_activity_at > now() - interval '30 minutes'}),
-	't', 'activity is recorded there now');
+is( $on_standby->ask(
+		q{SELECT count(*) > 0 FROM held h JOIN session_service.sessions s ON s.id = h.session_id WHERE h.name = 'multi-factor' AND s.last_activity_at > now() - interval '30 minutes'}
+	),
+	't',
+	'activity is recorded there now');
+
 for my $name (EveryFunction::names(qw(reads writes own)))
 {
-	unlike(outcome($on_standby, "BEGIN; " . EveryFunction::call($name, 'plain') . '; ROLLBACK'), qr/ERROR/, "$name works there");
+	unlike(outcome($on_standby, "BEGIN; " . EveryFunction::call($name, 'plain') . '; ROLLBACK'),
+		qr/ERROR/, "$name works there");
 }
 counted("$answers answers with $rows rows are the same on a standby, $refused functions refused there");
 counted("$waited revocations waited for the standby to show them, $did_not_wait without the setting did not");

@@ -14,8 +14,7 @@ $plain->init;
 $plain->append_conf('postgresql.conf', "session_service.maintenance_database = 'postgres'\n");
 $plain->start;
 
-my $launchers =
-  q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service launcher'};
+my $launchers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service launcher'};
 is( $plain->safe_psql(
 		'postgres', q{
 		LOAD 'session_service';
@@ -103,12 +102,15 @@ sub let_round_pass
 sub set_list
 {
 	my (@databases) = @_;
-	$node->adjust_conf('postgresql.conf', 'session_service.maintenance_database', "'" . join(', ', @databases, 'final') . "'");
+	$node->adjust_conf(
+		'postgresql.conf',
+		'session_service.maintenance_database',
+		"'" . join(', ', @databases, 'final') . "'");
 	$node->reload;
 	return;
 }
 
-sub log_since { return substr(slurp_file($node->logfile), shift) }
+sub log_since    { return substr(slurp_file($node->logfile), shift) }
 sub log_position { return -s $node->logfile }
 
 sub matches
@@ -131,23 +133,27 @@ is_cleaned('app', 'a database is cleaned once it is listed');
 is_cleaned('Upper', 'a quoted name is listed as it is written');
 let_round_pass();
 my $log = log_since($began);
-is( matches($log, qr/LOG: .*session_service cleanup of app: deleted 3 sessions, 9 events and 3 devices in \d+\.\d{3} s\n/),
-	1, 'the log tells how much was deleted, and how long it took');
+is( matches(
+		$log, qr/LOG: .*session_service cleanup of app: deleted 3 sessions, 9 events and 3 devices in \d+\.\d{3} s\n/),
+	1,
+	'the log tells how much was deleted, and how long it took');
 is(matches($log, qr/cleanup of (?!final)\w+: deleted/), 2, 'and nothing where there was nothing to delete');
-is(matches($log, qr/cannot clean database "missing"/),
-	1, 'a database that is missing is told of once');
+is(matches($log, qr/cannot clean database "missing"/), 1, 'a database that is missing is told of once');
 unlike($log, qr/ERROR|FATAL|PANIC|WARNING/, 'and one without the extension not at all');
 
 $began = log_position();
 $node->adjust_conf('postgresql.conf', 'log_min_messages', 'debug1');
 $node->reload;
-ok($node->wait_for_log(qr/DEBUG: .*cleanup of app: deleted 0 sessions, 0 events and 0 devices in/, $began), 'but to who asks for more');
+ok($node->wait_for_log(qr/DEBUG: .*cleanup of app: deleted 0 sessions, 0 events and 0 devices in/, $began),
+	'but to who asks for more');
 $node->adjust_conf('postgresql.conf', 'log_min_messages', 'info');
 $node->reload;
 
-my ($status, $stdout, $stderr) = $node->psql('postgres',
-	q{ALTER SYSTEM SET session_service.maintenance_database = '"unclosed'});
-like($stderr, qr/invalid value for parameter "session_service.maintenance_database".*List syntax/s,
+my ($status, $stdout, $stderr) =
+  $node->psql('postgres', q{ALTER SYSTEM SET session_service.maintenance_database = '"unclosed'});
+like(
+	$stderr,
+	qr/invalid value for parameter "session_service.maintenance_database".*List syntax/s,
 	'a list that cannot be read is refused');
 
 # --- batches, with the settings of the database
@@ -158,8 +164,7 @@ add_dead_sessions('app', 7);
 is_cleaned('app', 'more than a batch is cleaned');
 # The line follows the last batch.
 let_round_pass();
-like(log_since($began), qr/cleanup of app: deleted 7 sessions, 21 events and 7 devices/,
-	'in one run, batch by batch');
+like(log_since($began), qr/cleanup of app: deleted 7 sessions, 21 events and 7 devices/, 'in one run, batch by batch');
 
 # --- what health() tells
 
@@ -172,27 +177,40 @@ sub health
 my $all_of_last = 'last_cleanup_at, last_cleanup_rows, last_cleanup_duration';
 $node->safe_psql('postgres', 'CREATE DATABASE by_hand');
 $node->safe_psql('by_hand', 'CREATE EXTENSION session_service');
-is(health('by_hand', "worker_running, $all_of_last"), 't|||', 'the worker is there, and has never cleaned a database that is not listed');
+is(health('by_hand', "worker_running, $all_of_last"),
+	't|||', 'the worker is there, and has never cleaned a database that is not listed');
 my $before = $node->safe_psql('by_hand', 'SELECT clock_timestamp()');
 add_dead_sessions('by_hand', 3);
 is($node->safe_psql('by_hand', 'SELECT session_service.cleanup_sessions()'), 3, 'who cleans it himself');
-is( health('by_hand', "last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_rows, last_cleanup_duration BETWEEN '0' AND clock_timestamp() - '$before'"),
-	't|15|t', 'finds when that was, how much of all was deleted, and how long it took');
+is( health(
+		'by_hand',
+		"last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_rows, last_cleanup_duration BETWEEN '0' AND clock_timestamp() - '$before'"
+	),
+	't|15|t',
+	'finds when that was, how much of all was deleted, and how long it took');
 # One round, in several batches, and no other before or after it.
 $node->adjust_conf('postgresql.conf', 'session_service.cleanup_interval', '1h');
 $before = $node->safe_psql('by_hand', 'SELECT clock_timestamp()');
 set_list();
-$node->poll_query_until('final', "SELECT last_cleanup_at > '$before' FROM session_service.health()") or die 'no round comes to its end';
-$node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service cleanup'}, '0') or die 'a worker stays';
+$node->poll_query_until('final', "SELECT last_cleanup_at > '$before' FROM session_service.health()")
+  or die 'no round comes to its end';
+$node->poll_query_until('postgres',
+	q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service cleanup'}, '0')
+  or die 'a worker stays';
 add_dead_sessions('app', 5);
 set_list('app');
-ok($node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 25), 'of the worker it tells the whole run');
-is( health('app', "last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_duration > '0.2 seconds', worker_running"),
-	't|t|t', 'with the pauses between its batches');
+ok($node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 25),
+	'of the worker it tells the whole run');
+is( health(
+		'app',
+		"last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_duration > '0.2 seconds', worker_running"
+	),
+	't|t|t',
+	'with the pauses between its batches');
 is(health('by_hand', 'last_cleanup_rows'), 15, 'and of each database its own');
 $node->adjust_conf('postgresql.conf', 'session_service.cleanup_interval', '1s');
 set_list('app', 'missing', 'bare', '"Upper"');
-ok( $node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 0),
+ok($node->poll_query_until('app', 'SELECT last_cleanup_rows FROM session_service.health()', 0),
 	'a round that finds nothing is a cleanup as well');
 
 # --- what it stays out of
@@ -209,7 +227,8 @@ is_cleaned('Upper', 'nor does one whose sessions are locked');
 $node->safe_psql('app', q{ROLLBACK PREPARED 'locking'});
 
 $node->safe_psql('postgres', 'ALTER DATABASE app SET default_transaction_read_only = on');
-$node->safe_psql('app', q{
+$node->safe_psql(
+	'app', q{
 	SET default_transaction_read_only = off;
 	SELECT session_service.revoke_session(session_id) FROM session_service.create_session(gen_random_uuid())});
 let_round_pass();
@@ -226,8 +245,7 @@ unlike(log_since($began), qr/ERROR|FATAL|PANIC|WARNING/, 'all without a complain
 
 # --- a long run gives way
 
-my $workers =
-  q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service cleanup' AND datname =};
+my $workers = q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'session_service cleanup' AND datname =};
 
 # Waits until a worker is past a batch.
 sub wait_for_batch
@@ -252,30 +270,25 @@ sub begin_long_run
 
 begin_long_run('Upper');
 set_list('app', 'missing');
-ok($node->poll_query_until('postgres', "$workers 'Upper'", '0'),
-	'a run ends when its database leaves the list');
-cmp_ok($node->safe_psql('Upper', 'SELECT count(*) FROM session_service.sessions'),
-	'>', 0, 'before it is through');
+ok($node->poll_query_until('postgres', "$workers 'Upper'", '0'), 'a run ends when its database leaves the list');
+cmp_ok($node->safe_psql('Upper', 'SELECT count(*) FROM session_service.sessions'), '>', 0, 'before it is through');
 
 begin_long_run('app');
 my $postmaster_start = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
-my $worker = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session_service cleanup'});
+my $worker =
+  $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session_service cleanup'});
 kill 'TERM', $worker;
-ok( $node->poll_query_until('postgres', "$workers 'app' AND pid <> $worker", '1'),
+ok($node->poll_query_until('postgres', "$workers 'app' AND pid <> $worker", '1'),
 	'after SIGTERM to a worker the next round starts another');
 
-my $launcher = $node->safe_psql('postgres',
-	q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session_service launcher'});
+my $launcher =
+  $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'session_service launcher'});
 kill 'TERM', $launcher;
-ok($node->poll_query_until('postgres', "$workers 'app'", '0'),
-	'SIGTERM to the launcher ends its worker');
+ok($node->poll_query_until('postgres', "$workers 'app'", '0'), 'SIGTERM to the launcher ends its worker');
 is(health('app', 'worker_running'), 'f', 'which health() tells');
-ok( $node->poll_query_until('postgres', "$launchers AND pid <> $launcher", '1'),
-	'and the launcher comes back');
+ok($node->poll_query_until('postgres', "$launchers AND pid <> $launcher", '1'), 'and the launcher comes back');
 ok($node->poll_query_until('app', 'SELECT worker_running FROM session_service.health()'), 'and so does health()');
-is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'),
-	$postmaster_start, 'and the server stays up');
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $postmaster_start, 'and the server stays up');
 
 wait_for_batch('app');
 $began = log_position();
@@ -303,8 +316,12 @@ $standby->start;
 add_dead_sessions('app', 2);
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is($standby->safe_psql('postgres', $launchers), '0', 'a standby has no worker');
-is($standby->safe_psql('app', "SELECT worker_running, sessions_size > 0, oldest_dead_session_at < now(), $all_of_last FROM session_service.health()"),
-	'f|t|t|||', 'and its health() says so');
+is( $standby->safe_psql(
+		'app',
+		"SELECT worker_running, sessions_size > 0, oldest_dead_session_at < now(), $all_of_last FROM session_service.health()"
+	),
+	'f|t|t|||',
+	'and its health() says so');
 my $still_standby = $standby->safe_psql('postgres', 'SELECT clock_timestamp()');
 $standby->promote;
 ok($standby->poll_query_until('app', $left_with_devices_due, '0|0|0'), 'until it is promoted');

@@ -9,15 +9,32 @@ import pg from 'pg';
 import { chromium } from 'playwright-core';
 
 import {
-    ageSignIn, application, CHROMIUM, isWaiting, newUser, one, owner, PASSWORD, printed, run, sessionsOf, shown,
-    startApplication, test, TOKEN, until, withSettings,
+    ageSignIn,
+    application,
+    CHROMIUM,
+    isWaiting,
+    newUser,
+    one,
+    owner,
+    PASSWORD,
+    printed,
+    run,
+    sessionsOf,
+    shown,
+    startApplication,
+    test,
+    TOKEN,
+    until,
+    withSettings,
 } from './application.js';
 import { Browser } from './dbsc_browser.js';
 import './dbsc_test.js';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
-const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
-const EDGE = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0';
+const IPHONE =
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
+const EDGE =
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0';
 
 // --- browsers
 
@@ -36,7 +53,11 @@ async function openBrowser(userAgent = FIREFOX, { url = application.url, address
     const page = await context.newPage();
     context.on('response', async (response) => {
         shown.push(response.url(), response.headers().location ?? '');
-        if (response.request().resourceType() === 'document' && response.status() !== 303 && response.status() !== 307) {
+        if (
+            response.request().resourceType() === 'document' &&
+            response.status() !== 303 &&
+            response.status() !== 307
+        ) {
             shown.push(await response.text().catch(() => ''));
         }
     });
@@ -97,7 +118,8 @@ async function assertSignedOut({ page, context }, why) {
     assert.deepEqual(await cookieNames(context), ['device']);
 }
 
-const card = ({ page }, name) => page.locator('[data-device]').filter({ has: page.getByRole('heading', { name, exact: true }) });
+const card = ({ page }, name) =>
+    page.locator('[data-device]').filter({ has: page.getByRole('heading', { name, exact: true }) });
 
 async function cookieNames(context) {
     return (await context.cookies()).map((cookie) => cookie.name).sort();
@@ -128,7 +150,11 @@ test('a wrong password and an unknown address are refused alike', async () => {
     const user = await newUser();
     const here = await openBrowser();
     const answers = [];
-    for (const [email, password] of [[user.email, 'wrong'], ['nobody@example.com', PASSWORD], ['nobody@example.com', '']]) {
+    for (const [email, password] of [
+        [user.email, 'wrong'],
+        ['nobody@example.com', PASSWORD],
+        ['nobody@example.com', ''],
+    ]) {
         const answer = await send('/sign-in', { form: { email, password } });
         assert.equal(answer.headers.get('set-cookie'), null);
         answers.push([answer.status, (await answer.text()).replace(email, '')]);
@@ -161,13 +187,16 @@ test('cookies are out of reach of scripts and other sites, and go when their tok
     const here = await signedIn(user);
     assert.deepEqual(await cookieNames(here.context), ['device', 'refresh', 'session']);
     for (const { name, httpOnly, sameSite, secure, path } of await here.context.cookies()) {
-        assert.deepEqual({ name, httpOnly, sameSite, secure, path }, {
-            name,
-            httpOnly: true,
-            sameSite: 'Lax',
-            secure: false,
-            path: { session: '/', refresh: '/renew', device: '/sign-in' }[name],
-        });
+        assert.deepEqual(
+            { name, httpOnly, sameSite, secure, path },
+            {
+                name,
+                httpOnly: true,
+                sameSite: 'Lax',
+                secure: false,
+                path: { session: '/', refresh: '/renew', device: '/sign-in' }[name],
+            },
+        );
     }
     const [session] = await sessionsOf(user);
     assert.ok(Math.abs((await cookie(here.context, 'session')).expires - session.expires_at / 1000) < 60);
@@ -183,7 +212,10 @@ test('behind TLS the cookies are Secure, and named so that browsers insist on it
     assert.match(answer.headers.get('strict-transport-security'), /max-age=\d{7}/);
     // Not getSetCookie, which is younger than Debian 12's Node.js.
     const set = answer.headers.get('set-cookie').split(/, (?=__)/);
-    assert.deepEqual(set.map((line) => line.split('=')[0]), ['__Host-session', '__Secure-refresh', '__Secure-device']);
+    assert.deepEqual(
+        set.map((line) => line.split('=')[0]),
+        ['__Host-session', '__Secure-refresh', '__Secure-device'],
+    );
     for (const line of set) {
         assert.match(line, /; Max-Age=\d+; .*; HttpOnly; Secure; SameSite=Lax$/);
     }
@@ -191,7 +223,9 @@ test('behind TLS the cookies are Secure, and named so that browsers insist on it
     const page = await send('/devices', { headers: { 'X-Forwarded-Proto': 'https', Cookie: session } });
     assert.equal(page.status, 200);
     // A cookie under the other name, which any subdomain could have set, is none.
-    const unprefixed = await send('/devices', { headers: { 'X-Forwarded-Proto': 'https', Cookie: session.replace('__Host-', '') } });
+    const unprefixed = await send('/devices', {
+        headers: { 'X-Forwarded-Proto': 'https', Cookie: session.replace('__Host-', '') },
+    });
     assert.equal(unprefixed.status, 307);
 });
 
@@ -206,7 +240,10 @@ test('signing in again replaces the session of the browser, on the same device',
     assert.ok(answer.ok());
     assert.equal((await cookie(here.context, 'device')).value, key);
     const sessions = await sessionsOf(user);
-    assert.deepEqual(sessions.map(({ status }) => status), ['revoked', 'active']);
+    assert.deepEqual(
+        sessions.map(({ status }) => status),
+        ['revoked', 'active'],
+    );
     assert.equal(sessions[0].device_id, sessions[1].device_id);
 });
 
@@ -220,9 +257,18 @@ test('two browsers: names, addresses, the current one, and the notice of a new d
     assert.equal(await phone.page.getByRole('heading', { name: 'New device' }).count(), 0);
 
     await laptop.page.goto('/devices');
-    assert.deepEqual(await laptop.page.locator('[data-device] h2').allTextContents(), ['Firefox on Linux', 'Safari on iOS']);
-    assert.match(await card(laptop, 'Firefox on Linux').textContent(), /This device.*Firefox 128 on Linux.*Active now.*203\.0\.113\.7/s);
-    assert.match(await card(laptop, 'Safari on iOS').textContent(), /New.*Safari 17 on iOS.*just now.*198\.51\.100\.20/s);
+    assert.deepEqual(await laptop.page.locator('[data-device] h2').allTextContents(), [
+        'Firefox on Linux',
+        'Safari on iOS',
+    ]);
+    assert.match(
+        await card(laptop, 'Firefox on Linux').textContent(),
+        /This device.*Firefox 128 on Linux.*Active now.*203\.0\.113\.7/s,
+    );
+    assert.match(
+        await card(laptop, 'Safari on iOS').textContent(),
+        /New.*Safari 17 on iOS.*just now.*198\.51\.100\.20/s,
+    );
     assert.doesNotMatch(await card(laptop, 'Safari on iOS').textContent(), /This device/);
     const notice = laptop.page.getByRole('region', { name: 'New device' });
     assert.match(await notice.textContent(), /Safari on iOS.*from\s+198\.51\.100\.20/s);
@@ -249,7 +295,10 @@ test('a browser whose session token has expired is still in the list', async () 
          WHERE user_id = $1 AND id = (SELECT max(id::text)::uuid FROM session_service.sessions WHERE user_id = $1)`,
         [user.id],
     );
-    assert.deepEqual((await sessionsOf(user)).map(({ status }) => status), ['active', 'expired']);
+    assert.deepEqual(
+        (await sessionsOf(user)).map(({ status }) => status),
+        ['active', 'expired'],
+    );
     await here.page.goto('/devices');
     assert.match(await card(here, 'Safari on iOS').textContent(), /Sign out the session/);
 });
@@ -342,7 +391,10 @@ test("somebody else's sessions and devices are as if they were not there", async
         '/sessions/00000000-0000-0000-0000-000000000000/sign-out',
         '/sessions/1/sign-out',
     ]) {
-        const answer = await mallory.context.request.post(path, { form: { name: 'x' }, headers: { Origin: application.url } });
+        const answer = await mallory.context.request.post(path, {
+            form: { name: 'x' },
+            headers: { Origin: application.url },
+        });
         assert.equal(answer.status(), 404, path);
     }
     await theirs.page.reload();
@@ -373,7 +425,10 @@ test('signing out all others asks for a password that was given long ago, and go
     await confirm(here, 'wrong');
     assert.match(await here.page.getByRole('alert').textContent(), /not right/);
     await assertAsked(here, 'sign out everywhere else');
-    assert.deepEqual((await sessionsOf(user)).map(({ status }) => status), ['active', 'active']);
+    assert.deepEqual(
+        (await sessionsOf(user)).map(({ status }) => status),
+        ['active', 'active'],
+    );
 
     const before = await here.context.cookies();
     await here.page.locator('#password:focus').waitFor();
@@ -406,15 +461,27 @@ test('the password is asked for after ten minutes, and for what is sensitive', a
     await ageSignIn(user, 9);
     assert.equal((await post(`/devices/${session.device_id}/trust`)).status(), 303);
     await ageSignIn(user, 2);
-    for (const path of ['/sessions/sign-out-others', `/devices/${other.device_id}/forget`, `/devices/${other.device_id}/trust`]) {
+    for (const path of [
+        '/sessions/sign-out-others',
+        `/devices/${other.device_id}/forget`,
+        `/devices/${other.device_id}/trust`,
+    ]) {
         const answer = await post(path);
         assert.equal(answer.status(), 401, path);
         assert.match(await answer.text(), /give your password again/);
         assert.equal((await post(path, { password: '' })).status(), 401, path);
     }
-    const device = await one('SELECT is_trusted, active_sessions FROM session_service.list_user_devices($1) WHERE id = $2', [user.id, other.device_id]);
+    const device = await one(
+        'SELECT is_trusted, active_sessions FROM session_service.list_user_devices($1) WHERE id = $2',
+        [user.id, other.device_id],
+    );
     assert.deepEqual(device, { is_trusted: false, active_sessions: 1 });
-    for (const path of [`/devices/${other.device_id}/name`, `/devices/${session.device_id}/untrust`, `/sessions/${other.id}/sign-out`, '/sign-out']) {
+    for (const path of [
+        `/devices/${other.device_id}/name`,
+        `/devices/${session.device_id}/untrust`,
+        `/sessions/${other.id}/sign-out`,
+        '/sign-out',
+    ]) {
         assert.equal((await post(path, { name: 'x' })).status(), 303, path);
     }
 });
@@ -526,7 +593,9 @@ test('many sessions come in pages, and are ended in one go', async () => {
     await find(admin, { network: '198.18.0.0/15' });
     const seen = [];
     const look = async () => {
-        const ids = await page.locator('[data-session]').evaluateAll((items) => items.map((item) => item.dataset.session));
+        const ids = await page
+            .locator('[data-session]')
+            .evaluateAll((items) => items.map((item) => item.dataset.session));
         seen.push(...ids);
         return ids.length;
     };
@@ -543,7 +612,9 @@ test('many sessions come in pages, and are ended in one go', async () => {
     await page.getByRole('button', { name: 'End all of these' }).click();
     await page.getByRole('button', { name: 'End 120 sessions' }).click();
     assert.equal(await page.getByRole('status').textContent(), '120 sessions ended.');
-    const { active } = await one(`SELECT count(*)::int AS active FROM session_service.list_sessions(network => '198.18.0.0/15')`);
+    const { active } = await one(
+        `SELECT count(*)::int AS active FROM session_service.list_sessions(network => '198.18.0.0/15')`,
+    );
     assert.equal(active, 0);
 });
 
@@ -623,7 +694,8 @@ test('for others than administrators, their pages are not there', async () => {
         assert.equal(await answer.text(), await nothing.text());
         // Nobody at all is sent to sign in, and a form of another site is refused, an administrator's too.
         assert.equal((await send(what[1], { method: what[0] })).status, 307, what.join(' '));
-        if (what[0] === 'POST') assert.equal((await ask(admin, what, 'https://example.com')).status(), 403, what.join(' '));
+        if (what[0] === 'POST')
+            assert.equal((await ask(admin, what, 'https://example.com')).status(), 403, what.join(' '));
     }
     await theirs.page.reload();
     await assertDevices(theirs);
@@ -636,21 +708,40 @@ test('for others than administrators, their pages are not there', async () => {
 
 test('what an administrator looks for is checked, and no filter ends nothing', async () => {
     const admin = await administrator();
-    const post = (form) => admin.context.request.post('/admin/end', { form, headers: { Origin: application.url }, maxRedirects: 0 });
+    const post = (form) =>
+        admin.context.request.post('/admin/end', { form, headers: { Origin: application.url }, maxRedirects: 0 });
     const { count } = await one('SELECT count(*) FROM session_service.list_sessions(max_rows => 1000)');
-    for (const form of [{}, { email: '', network: ' ' }, { email: 'nobody@example.com' }, { network: '0.0.0.0/0/0' }, { email: 'x', network: '::/0' }]) {
+    for (const form of [
+        {},
+        { email: '', network: ' ' },
+        { email: 'nobody@example.com' },
+        { network: '0.0.0.0/0/0' },
+        { email: 'x', network: '::/0' },
+    ]) {
         const answer = await post(form);
         assert.equal(answer.status(), 303);
         assert.doesNotMatch(answer.headers().location, /ended/);
     }
     assert.equal((await one('SELECT count(*) FROM session_service.list_sessions(max_rows => 1000)')).count, count);
 
-    const bad = ['192.0.2.0/33', '192.0.2.0/-1', '192.0.2', '::1%eth0', '10.0.0.1/', '10.0.0.1/8/8', '<b>', '1.2.3.4/ 8'];
+    const bad = [
+        '192.0.2.0/33',
+        '192.0.2.0/-1',
+        '192.0.2',
+        '::1%eth0',
+        '10.0.0.1/',
+        '10.0.0.1/8/8',
+        '<b>',
+        '1.2.3.4/ 8',
+    ];
     for (const network of bad) {
         await find(admin, { network });
         const field = admin.page.getByLabel('Address or network');
         assert.equal(await field.getAttribute('aria-invalid'), 'true', network);
-        assert.match(await admin.page.locator(`#${await field.getAttribute('aria-describedby')}`).textContent(), /no address/);
+        assert.match(
+            await admin.page.locator(`#${await field.getAttribute('aria-describedby')}`).textContent(),
+            /no address/,
+        );
     }
     await find(admin, { user: { email: '<b>nobody</b>@example.com' } });
     assert.match(await admin.page.locator('.error').textContent(), /Nobody/);
@@ -683,7 +774,12 @@ test('a form on another origin of the same site is refused', async () => {
 
 test('a POST needs our Origin', async () => {
     const { email } = await newUser();
-    for (const origin of ['https://example.com', 'null', application.url.replace(/\d$/, ''), `${application.url}.example.com`]) {
+    for (const origin of [
+        'https://example.com',
+        'null',
+        application.url.replace(/\d$/, ''),
+        `${application.url}.example.com`,
+    ]) {
         const answer = await send('/sign-in', { form: { email, password: PASSWORD }, headers: { Origin: origin } });
         assert.equal(answer.status, 403, origin);
         assert.equal(answer.headers.get('set-cookie'), null);
@@ -768,7 +864,9 @@ test('two tabs renew at once, and both get the same pair', async () => {
     }
     const pairs = await Promise.all(
         renewals.map(async (response) =>
-            (await response.headersArray()).filter(({ name }) => name.toLowerCase() === 'set-cookie').map(({ value }) => value.split(';')[0]),
+            (await response.headersArray())
+                .filter(({ name }) => name.toLowerCase() === 'set-cookie')
+                .map(({ value }) => value.split(';')[0]),
         ),
     );
     assert.equal(pairs.length, 2);
@@ -776,7 +874,10 @@ test('two tabs renew at once, and both get the same pair', async () => {
     assert.deepEqual(pairs[1], pairs[0]);
     assert.match(pairs[0].join(), /session=sst_.*,refresh=ssr_/);
     assert.notEqual((await cookie(here.context, 'refresh')).value, before.value);
-    assert.deepEqual((await sessionsOf(user)).map(({ status }) => status), ['active']);
+    assert.deepEqual(
+        (await sessionsOf(user)).map(({ status }) => status),
+        ['active'],
+    );
 });
 
 test('a stolen refresh token that is replayed after the grace ends the session, and the page says so', async () => {
@@ -822,7 +923,12 @@ test('a renewal leads nowhere else', async () => {
 
 test('an address shows no words of its own', async () => {
     const here = await openBrowser();
-    for (const [key, notices] of [['idle', 1], ['constructor', 0], ['__proto__', 0], ['%3Cb%3Ehello', 0]]) {
+    for (const [key, notices] of [
+        ['idle', 1],
+        ['constructor', 0],
+        ['__proto__', 0],
+        ['%3Cb%3Ehello', 0],
+    ]) {
         await here.page.goto(`/sign-in?ended=${key}`);
         assert.equal(await here.page.locator('.notice').count(), notices, key);
     }
@@ -867,7 +973,16 @@ test('whatever a client sends, it is not our fault', async () => {
         assert.ok(answer.status() < 500, `${answer.status()} for ${path} ${JSON.stringify(fields)}`);
     }
     const admin = await administrator();
-    for (const query of ['email=%00', 'email=a&email=b', 'network=%FF', 'network=::/0&after=x', 'network=::/0&after=1&after=2', 'ended=1e9', 'done=__proto__', `email=${'x'.repeat(10_000)}`]) {
+    for (const query of [
+        'email=%00',
+        'email=a&email=b',
+        'network=%FF',
+        'network=::/0&after=x',
+        'network=::/0&after=1&after=2',
+        'ended=1e9',
+        'done=__proto__',
+        `email=${'x'.repeat(10_000)}`,
+    ]) {
         const answer = await admin.context.request.get(`/admin?${query}`);
         assert.ok(answer.status() < 500, `${answer.status()} for ${query}`);
     }
@@ -879,7 +994,10 @@ test('whatever a client sends, it is not our fault', async () => {
         const answer = await admin.context.request.post(path, { form: fields, headers: { Origin: application.url } });
         assert.ok(answer.status() < 500, `${answer.status()} for ${path} ${JSON.stringify(fields)}`);
     }
-    assert.deepEqual(printed.filter((line) => /SQLSTATE|Error/.test(line)), []);
+    assert.deepEqual(
+        printed.filter((line) => /SQLSTATE|Error/.test(line)),
+        [],
+    );
 });
 
 test('each role can do what it is for, and no more', async () => {
@@ -902,7 +1020,10 @@ test('each role can do what it is for, and no more', async () => {
         ],
     };
     for (const [user, queries] of Object.entries(denied)) {
-        const role = await one('SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = $1', [user]);
+        const role = await one(
+            'SELECT rolsuper, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = $1',
+            [user],
+        );
         assert.deepEqual(role, { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false });
         const client = new pg.Client({ user });
         await client.connect();
@@ -935,7 +1056,9 @@ function flaws() {
     // The contrast that WCAG 2 asks of text.
     const numbers = (color) => color.match(/[\d.]+/g).map(Number);
     const luminance = (color) => {
-        const [r, g, b] = numbers(color).map((x) => (x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4));
+        const [r, g, b] = numbers(color).map((x) =>
+            x / 255 <= 0.04045 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4,
+        );
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
     const background = (element) => {
@@ -947,7 +1070,9 @@ function flaws() {
     const elements = new Set(document.querySelectorAll('input:not([type=hidden])'));
     while (texts.nextNode()) if (texts.currentNode.data.trim()) elements.add(texts.currentNode.parentElement);
     for (const element of [...elements].filter(isShown)) {
-        const [dark, light] = [getComputedStyle(element).color, background(element)].map(luminance).sort((a, b) => a - b);
+        const [dark, light] = [getComputedStyle(element).color, background(element)]
+            .map(luminance)
+            .sort((a, b) => a - b);
         if ((light + 0.05) / (dark + 0.05) < 4.5) found.push(`contrast: ${element.outerHTML.slice(0, 80)}`);
     }
     return found;
@@ -1007,7 +1132,10 @@ test('no token is in a page, an address, the console or the log', () => {
         assert.doesNotMatch(text, TOKEN);
         assert.doesNotMatch(text, /\b[0-9a-f]{64}\b/);
     }
-    assert.deepEqual(shown.filter((text) => /^console: .*Content.Security/.test(text)), []);
+    assert.deepEqual(
+        shown.filter((text) => /^console: .*Content.Security/.test(text)),
+        [],
+    );
 });
 
 // --- the run

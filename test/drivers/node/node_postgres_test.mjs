@@ -29,7 +29,9 @@ async function value(client, text, values = []) {
 }
 
 function signIn(client, user, options = {}) {
-    const names = Object.keys(options).map((name, i) => `, ${name} => $${i + 2}`).join('');
+    const names = Object.keys(options)
+        .map((name, i) => `, ${name} => $${i + 2}`)
+        .join('');
     return one(client, `SELECT * FROM session_service.create_session($1${names})`, [user, ...Object.values(options)]);
 }
 
@@ -93,7 +95,10 @@ test('arrays, jsonb, inet, uuid and timestamptz come and go', async () => {
     assert.deepEqual(valid.metadata, { plan: 'free', n: [1, null, 'ü'] });
     assert.equal(valid.mfa_verified, false);
 
-    const [listed] = await rows(pool, 'SELECT * FROM session_service.list_user_sessions($1, $2)', [user, made.session_id]);
+    const [listed] = await rows(pool, 'SELECT * FROM session_service.list_user_sessions($1, $2)', [
+        user,
+        made.session_id,
+    ]);
     assert.equal(listed.device_name, "Ada's laptop");
     assert.equal(listed.ip_address, '2001:db8::7');
     assert.equal(listed.status, 'active');
@@ -118,11 +123,13 @@ test('four thousand validations with one named prepared statement', async () => 
     await withClient(async (client) => {
         const made = await signIn(client, randomUUID());
         const check = async (token) =>
-            (await client.query({
-                name: 'validate',
-                text: 'SELECT session_id FROM session_service.validate_session($1, $2)',
-                values: [token, '203.0.113.7'],
-            })).rows;
+            (
+                await client.query({
+                    name: 'validate',
+                    text: 'SELECT session_id FROM session_service.validate_session($1, $2)',
+                    values: [token, '203.0.113.7'],
+                })
+            ).rows;
         for (let i = 0; i < 1000; ++i) {
             assert.deepEqual(await check(made.token), [{ session_id: made.session_id }]);
             assert.deepEqual(await check(made.refresh_token), []);
@@ -163,10 +170,13 @@ test('validate_sessions with an array of tokens', async () => {
     const found = await rows(pool, 'SELECT * FROM session_service.validate_sessions($1)', [
         ['nonsense', made[1].token, null, made[0].token],
     ]);
-    assert.deepEqual(found.map((row) => [row.token_index, row.session_id]), [
-        [2, made[1].session_id],
-        [4, made[0].session_id],
-    ]);
+    assert.deepEqual(
+        found.map((row) => [row.token_index, row.session_id]),
+        [
+            [2, made[1].session_id],
+            [4, made[0].session_id],
+        ],
+    );
 });
 
 test("a session's whole life on two devices", async () => {
@@ -178,8 +188,14 @@ test("a session's whole life on two devices", async () => {
     assert.equal(again.device_id, phone.device_id);
     assert.equal(await value(pool, 'SELECT session_service.count_user_sessions($1)', [user]), '3');
 
-    assert.equal(await value(pool, 'SELECT session_service.mark_mfa_verified($1, $2)', [laptop.session_id, 'webauthn']), true);
-    assert.equal(await value(pool, 'SELECT session_service.set_session_scopes($1, $2)', [laptop.session_id, ['a']]), true);
+    assert.equal(
+        await value(pool, 'SELECT session_service.mark_mfa_verified($1, $2)', [laptop.session_id, 'webauthn']),
+        true,
+    );
+    assert.equal(
+        await value(pool, 'SELECT session_service.set_session_scopes($1, $2)', [laptop.session_id, ['a']]),
+        true,
+    );
     const next = await refresh(pool, laptop.refresh_token);
     assert.equal(next.session_id, laptop.session_id);
     assert.equal(next.repeated, false);
@@ -193,7 +209,10 @@ test("a session's whole life on two devices", async () => {
     assert.ok(extended > laptop.expires_at);
     assert.equal((await value(pool, 'SELECT session_service.introspect_token($1)', [rotated.token])).sub, user);
 
-    assert.equal(await value(pool, 'SELECT session_service.revoke_user_session($1, $2)', [randomUUID(), phone.session_id]), false);
+    assert.equal(
+        await value(pool, 'SELECT session_service.revoke_user_session($1, $2)', [randomUUID(), phone.session_id]),
+        false,
+    );
     assert.equal(await value(pool, 'SELECT session_service.revoke_session_by_token($1)', [phone.token]), true);
     assert.equal(
         await value(pool, 'SELECT session_service.revoke_all_user_sessions_except($1, $2)', [user, laptop.session_id]),
@@ -201,7 +220,10 @@ test("a session's whole life on two devices", async () => {
     );
     assert.equal(await value(pool, 'SELECT session_service.revoke_all_user_sessions($1)', [user]), 1);
     const all = await rows(pool, 'SELECT * FROM session_service.list_user_sessions($1, NULL, true)', [user]);
-    assert.deepEqual(all.map((row) => row.status), ['revoked', 'revoked', 'revoked']);
+    assert.deepEqual(
+        all.map((row) => row.status),
+        ['revoked', 'revoked', 'revoked'],
+    );
     const events = await rows(pool, 'SELECT * FROM session_service.list_events($1)', [user]);
     assert.equal(events.filter((row) => row.kind === 'session.revoked').length, 3);
     assert.equal(await value(pool, 'SELECT session_service.delete_user($1)', [user]), '3');
@@ -227,7 +249,9 @@ test('a spent refresh token ends the session, if the call is committed', async (
         assert.equal(await refresh(client, made.refresh_token), undefined);
     });
     assert.equal(await validate(pool, third.token), undefined);
-    const { revoke_reason: reason } = await one(pool, 'SELECT * FROM session_service.get_session($1)', [made.session_id]);
+    const { revoke_reason: reason } = await one(pool, 'SELECT * FROM session_service.get_session($1)', [
+        made.session_id,
+    ]);
     assert.equal(reason, 'Refresh token reuse');
 });
 
@@ -310,7 +334,10 @@ test('addresses as proxies give them, taken apart as docs/calling.md does', asyn
         const found = await one(pool, call, [made.token, address, expected]);
         assert.equal(found?.same ?? null, expected === null ? null : true, `${given}`);
         if (given !== null && given !== expected && proxies === 1 && expected !== null) {
-            await failsWith('22P02', one(pool, 'SELECT * FROM session_service.validate_session($1, $2)', [made.token, given]));
+            await failsWith(
+                '22P02',
+                one(pool, 'SELECT * FROM session_service.validate_session($1, $2)', [made.token, given]),
+            );
         }
     }
 });
@@ -318,7 +345,10 @@ test('addresses as proxies give them, taken apart as docs/calling.md does', asyn
 test('bytes that are no text are refused by the server', async () => {
     const invalid = ['sst_\0', Buffer.from('sst_\xff', 'latin1')];
     for (const token of invalid) {
-        await failsWith('22021', pool.query({ text: 'SELECT * FROM session_service.validate_session($1)', values: [token] }));
+        await failsWith(
+            '22021',
+            pool.query({ text: 'SELECT * FROM session_service.validate_session($1)', values: [token] }),
+        );
     }
 });
 

@@ -114,11 +114,17 @@ def every_revocation():
     """each way to end a session is told of, with its kind, and with the epoch of its user"""
     ways = {
         "revoke_session": ("SELECT session_service.revoke_session(%(session_id)s)", "session.revoked"),
-        "revoke_user_session": ("SELECT session_service.revoke_user_session(%(user)s, %(session_id)s)", "session.revoked"),
+        "revoke_user_session": (
+            "SELECT session_service.revoke_user_session(%(user)s, %(session_id)s)",
+            "session.revoked",
+        ),
         "session token": ("SELECT session_service.revoke_session_by_token(%(token)s)", "session.revoked"),
         "refresh token": ("SELECT session_service.revoke_session_by_token(%(refresh_token)s)", "session.revoked"),
         "all": ("SELECT session_service.revoke_all_user_sessions(%(user)s)", "session.revoked"),
-        "others": ("SELECT session_service.revoke_all_user_sessions_except(%(user)s, gen_random_uuid())", "session.revoked"),
+        "others": (
+            "SELECT session_service.revoke_all_user_sessions_except(%(user)s, gen_random_uuid())",
+            "session.revoked",
+        ),
         "device": ("SELECT session_service.revoke_device_sessions(%(user)s, %(device_id)s)", "session.revoked"),
         "forget": ("SELECT session_service.forget_device(%(user)s, %(device_id)s)", "session.revoked"),
         "inactive": ("SELECT session_service.revoke_inactive_sessions('1 microsecond')", "session.revoked"),
@@ -187,7 +193,9 @@ def several():
 @test
 def every_kind():
     """every kind of event is recorded, in its order; of the revoking ones alone there is a notification"""
-    with connect("notify = on", "event_log = 'all'", "refresh_grace = 0", "max_per_user = 1") as connection, Listener() as listener:
+    with connect(
+        "notify = on", "event_log = 'all'", "refresh_grace = 0", "max_per_user = 1"
+    ) as connection, Listener() as listener:
         user = uuid.uuid4()
         first = sign_in(connection, user, device_name="Laptop")
         second = sign_in(connection, user, device_name="Phone")
@@ -211,7 +219,10 @@ def every_kind():
             "device.trusted",
             "session.reuse_detected",
         ], recorded
-        assert recorded[10] == "session.created" and sorted(recorded[11:]) == ["device.forgotten", "session.revoked"], recorded
+        assert recorded[10] == "session.created" and sorted(recorded[11:]) == [
+            "device.forgotten",
+            "session.revoked",
+        ], recorded
         assert listener.told() == [
             ("session.evicted", first.session_id),
             ("session.reuse_detected", second.session_id),
@@ -262,7 +273,9 @@ def long_values():
 @test
 def no_secret():
     """no token and no hash is in any notification or event"""
-    with connect("notify = on", "event_log = 'all'", "refresh_grace = 0", "max_per_user = 1") as connection, Listener() as listener:
+    with connect(
+        "notify = on", "event_log = 'all'", "refresh_grace = 0", "max_per_user = 1"
+    ) as connection, Listener() as listener:
         user = uuid.uuid4()
         made = sign_in(connection, user, device_key="secret-key")
         tokens = [made.token, made.refresh_token, "secret-key"]
@@ -271,7 +284,9 @@ def no_secret():
         tokens.append(one(connection, "SELECT * FROM session_service.rotate_session_token(%s)", pair.token).token)
         assert one(connection, "SELECT * FROM session_service.refresh_session(%s)", made.refresh_token) is None
         hashes = [value(connection, "SELECT session_service.hash_token(%s)", token) for token in tokens]
-        events = connection.execute("SELECT to_jsonb(e)::text FROM session_service.list_events(%s) e", [user]).fetchall()
+        events = connection.execute(
+            "SELECT to_jsonb(e)::text FROM session_service.list_events(%s) e", [user]
+        ).fetchall()
         texts = listener.heard() + [event[0] for event in events]
         assert len(texts) > 5
         for text in texts:

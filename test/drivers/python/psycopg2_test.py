@@ -83,7 +83,10 @@ def prepared():
         for _ in range(3000):
             cursor.execute("EXECUTE check_token(%s)", [made.token])
             assert cursor.fetchone().session_id == made.session_id
-        cursor.execute("SELECT session_service.revoke_all_user_sessions(user_id) FROM session_service.get_session(%s)", [made.session_id])
+        cursor.execute(
+            "SELECT session_service.revoke_all_user_sessions(user_id) FROM session_service.get_session(%s)",
+            [made.session_id],
+        )
         assert cursor.fetchone()[0] == 1
         cursor.execute("EXECUTE check_token(%s)", [made.token])
         assert cursor.fetchone() is None

@@ -195,9 +195,7 @@ def token_hash_values():
         )
         assert raw.get_value(0, 0) == str(made.session_id).encode()
         for wrong in (b"", digest[:31], digest + b"0"):
-            raw = connection.pgconn.exec_params(
-                b"SELECT $1::session_service.token_hash", [wrong], param_formats=[1]
-            )
+            raw = connection.pgconn.exec_params(b"SELECT $1::session_service.token_hash", [wrong], param_formats=[1])
             assert raw.error_field(psycopg.pq.DiagnosticField.SQLSTATE) == b"22P02"
 
 
@@ -242,7 +240,13 @@ def composite_and_enum():
         register_composite(composite, connection)
         user = uuid.uuid4()
         made = sign_in(connection, user, user_agent=IPHONE, scopes=["read"])
-        row = value(connection, "SELECT s FROM session_service.get_user_session(%s, %s, %s) s", user, made.session_id, made.session_id)
+        row = value(
+            connection,
+            "SELECT s FROM session_service.get_user_session(%s, %s, %s) s",
+            user,
+            made.session_id,
+            made.session_id,
+        )
         assert row.id == made.session_id and row.status.name == "active"
         assert row.is_active is True and row.is_current is True and row.scopes == ["read"]
         assert row.device_name == "Safari on iOS", row.device_name
@@ -286,26 +290,33 @@ def life_of_a_session():
         assert validate(connection, next_.token) is None and validate(connection, rotated.token) is not None
         assert refresh(connection, next_.refresh_token).repeated is False
 
-        extended = value(connection, "SELECT session_service.extend_session(%s, %s)", laptop.session_id, timedelta(days=60))
+        extended = value(
+            connection, "SELECT session_service.extend_session(%s, %s)", laptop.session_id, timedelta(days=60)
+        )
         assert timedelta(days=59) < extended - datetime.now(timezone.utc) <= timedelta(days=60)
 
         answer = value(connection, "SELECT session_service.introspect_token(%s)", again.token)
         assert answer["active"] is True and answer["sub"] == str(user) and answer["jti"] == str(again.session_id)
         assert value(connection, "SELECT session_service.introspect_token(%s)", "nonsense") == {"active": False}
 
-        assert not value(connection, "SELECT session_service.revoke_user_session(%s, %s)", uuid.uuid4(), phone.session_id)
+        assert not value(
+            connection, "SELECT session_service.revoke_user_session(%s, %s)", uuid.uuid4(), phone.session_id
+        )
         assert value(connection, "SELECT session_service.revoke_session_by_token(%s, %s)", phone.refresh_token, "Bye")
         assert not value(connection, "SELECT session_service.revoke_session(%s)", phone.session_id)
         assert info(connection, phone.session_id).revoke_reason == "Bye"
         assert value(connection, "SELECT session_service.revoke_device_sessions(%s, %s)", user, phone.device_id) == 1
         assert (
-            value(connection, "SELECT session_service.revoke_all_user_sessions_except(%s, %s)", user, laptop.session_id) == 0
+            value(connection, "SELECT session_service.revoke_all_user_sessions_except(%s, %s)", user, laptop.session_id)
+            == 0
         )
         assert value(connection, "SELECT session_service.revoke_all_user_sessions(%s)", user) == 1
         all_ = connection.execute("SELECT * FROM session_service.list_user_sessions(%s, NULL, true)", [user]).fetchall()
         assert len(all_) == 3 and {row.status for row in all_} == {"revoked"}
         kinds = connection.execute("SELECT kind FROM session_service.list_events(%s)", [user]).fetchall()
-        assert sorted(row.kind for row in kinds) == ["device.new"] * 2 + ["session.mfa_verified"] + ["session.revoked"] * 3
+        assert (
+            sorted(row.kind for row in kinds) == ["device.new"] * 2 + ["session.mfa_verified"] + ["session.revoked"] * 3
+        )
 
         assert value(connection, "SELECT session_service.delete_user(%s)", user) == 3
         assert value(connection, "SELECT session_service.user_epoch(%s)", user) == 0
@@ -379,13 +390,23 @@ def sqlstates():
             ("22004", "SELECT session_service.revoke_session(%s)", None),
             ("22004", "SELECT * FROM session_service.create_session(gen_random_uuid(), scopes => %s)", ["a", None]),
             ("22001", "SELECT * FROM session_service.create_session(gen_random_uuid(), device_key => %s)", secret),
-            ("22001", "SELECT * FROM session_service.create_session(gen_random_uuid(), metadata => %s)", Jsonb({"k": secret * 16})),
+            (
+                "22001",
+                "SELECT * FROM session_service.create_session(gen_random_uuid(), metadata => %s)",
+                Jsonb({"k": secret * 16}),
+            ),
             ("22023", "SELECT * FROM session_service.create_session(gen_random_uuid(), scopes => %s)", ["two words"]),
-            ("22023", "SELECT * FROM session_service.create_session(gen_random_uuid(), session_expiry => %s)", timedelta(0)),
+            (
+                "22023",
+                "SELECT * FROM session_service.create_session(gen_random_uuid(), session_expiry => %s)",
+                timedelta(0),
+            ),
             ("22P02", "SELECT %s::session_service.token_hash", secret),
         ):
             error = fails_with(sqlstate, one, connection, query, parameter)
-            shown = " ".join(filter(None, (str(error), error.diag.message_detail, error.diag.message_hint, error.diag.context)))
+            shown = " ".join(
+                filter(None, (str(error), error.diag.message_detail, error.diag.message_hint, error.diag.context))
+            )
             assert "kkk" not in shown and "two words" not in shown, shown
 
         connection.execute("BEGIN READ ONLY")
@@ -447,7 +468,12 @@ def activity():
             raise psycopg.Rollback(transaction)
         assert info(other, made.session_id).last_activity_at == before
         with connection.transaction():
-            one(connection, "SELECT * FROM session_service.validate_session(%s, %s)", made.token, ipaddress.ip_address("192.0.2.1"))
+            one(
+                connection,
+                "SELECT * FROM session_service.validate_session(%s, %s)",
+                made.token,
+                ipaddress.ip_address("192.0.2.1"),
+            )
             assert info(connection, made.session_id).last_activity_at == before
             # No row is locked meanwhile: others get through.
             other.execute("SET lock_timeout = '5s'")
@@ -516,8 +542,18 @@ def dictionaries():
         cursor = connection.cursor(row_factory=dict_row)
         row = cursor.execute("SELECT * FROM session_service.validate_session(%s)", [made.token]).fetchone()
         assert list(row) == [
-            "session_id", "user_id", "device_id", "scopes", "metadata", "mfa_verified",
-            "created_at", "last_activity_at", "expires_at", "authenticated_at", "mfa_verified_at", "acr",
+            "session_id",
+            "user_id",
+            "device_id",
+            "scopes",
+            "metadata",
+            "mfa_verified",
+            "created_at",
+            "last_activity_at",
+            "expires_at",
+            "authenticated_at",
+            "mfa_verified_at",
+            "acr",
         ]
 
 

@@ -79,7 +79,8 @@ class Setting:
     def sign_in(self, user=None, **arguments):
         given = "".join(f", {name} => %({name})s" for name in arguments)
         return self.admin.execute(
-            f"SELECT * FROM session_service.create_session(%(user)s{given})", {"user": user or uuid.uuid4(), **arguments}
+            f"SELECT * FROM session_service.create_session(%(user)s{given})",
+            {"user": user or uuid.uuid4(), **arguments},
         ).fetchone()
 
     def revoke(self, session_id):
@@ -272,8 +273,18 @@ def forged_notifications():
         user = uuid.uuid4()
         made = setting.sign_in(user)
         setting.look(made.token)
-        for payload in ("", "nonsense", "[]", "null", "{}", '{"user_id": 1, "epoch": 1}', '{"user_id": "x", "epoch": []}',
-                        '{"user_id": "%s", "epoch": null}' % user, '{"user_id": "%s", "epoch": 1e999}' % user, "[" * 7999):
+        for payload in (
+            "",
+            "nonsense",
+            "[]",
+            "null",
+            "{}",
+            '{"user_id": 1, "epoch": 1}',
+            '{"user_id": "x", "epoch": []}',
+            '{"user_id": "%s", "epoch": null}' % user,
+            '{"user_id": "%s", "epoch": 1e999}' % user,
+            "[" * 7999,
+        ):
             setting.admin.execute("SELECT pg_notify('session_service', %s)", [payload])
         setting.let_notifications_arrive()
         assert setting.look(made.token) == (made.session_id, 0)

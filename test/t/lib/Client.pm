@@ -19,8 +19,7 @@ sub new
 	my $self = bless { stdin => '', stdout => '', stderr => '', asked => 0 }, $class;
 	local $ENV{PGAPPNAME} = $options{name} // 'client';
 	$self->{timer} = IPC::Run::timer(300);
-	$self->{psql} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-d', $node->connstr($options{database} // 'postgres') ],
+	$self->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($options{database} // 'postgres') ],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr}, $self->{timer});
 	$self->{timer}->reset;
 	return $self;

@@ -18,7 +18,8 @@ sub processes_of
 {
 	my ($node) = @_;
 	my $directory = abs_path($node->data_dir);
-	return grep { is_running($_) && (readlink "/proc/$_/cwd" // '') eq $directory } map { m{(\d+)$} } glob '/proc/[0-9]*';
+	return
+	  grep { is_running($_) && (readlink "/proc/$_/cwd" // '') eq $directory } map { m{(\d+)$} } glob '/proc/[0-9]*';
 }
 
 # One that has ended may stay in the list of processes, where nobody looks after orphans.
@@ -54,7 +55,8 @@ sub kill_server
 	my @left = processes_of($node);
 	die "processes of the server are left: @left" if @left;
 	# A server that starts takes it for alive while it is in the list.
-	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock' if kill 0, $postmaster;
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock'
+	  if kill 0, $postmaster;
 	return;
 }
 
@@ -63,9 +65,9 @@ sub kill_backend
 {
 	my ($node, $application) = @_;
 	my @processes = split /\n/,
-	  $node->safe_psql(
-		'postgres',
-		"SELECT pid FROM pg_stat_activity WHERE application_name = '$application' ORDER BY state = 'active' DESC, random()");
+	  $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE application_name = '$application' ORDER BY state = 'active' DESC, random()"
+	  );
 	kill 'KILL', $processes[0] or die 'no backend to kill';
 	wait_for_end(@processes);
 	return;
@@ -105,7 +107,8 @@ sub tables_are_consistent
 	my $script = '';
 	for my $table (sort keys %indexes)
 	{
-		$script .= "SET enable_seqscan = on; SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;\n"
+		$script .=
+		  "SET enable_seqscan = on; SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;\n"
 		  . "SELECT 'table $table ' || count(*) FROM session_service.$table;\n"
 		  . "SET enable_seqscan = off; SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_sort = off;\n";
 		for my $index (sort keys %{ $indexes{$table} })
@@ -117,7 +120,7 @@ sub tables_are_consistent
 	my ($rows, $plan, @wrong) = (0, '');
 	for my $line (split /\n/, $node->safe_psql('postgres', $script))
 	{
-		if ($line =~ /^table \w+ (\d+)$/) { $rows = $1 }
+		if    ($line =~ /^table \w+ (\d+)$/) { $rows = $1 }
 		elsif ($line =~ /^index (\w+) (\d+)$/)
 		{
 			my ($index, $found) = ($1, $2);
@@ -133,11 +136,13 @@ sub tables_are_consistent
 		my ($stdout, $stderr) = ('', '');
 		IPC::Run::run(
 			[
-				'pg_amcheck', '--heapallindexed', '--schema', 'session_service',
-				'-h', $node->host, '-p', $node->port, 'postgres'
+				'pg_amcheck', '--heapallindexed', '--schema', 'session_service', '-h', $node->host,
+				'-p', $node->port, 'postgres'
 			],
-			'>', \$stdout, '2>', \$stderr)
-		  or push @wrong, $stdout . $stderr;
+			'>',
+			\$stdout,
+			'2>',
+			\$stderr) or push @wrong, $stdout . $stderr;
 	}
 	else { note('without amcheck, which this server does not have') }
 	return is_deeply(\@wrong, [], $name);

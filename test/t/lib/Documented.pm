@@ -10,7 +10,8 @@ use PostgreSQL::Test::Utils ();
 sub example
 {
 	my ($document, $text) = @_;
-	my @found = grep { index($_, $text) >= 0 } PostgreSQL::Test::Utils::slurp_file($document) =~ /^```sql\n(.*?)^```$/msg;
+	my @found =
+	  grep { index($_, $text) >= 0 } PostgreSQL::Test::Utils::slurp_file($document) =~ /^```sql\n(.*?)^```$/msg;
 	die "$document has " . @found . " examples with: $text" if @found != 1;
 	return $found[0];
 }

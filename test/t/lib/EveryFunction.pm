@@ -21,7 +21,10 @@ use JSON::PP ();
 use PostgreSQL::Test::Utils qw(slurp_file);
 
 # Of a row h of HeldSessions' table `held`.
-my %of_held = ((map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id)), device_key => 'h.name', role => 'CURRENT_USER',
+my %of_held = (
+	(map { $_ => "h.$_" } qw(token refresh_token session_id user_id device_id)),
+	device_key => 'h.name',
+	role => 'CURRENT_USER',
 	map { $_ => "'$_ of ' || h.name" } qw(new_token new_refresh_token));
 
 my %functions;
@@ -31,8 +34,12 @@ sub read
 	my ($node, $database) = @_;
 	my $query = slurp_file('test/t/lib/every_function.sql');
 	my $rows = JSON::PP->new->decode($node->safe_psql($database // 'postgres', "SELECT json_agg(f) FROM ($query) f"));
-	my @unknown = map { my $function = $_; map { "$function->{name}($_)" } defined $function->{kind} && defined $function->{arguments} ? () : 'unknown',
-		map { defined $_->{good} ? () : $_->{name} } @{ $function->{arguments} } } grep { !$_->{is_internal} } @$rows;
+	my @unknown = map {
+		my $function = $_;
+		map   { "$function->{name}($_)" } defined $function->{kind} && defined $function->{arguments} ? () : 'unknown',
+		  map { defined $_->{good} ? () : $_->{name} }
+		  @{ $function->{arguments} }
+	} grep { !$_->{is_internal} } @$rows;
 	die "every_function.sql does not know @unknown" if @unknown;
 	%functions = map { $_->{name} => $_ } grep { !$_->{is_internal} } @$rows;
 	return;
@@ -64,7 +71,9 @@ sub call
 {
 	my ($name, $row) = @_;
 	my $only = defined $row ? "WHERE h.name = '$row'" : '';
-	return "SELECT h.name, r FROM (SELECT * FROM held h $only ORDER BY h.name) h, LATERAL " . call_with($name, \%of_held) . ' r';
+	return
+	  "SELECT h.name, r FROM (SELECT * FROM held h $only ORDER BY h.name) h, LATERAL "
+	  . call_with($name, \%of_held) . ' r';
 }
 
 sub failing_calls
@@ -73,8 +82,10 @@ sub failing_calls
 	my @calls;
 	for my $argument (@{ $functions{$name}{arguments} })
 	{
-		my @refused = ((map { [ $_->[1], $_->[0] ] } @{ $argument->{bad} }), map { [ '00000', $_ ] } @{ $argument->{unknown} });
-		push @refused, [ $argument->{null} =~ /^\d/ ? $argument->{null} : '00000', "NULL::$argument->{type}" ] if !$argument->{has_default};
+		my @refused =
+		  ((map { [ $_->[1], $_->[0] ] } @{ $argument->{bad} }), map { [ '00000', $_ ] } @{ $argument->{unknown} });
+		push @refused, [ $argument->{null} =~ /^\d/ ? $argument->{null} : '00000', "NULL::$argument->{type}" ]
+		  if !$argument->{has_default};
 		push @calls, map { [ $_->[0], call_with($name, $values, $argument->{name} => $_->[1]) ] } @refused;
 	}
 	return @calls;

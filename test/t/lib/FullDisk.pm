@@ -50,8 +50,8 @@ sub say
 	return;
 }
 
-sub fill { my ($self, $what) = @_; $self->say({ data => 'd', log => 'w', both => 'b' }->{$what}); return; }
-sub free { my ($self) = @_; $self->say('-'); return; }
+sub fill   { my ($self, $what) = @_; $self->say({ data => 'd', log => 'w', both => 'b' }->{$what}); return; }
+sub free   { my ($self) = @_;        $self->say('-');                                               return; }
 sub finish { return; }
 
 package FullDisk::Mounted;
@@ -85,7 +85,12 @@ sub new
 			'unshare', '--user', '--map-root-user', '--mount', 'sh', '-c',
 			"$mount && exec unshare --user --map-user=$user --map-group=$group sh"
 		],
-		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr});
+		'<',
+		\$self->{stdin},
+		'>',
+		\$self->{stdout},
+		'2>',
+		\$self->{stderr});
 	my $data = $node->data_dir;
 	$self->run("mkdir -m 700 $directory/data/tablespace && cp -a $data/pg_wal $directory/log && rm -rf $data/pg_wal");
 	$self->run("ln -s $directory/log/pg_wal $data/pg_wal");

@@ -18,11 +18,13 @@ use warnings;
 #   held_proof(method, uri, token)    DPoP
 sub signer
 {
-	my $n = 'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ'
+	my $n =
+		'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ'
 	  . 'S-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2Ca'
 	  . 'pHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h'
 	  . '4FRWyuXpoQ';
-	my $d = 'Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_G'
+	my $d =
+		'Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_G'
 	  . 'O-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjud'
 	  . 'U2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1Dh'
 	  . 'OVRuOopznQ';
@@ -137,79 +139,144 @@ sub sign_in
 # One row for each table: its name, how many rows it has, and a digest of them.
 sub contents
 {
-	return join ' UNION ALL ',
-	  map { "SELECT '$_' AS name, count(*) AS rows, md5(string_agg(t::text, E'\\n' ORDER BY t::text)) AS digest FROM session_service.$_ t" }
-	  qw(access_levels devices events external_sessions imported_tokens sessions users);
+	return join ' UNION ALL ', map {
+		"SELECT '$_' AS name, count(*) AS rows, md5(string_agg(t::text, E'\\n' ORDER BY t::text)) AS digest FROM session_service.$_ t"
+	} qw(access_levels devices events external_sessions imported_tokens sessions users);
 }
 
 sub go_on
 {
 	return (
 		[ 'clients have their key', signer() . 'SELECT 1', 1 ],
-		[ 'epochs are noted', 'CREATE TABLE epochs AS SELECT user_id, epoch FROM session_service.users; SELECT count(*) > 0 FROM epochs', 't' ],
-		[   'every living token is good, and no other',
+		[
+			'epochs are noted',
+			'CREATE TABLE epochs AS SELECT user_id, epoch FROM session_service.users; SELECT count(*) > 0 FROM epochs',
+			't'
+		],
+		[
+			'every living token is good, and no other',
 			q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)},
-			'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key' ],
-		[ 'but the one before that overlaps with it', q{SELECT string_agg(name, ',') FROM replaced p, session_service.validate_session(p.token)}, 'overlapping' ],
-		[   'with what it shows',
+			'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key'
+		],
+		[
+			'but the one before that overlaps with it',
+			q{SELECT string_agg(name, ',') FROM replaced p, session_service.validate_session(p.token)},
+			'overlapping'
+		],
+		[
+			'with what it shows',
 			q{SELECT count(*) FROM held h, session_service.validate_session(h.token) v WHERE (v.session_id, v.user_id) = (h.session_id, h.user_id) AND h.name NOT LIKE 'imported%'
 				AND v.device_id = h.device_id AND v.scopes = '{read,write}' AND v.metadata = '{"shown": ["as it is"]}' AND v.mfa_verified = (h.name = 'multi-factor')
 				AND (v.authenticated_at > v.created_at) = (h.name = 'checked again') AND (v.acr = 'gold') IS NOT DISTINCT FROM nullif(h.name = 'checked again', false)},
-			9 ],
-		[   'that of a session that is bound for requests is good with a proof alone',
+			9
+		],
+		[
+			'that of a session that is bound for requests is good with a proof alone',
 			q{SELECT count(*) FROM held h, session_service.validate_session(h.token) WHERE h.name = 'with a key, for requests';
 				SELECT count(*) FROM held h, session_service.validate_session_proof(h.token, held_proof('GET', 'https://app.example/', h.token), 'GET', 'https://app.example/') v
 				WHERE h.name = 'with a key, for requests' AND v.session_id = h.session_id},
-			"0\n1" ],
-		[ 'authenticate', q{BEGIN; SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'plain'; SELECT count(*) FROM held h WHERE name = 'plain' AND user_id = session_service.current_user_id(); COMMIT}, "1\n1" ],
-		[   'a retry of a refresh gets the same pair',
+			"0\n1"
+		],
+		[
+			'authenticate',
+			q{BEGIN; SELECT count(*) FROM held h, session_service.authenticate(h.token) WHERE h.name = 'plain'; SELECT count(*) FROM held h WHERE name = 'plain' AND user_id = session_service.current_user_id(); COMMIT},
+			"1\n1"
+		],
+		[
+			'a retry of a refresh gets the same pair',
 			q{SELECT count(*) FROM replaced p JOIN held h USING (name), session_service.refresh_session(p.refresh_token) r
 				WHERE name IN ('refreshed', 'imported and refreshed') AND r.repeated AND (r.token, r.refresh_token) = (h.token, h.refresh_token)},
-			2 ],
-		[   'also with the proof that was signed for it',
+			2
+		],
+		[
+			'also with the proof that was signed for it',
 			q{SET session_service.challenge_expiry = '1d'; SELECT count(*) FROM replaced p JOIN held h USING (name), session_service.refresh_session(p.refresh_token, proof => p.proof) r
 				WHERE name = 'with a key' AND r.repeated AND (r.token, r.refresh_token) = (h.token, h.refresh_token); RESET session_service.challenge_expiry},
-			1 ],
-		[   'without a proof nothing happens to a bound session',
+			1
+		],
+		[
+			'without a proof nothing happens to a bound session',
 			q{SELECT count(*) FROM held h, session_service.refresh_session(h.refresh_token) WHERE h.name LIKE 'with a key%'; SELECT DISTINCT binding, status FROM held h, session_service.get_session(h.session_id) WHERE h.name LIKE 'with a key%' ORDER BY binding},
-			"0\nrefresh|active\nrequest|active" ],
-		[   'with one also a refresh token that was spent buys the next pair',
+			"0\nrefresh|active\nrequest|active"
+		],
+		[
+			'with one also a refresh token that was spent buys the next pair',
 			q{SELECT count(*) FROM replaced p, session_service.refresh_session(p.refresh_token, proof => held_proof(session_service.session_challenge(p.refresh_token))) r WHERE p.name = 'with a key' AND NOT r.repeated;
 				SELECT count(*) FROM held h, session_service.refresh_session(h.refresh_token, proof => held_proof(session_service.session_challenge(h.refresh_token))) r WHERE h.name = 'with a key' AND NOT r.repeated;
 				SELECT count(*) FROM held h, session_service.refresh_session(h.refresh_token, NULL, NULL, held_proof('POST', 'https://app.example/', NULL), 'POST', 'https://app.example/') r WHERE h.name = 'with a key, for requests' AND NOT r.repeated},
-			"1\n1\n1" ],
-		[ 'a refresh token that was spent buys nothing', q{SELECT count(*) FROM replaced p, session_service.refresh_session(p.refresh_token) r WHERE name = 'refreshed twice'}, 0 ],
-		[ 'and is reuse', q{SELECT revoke_reason FROM held h, session_service.get_session(h.session_id) WHERE name = 'refreshed twice'}, 'Refresh token reuse' ],
-		[   'a refresh token of before a new check of the user is nobody\'s',
+			"1\n1\n1"
+		],
+		[
+			'a refresh token that was spent buys nothing',
+			q{SELECT count(*) FROM replaced p, session_service.refresh_session(p.refresh_token) r WHERE name = 'refreshed twice'},
+			0
+		],
+		[
+			'and is reuse',
+			q{SELECT revoke_reason FROM held h, session_service.get_session(h.session_id) WHERE name = 'refreshed twice'},
+			'Refresh token reuse'
+		],
+		[
+			'a refresh token of before a new check of the user is nobody\'s',
 			q{SELECT count(*) FROM replaced p, session_service.refresh_session(p.refresh_token) WHERE name = 'checked again'; SELECT status FROM held h, session_service.get_session(h.session_id) WHERE name = 'checked again'},
-			"0\nactive" ],
-		[   'every refresh token of a usable session buys the next pair',
+			"0\nactive"
+		],
+		[
+			'every refresh token of a usable session buys the next pair',
 			q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.refresh_session(h.refresh_token) r LEFT JOIN LATERAL session_service.validate_session(r.token) v ON true
 				WHERE NOT r.repeated AND (v.session_id = h.session_id OR h.name = 'past its expiry')},
-			'checked again,imported,imported and refreshed,multi-factor,overlapping,past its expiry,plain,refreshed,rotated,trusted' ],
-		[   'a hash that was imported is known',
+			'checked again,imported,imported and refreshed,multi-factor,overlapping,past its expiry,plain,refreshed,rotated,trusted'
+		],
+		[
+			'a hash that was imported is known',
 			q{SELECT session_service.import_session(session_service.hash_token('token of imported'), user_id, now() + '1 day') = session_id FROM held WHERE name = 'imported'},
-			't' ],
-		[ 'a device is known by its key', q{SELECT session_service.is_trusted_device(user_id, name) FROM held WHERE name = 'trusted'}, 't' ],
-		[   'and is the same at the next sign-in',
+			't'
+		],
+		[
+			'a device is known by its key',
+			q{SELECT session_service.is_trusted_device(user_id, name) FROM held WHERE name = 'trusted'}, 't'
+		],
+		[
+			'and is the same at the next sign-in',
 			q{SELECT c.device_id = h.device_id AND NOT c.is_new_device FROM held h, session_service.create_session(h.user_id, device_key => h.name) c WHERE name = 'trusted'},
-			't' ],
-		[ q{a user's own limit holds}, q{SELECT cardinality(c.evicted_session_ids) FROM held h, session_service.create_session(h.user_id) c WHERE name = 'limited'}, 1 ],
-		[ 'new users sign in', 'SELECT count(*) FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.validate_session(c.token) v WHERE v.user_id = u', 1 ],
-		[   'epochs go on where they were, and grow where a session was ended',
+			't'
+		],
+		[
+			q{a user's own limit holds},
+			q{SELECT cardinality(c.evicted_session_ids) FROM held h, session_service.create_session(h.user_id) c WHERE name = 'limited'},
+			1
+		],
+		[
+			'new users sign in',
+			'SELECT count(*) FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.validate_session(c.token) v WHERE v.user_id = u',
+			1
+		],
+		[
+			'epochs go on where they were, and grow where a session was ended',
 			q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h JOIN epochs e USING (user_id) WHERE session_service.user_epoch(user_id) > e.epoch},
-			'limited,refreshed twice' ],
+			'limited,refreshed twice'
+		],
 		[ 'and never back', 'SELECT count(*) FROM epochs e WHERE session_service.user_epoch(user_id) < e.epoch', 0 ],
-		[   'a disabled user is so until enabled',
+		[
+			'a disabled user is so until enabled',
 			q{SELECT session_service.is_user_disabled(user_id) AND session_service.enable_user(user_id) AND NOT session_service.is_user_disabled(user_id) FROM held WHERE name = 'disabled'},
-			't' ],
-		[   'sessions of an identity provider are found by it, and end',
+			't'
+		],
+		[
+			'sessions of an identity provider are found by it, and end',
 			q{SELECT count(*) FROM held h, session_service.find_external_sessions('external ' || h.name) f WHERE f.id = h.session_id AND h.name IN ('plain', 'rotated'); SELECT session_service.revoke_external_sessions('external plain')},
-			"2\n1" ],
-		[   'sessions end',
+			"2\n1"
+		],
+		[
+			'sessions end',
 			q{SELECT session_service.revoke_all_user_sessions(user_id) FROM held WHERE name = 'trusted'; SELECT count(*) FROM held h, session_service.list_user_sessions(h.user_id) WHERE name = 'trusted'},
-			"2\n0" ],
-		[ 'and events go on', q{SELECT count(*) > 0 FROM held h, session_service.list_events(h.user_id) WHERE h.name = 'trusted' AND kind = 'session.revoked'}, 't' ]);
+			"2\n0"
+		],
+		[
+			'and events go on',
+			q{SELECT count(*) > 0 FROM held h, session_service.list_events(h.user_id) WHERE h.name = 'trusted' AND kind = 'session.revoked'},
+			't'
+		]);
 }
 
 1;

@@ -32,8 +32,17 @@ use PythonTest;
 
 # The usual mix
 our %usual = (
-	create => 6, shared => 3, import => 1, refresh => 6, retry => 2, rotate => 3, reauthenticate => 1,
-	validate => 6, change => 2, end => 5, delete => 0.2);
+	create => 6,
+	shared => 3,
+	import => 1,
+	refresh => 6,
+	retry => 2,
+	rotate => 3,
+	reauthenticate => 1,
+	validate => 6,
+	change => 2,
+	end => 5,
+	delete => 0.2);
 
 # Each of a program's loads has a seed that follows from this one, and so has what the program itself draws.
 my $seed = $ENV{LOAD_SEED} // int rand 1_000_000;
@@ -91,8 +100,7 @@ sub new
 		});
 	$self->{timer} = IPC::Run::timer(900);
 	local $ENV{PYTHONDONTWRITEBYTECODE} = 1;
-	$self->{program} = IPC::Run::start(
-		[ $PythonTest::python, dirname(__FILE__) . "/$program", $argument ],
+	$self->{program} = IPC::Run::start([ $PythonTest::python, dirname(__FILE__) . "/$program", $argument ],
 		'<', \$self->{stdin}, '>', \$self->{stdout}, '2>', \$self->{stderr}, $self->{timer});
 	return $self;
 }
@@ -114,10 +122,10 @@ sub command
 	return $told;
 }
 
-sub start { my ($self) = @_; return $self->command('start'); }
-sub wait { my ($self, $operations) = @_; return $self->command('wait', $operations); }
-sub stop { my ($self) = @_; return $self->command('stop'); }
-sub settle { my ($self) = @_; return $self->command('settle'); }
+sub start  { my ($self) = @_;              return $self->command('start'); }
+sub wait   { my ($self, $operations) = @_; return $self->command('wait', $operations); }
+sub stop   { my ($self) = @_;              return $self->command('stop'); }
+sub settle { my ($self) = @_;              return $self->command('settle'); }
 
 sub finish
 {

@@ -45,7 +45,8 @@ sub server
 	my $node = SessionNode->new($name);
 	$node->init(@{ $options{init} // [] });
 	# With the SQLSTATE in each line. A crash is an end of the test, and not to be slept over.
-	$node->append_conf('postgresql.conf', "log_line_prefix = '%m [%p] %e '\nlog_statement = none\nfsync = off\n" . ($options{conf} // ''));
+	$node->append_conf('postgresql.conf',
+		"log_line_prefix = '%m [%p] %e '\nlog_statement = none\nfsync = off\n" . ($options{conf} // ''));
 	$node->start;
 	return $node;
 }
@@ -59,7 +60,8 @@ sub finish
 	local $ENV{PYTHONDONTWRITEBYTECODE} = 1;
 	# PostgreSQL's modules keep what is printed for their log, and let only Test::More through.
 	my $output = Test::More->builder->output;
-	open my $printed, '-|', 'sh', '-c', 'exec "$0" "$@" 2>&1', $python, "test/t/$name.py", $node->connstr('postgres'), $node->logfile, @arguments
+	open my $printed, '-|', 'sh', '-c', 'exec "$0" "$@" 2>&1', $python, "test/t/$name.py", $node->connstr('postgres'),
+	  $node->logfile, @arguments
 	  or die "$python: $!";
 	print {$output} $_ while <$printed>;
 	my $passed = close $printed;

@@ -46,20 +46,75 @@ def described(error):
 NEWCOMERS = ("a new user", "an imported user", "a user with a limit of his own")
 # Users of one session, of a device with a key.
 ORDINARY = (
-    "validated", "validated alone", "in REPEATABLE READ", "in SERIALIZABLE", "read-only", "rolled back", "prepared",
-    "validated and revoked", "validated many times", "validated by hash", "one of many", "authenticated",
-    "introspected", "listed", "refreshed", "rotated", "extended", "revoked now", "revoked by its user",
-    "revoked by token", "revoked by refresh token", "of a device", "verified", "verified by token", "unverified",
-    "checked again", "of a provider", "disabled", "found", "with other scopes", "with other metadata", "touched", "to be trusted", "trusted", "to be renamed",
-    "to be forgotten", "with a new limit", "limited", "known", "for other functions", "to be deleted", "expired",
-    "over", "idle", "revoked", "old", "inactive", "retried", "spent", "large", "challenged", "to be bound",
-    "to be bound for requests", "bound", "bound and robbed", "bound for requests", "bound for requests and robbed",
-    "to overlap", "overlapping")
+    "validated",
+    "validated alone",
+    "in REPEATABLE READ",
+    "in SERIALIZABLE",
+    "read-only",
+    "rolled back",
+    "prepared",
+    "validated and revoked",
+    "validated many times",
+    "validated by hash",
+    "one of many",
+    "authenticated",
+    "introspected",
+    "listed",
+    "refreshed",
+    "rotated",
+    "extended",
+    "revoked now",
+    "revoked by its user",
+    "revoked by token",
+    "revoked by refresh token",
+    "of a device",
+    "verified",
+    "verified by token",
+    "unverified",
+    "checked again",
+    "of a provider",
+    "disabled",
+    "found",
+    "with other scopes",
+    "with other metadata",
+    "touched",
+    "to be trusted",
+    "trusted",
+    "to be renamed",
+    "to be forgotten",
+    "with a new limit",
+    "limited",
+    "known",
+    "for other functions",
+    "to be deleted",
+    "expired",
+    "over",
+    "idle",
+    "revoked",
+    "old",
+    "inactive",
+    "retried",
+    "spent",
+    "large",
+    "challenged",
+    "to be bound",
+    "to be bound for requests",
+    "bound",
+    "bound and robbed",
+    "bound for requests",
+    "bound for requests and robbed",
+    "to overlap",
+    "overlapping",
+)
 # Users of two.
 WITH_ANOTHER = ("two", "all of a user's", "all but one", "imported", "imported and refreshed")
 WITH_IMPORTED = ("imported", "imported and refreshed", "to be deleted")
-BOUND = {"bound": "dbsc", "bound and robbed": "dbsc", "bound for requests": "dpop",
-         "bound for requests and robbed": "dpop"}
+BOUND = {
+    "bound": "dbsc",
+    "bound and robbed": "dbsc",
+    "bound for requests": "dpop",
+    "bound for requests and robbed": "dpop",
+}
 OF_A_PROVIDER = ("of a provider", "over", "to be deleted")
 
 
@@ -74,13 +129,20 @@ class Made(dict):
 
 def make_session(owner, name, key):
     metadata = json.dumps(LARGE if name == "large" else {"a": 1})
-    row = owner.execute(f"""
+    row = owner.execute(
+        f"""
         SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, 'a device', %s, '192.0.2.1',
             '{{read}}', %s, %s, external_id => %s)""",
-        (user_of(name), AGENT, key, metadata, name if name in OF_A_PROVIDER else None)).fetchone()
+        (user_of(name), AGENT, key, metadata, name if name in OF_A_PROVIDER else None),
+    ).fetchone()
     made = Made(zip(("session_id", "token", "refresh_token", "device_id"), row))
-    made.update(user_id=user_of(name), device_key=key, role="grantee", new_token=f"new token of {name}",
-                new_refresh_token=f"new refresh token of {name}")
+    made.update(
+        user_id=user_of(name),
+        device_key=key,
+        role="grantee",
+        new_token=f"new token of {name}",
+        new_refresh_token=f"new refresh token of {name}",
+    )
     return made
 
 
@@ -118,15 +180,18 @@ def make_fixture(owner):
     for name in WITH_IMPORTED:
         made = fixture[name]
         made.update(imported=f"token of {name}", imported_refresh=f"refresh token of {name}")
-        made["imported_id"] = owner.execute(f"""
+        made["imported_id"] = owner.execute(
+            f"""
             SELECT {SCHEMA}import_session(%s, %s, now() + '20 days', %s, device_key => 'a key')""",
-            (digest(made.imported), made.user_id, digest(made.imported_refresh))).fetchone()[0]
+            (digest(made.imported), made.user_id, digest(made.imported_refresh)),
+        ).fetchone()[0]
     for name, times in (("retried", 1), ("spent", 2)):
         made = fixture[name]
         made["spent"] = made.refresh_token
         for _ in range(times):
             made["token"], made["refresh_token"] = owner.execute(
-                f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)).fetchone()
+                f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)
+            ).fetchone()
     for name, protocol in BOUND.items():
         token = fixture[name].token
         challenge = owner.execute(f"SELECT {SCHEMA}session_challenge(%s)", (token,)).fetchone()[0]
@@ -137,7 +202,8 @@ def make_fixture(owner):
     with owner.transaction():
         owner.execute("SET LOCAL session_service.token_overlap = '1min'")
         made["token"], made["refresh_token"] = owner.execute(
-            f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)).fetchone()
+            f"SELECT token, refresh_token FROM {SCHEMA}refresh_session(%s)", (made.refresh_token,)
+        ).fetchone()
     for name in ("trusted", "verified"):
         owner.execute(f"SELECT {SCHEMA}trust_device(%s, %s)", (user_of(name), fixture[name].device_id))
     owner.execute(f"SELECT {SCHEMA}set_user_session_limit(%s, 1)", (user_of("limited"),))
@@ -146,21 +212,30 @@ def make_fixture(owner):
     for name, times in TIMES.items():
         owner.execute(f"UPDATE {SCHEMA}sessions SET {times} WHERE user_id = %s", (user_of(name),))
     # A device and events that cleanup deletes. The id of an event begins with its milliseconds.
-    owner.execute(f"""
+    owner.execute(
+        f"""
         UPDATE {SCHEMA}devices SET first_seen_at = now() - interval '90 days',
             last_seen_at = now() - interval '80 days', purge_after = now() - interval '80 days'
-        WHERE user_id = %s""", (user_of("over"),))
-    owner.execute(f"""
+        WHERE user_id = %s""",
+        (user_of("over"),),
+    )
+    owner.execute(
+        f"""
         UPDATE {SCHEMA}events SET at = at - interval '80 days', id = (lpad(to_hex(
             ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - 80 * 86400000::bigint), 12, '0')
-            || substr(replace(id::text, '-', ''), 13))::uuid WHERE user_id = %s""", (user_of("over"),))
+            || substr(replace(id::text, '-', ''), 13))::uuid WHERE user_id = %s""",
+        (user_of("over"),),
+    )
     return fixture
 
 
 def stored_rows(owner):
     # Not of access_levels: what was granted is in the catalogue too.
-    return {table: owner.execute(f"SELECT json_agg(t) FROM {SCHEMA}{table} t").fetchone()[0]
-            for table in TABLES if table != "access_levels"}
+    return {
+        table: owner.execute(f"SELECT json_agg(t) FROM {SCHEMA}{table} t").fetchone()[0]
+        for table in TABLES
+        if table != "access_levels"
+    }
 
 
 def restore(owner, stored):
@@ -263,10 +338,12 @@ def step(name, *functions):
     def add(body):
         STEPS.append((name, functions, body))
         return body
+
     return add
 
 
 # What only reads comes first: the answers are those of the fixture.
+
 
 def add_step_of_an_ended_session(name, state):
     @step(f"validate_session, {name}", "validate_session", "introspect_token", "get_session")
@@ -325,30 +402,54 @@ def introspect(s, f):
     s.session_holds(of.session_id, "the expiry", is_expiry, answer["exp"])
 
 
-@step("authenticate", "authenticate", "current_session_id", "current_user_id", "current_scopes", "has_scope",
-      "is_mfa_verified")
+@step(
+    "authenticate",
+    "authenticate",
+    "current_session_id",
+    "current_user_id",
+    "current_scopes",
+    "has_scope",
+    "is_mfa_verified",
+)
 def authenticate(s, f):
     of = f["authenticated"]
     with s.cell.app.transaction():
         s.says(s.ids("authenticate", of.token), [of.session_id])
-        s.says([s.value("current_session_id"), s.value("current_user_id"), s.value("current_scopes"),
-                s.value("has_scope", "read"), s.value("is_mfa_verified")],
-               [of.session_id, of.user_id, ["read"], True, False])
+        s.says(
+            [
+                s.value("current_session_id"),
+                s.value("current_user_id"),
+                s.value("current_scopes"),
+                s.value("has_scope", "read"),
+                s.value("is_mfa_verified"),
+            ],
+            [of.session_id, of.user_id, ["read"], True, False],
+        )
 
 
-@step("lists", "get_session", "get_user_session", "list_user_sessions", "list_inactive_sessions",
-      "list_mfa_verified_sessions")
+@step(
+    "lists",
+    "get_session",
+    "get_user_session",
+    "list_user_sessions",
+    "list_inactive_sessions",
+    "list_mfa_verified_sessions",
+)
 def lists(s, f):
     of, two = f["listed"], f["two"]
     shown = "id, scopes, metadata, host(ip_address), device_name, status::text"
-    s.says(s.call("get_session", of.session_id, show=shown),
-           [(of.session_id, ["read"], {"a": 1}, "192.0.2.1", "a device", "active")])
+    s.says(
+        s.call("get_session", of.session_id, show=shown),
+        [(of.session_id, ["read"], {"a": 1}, "192.0.2.1", "a device", "active")],
+    )
     s.says(s.ids("get_user_session", of.user_id, of.session_id, show="id"), [of.session_id])
     s.says(s.call("get_user_session", two.user_id, of.session_id), [])
     s.says(s.ids("list_user_sessions", two.user_id, show="id"), [two.other.session_id, two.session_id])
     s.says(s.value("list_user_sessions", f["revoked"].user_id, None, True, show="count(*)"), 1)
-    s.says(sorted(s.ids("list_inactive_sessions", datetime.timedelta(days=30), show="id")),
-           sorted([f["old"].session_id, f["inactive"].session_id]))
+    s.says(
+        sorted(s.ids("list_inactive_sessions", datetime.timedelta(days=30), show="id")),
+        sorted([f["old"].session_id, f["inactive"].session_id]),
+    )
     s.says(s.ids("list_mfa_verified_sessions", f["unverified"].user_id, show="id"), [f["unverified"].session_id])
 
 
@@ -369,8 +470,10 @@ def counts(s, f):
 @step("devices", "list_user_devices", "is_known_device", "is_trusted_device")
 def devices(s, f):
     of, other = f["trusted"], f["listed"]
-    s.says(s.call("list_user_devices", of.user_id, show="id, name, browser, is_trusted, active_sessions"),
-           [(of.device_id, "a device", "Firefox", True, 1)])
+    s.says(
+        s.call("list_user_devices", of.user_id, show="id, name, browser, is_trusted, active_sessions"),
+        [(of.device_id, "a device", "Firefox", True, 1)],
+    )
     s.says(s.value("is_known_device", of.user_id, of.device_key), True)
     s.says(s.value("is_known_device", of.user_id, "no key"), False)
     s.says(s.value("is_trusted_device", of.user_id, of.device_key), True)
@@ -380,14 +483,21 @@ def devices(s, f):
 @step("events", "list_events", "list_all_events")
 def events(s, f):
     of = f["revoked"]
-    s.says(s.call("list_events", of.user_id, None, 1, show="kind, session_id, reason"),
-           [("session.revoked", of.session_id, "a reason")])
-    s.says(s.value("list_events", of.user_id, None, 1, s.value("list_events", of.user_id, None, 1, show="id"), show="kind"),
-           s.stored("SELECT kind FROM {s}events WHERE user_id = %s ORDER BY id DESC OFFSET 1 LIMIT 1", of.user_id))
+    s.says(
+        s.call("list_events", of.user_id, None, 1, show="kind, session_id, reason"),
+        [("session.revoked", of.session_id, "a reason")],
+    )
+    s.says(
+        s.value(
+            "list_events", of.user_id, None, 1, s.value("list_events", of.user_id, None, 1, show="id"), show="kind"
+        ),
+        s.stored("SELECT kind FROM {s}events WHERE user_id = %s ORDER BY id DESC OFFSET 1 LIMIT 1", of.user_id),
+    )
     s.says(s.value("list_all_events", None, 10000, show="count(*)"), s.stored("SELECT count(*) FROM {s}events"))
 
 
 # Validations, each with activity due. They succeed whatever was added to the tables, and so does COMMIT.
+
 
 def in_transaction(s, of, *, proof=None, mode="", after=None, ended_by="COMMIT", may_fail=States(), is_recorded=None):
     """A validation, of a request with a proof where there is one, in a transaction with work of the caller's.
@@ -463,9 +573,12 @@ def is_noted_as_rejected(s, of):
         s.session_holds(of.session_id, "it goes on", "s.revoked_at IS NULL")
         # Where somebody holds the table it is left out.
         if not s.kind.holder:
-            s.holds("its event is stored, once", """
+            s.holds(
+                "its event is stored, once",
+                """
                 SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.proof_rejected'""",
-                    of.session_id)
+                of.session_id,
+            )
 
 
 @step("validate_session_proof, refused", "validate_session_proof")
@@ -559,19 +672,38 @@ def validate_many_times(s, f):
 
 # Sign-ins.
 
+
 def signs_in(s, user_id, *, key=None, name=None, evicted=0, is_new):
-    rows = s.call("create_session", user_id, name, AGENT, "192.0.2.8", ["read", "write"], key, '{"b": 2}',
-                  show="session_id, token, refresh_token, cardinality(evicted_session_ids), is_new_device")
+    rows = s.call(
+        "create_session",
+        user_id,
+        name,
+        AGENT,
+        "192.0.2.8",
+        ["read", "write"],
+        key,
+        '{"b": 2}',
+        show="session_id, token, refresh_token, cardinality(evicted_session_ids), is_new_device",
+    )
     s.says(len(rows), 1)
     session_id, token, refresh_token, ended, is_new_device = rows[0]
     s.tokens_are_stored(session_id, token, refresh_token)
-    s.session_holds(session_id, "it is the session that was asked for", """
+    s.session_holds(
+        session_id,
+        "it is the session that was asked for",
+        """
         s.user_id = %s AND s.scopes::text = '{read,write}' AND s.metadata::jsonb @> '{"b": 2}'
-        AND host(s.ip_address::inet) = '192.0.2.8' AND s.revoked_at IS NULL""", user_id)
+        AND host(s.ip_address::inet) = '192.0.2.8' AND s.revoked_at IS NULL""",
+        user_id,
+    )
     if s.is_whole:
         s.says([ended, is_new_device], [evicted, is_new])
-        s.holds("its event is stored", """
-            SELECT count(*) = 1 FROM {s}events e WHERE e.session_id = %s AND e.kind = 'session.created'""", session_id)
+        s.holds(
+            "its event is stored",
+            """
+            SELECT count(*) = 1 FROM {s}events e WHERE e.session_id = %s AND e.kind = 'session.created'""",
+            session_id,
+        )
     s.says(s.ids("validate_session", token), [session_id])
 
 
@@ -603,8 +735,11 @@ def create_evicting(s, f):
 @step("create_session, of a provider", "create_session", "find_external_sessions", "revoke_external_sessions")
 def create_external(s, f):
     of = f["of a provider"]
-    made = s.ask(f"SELECT session_id FROM {SCHEMA}create_session(%s, device_key => %s, external_id => 'another')",
-                 of.user_id, of.device_key)
+    made = s.ask(
+        f"SELECT session_id FROM {SCHEMA}create_session(%s, device_key => %s, external_id => 'another')",
+        of.user_id,
+        of.device_key,
+    )
     s.says(s.ids("find_external_sessions", "another", show="id"), [row[0] for row in made])
     s.says(s.value("revoke_external_sessions", "of a provider"), 1)
     if s.is_whole:
@@ -650,8 +785,10 @@ def refresh_expired(s, f):
 @step("refresh_session, again", "refresh_session")
 def retry(s, f):
     of = f["retried"]
-    s.says(s.call("refresh_session", of.spent, show=f"{PAIR}, repeated"),
-           [(of.session_id, of.token, of.refresh_token, True)])
+    s.says(
+        s.call("refresh_session", of.spent, show=f"{PAIR}, repeated"),
+        [(of.session_id, of.token, of.refresh_token, True)],
+    )
 
 
 @step("refresh_session, reuse", "refresh_session")
@@ -721,8 +858,12 @@ def binds(s, of, protocol, binding):
     s.session_holds(of.session_id, "its key is stored", "s.bound_key::text::jsonb = %s::jsonb", json.dumps(KEY.jwk()))
     s.session_holds(of.session_id, "and the server's part of challenges", "s.challenge_key IS NOT NULL")
     if s.is_whole:
-        s.holds("its event is stored, once", """
-            SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.bound'""", of.session_id)
+        s.holds(
+            "its event is stored, once",
+            """
+            SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.bound'""",
+            of.session_id,
+        )
     another = dpop_proof(Key.es256(), *REQUEST, of.token)
     s.says(s.call("bind_session", of.token, another, *REQUEST), [])
 
@@ -766,6 +907,7 @@ def extend(s, f):
 
 # What a session carries.
 
+
 @step("mark_mfa_verified", "mark_mfa_verified")
 def mark(s, f):
     of = f["verified"]
@@ -807,7 +949,7 @@ def patch_metadata(s, f):
     of = f["with other metadata"]
     s.says(s.value("set_session_metadata", of.session_id, '{"c": 3}'), True)
     s.says(s.value("patch_session_metadata", of.session_id, '{"d": {"e": 4, "f": null}}'), True)
-    s.session_holds(of.session_id, "both are stored", "s.metadata::jsonb @> '{\"c\": 3, \"d\": {\"e\": 4}}'")
+    s.session_holds(of.session_id, "both are stored", 's.metadata::jsonb @> \'{"c": 3, "d": {"e": 4}}\'')
 
 
 @step("touch_sessions", "touch_sessions")
@@ -820,20 +962,29 @@ def touch(s, f):
 
 # Devices.
 
+
 @step("trust_device", "trust_device")
 def trust(s, f):
     of = f["to be trusted"]
     s.says(s.value("trust_device", of.user_id, of.device_id), True)
-    s.holds("it is trusted", """
-        SELECT trusted_until > now() + interval '29 days' FROM {s}devices WHERE id = %s""", of.device_id)
+    s.holds(
+        "it is trusted",
+        """
+        SELECT trusted_until > now() + interval '29 days' FROM {s}devices WHERE id = %s""",
+        of.device_id,
+    )
 
 
 @step("untrust_device", "untrust_device")
 def untrust(s, f):
     of = f["trusted"]
     s.says(s.value("untrust_device", of.user_id, of.device_id), True)
-    s.holds("it is not trusted", """
-        SELECT coalesce(trusted_until <= now(), true) FROM {s}devices WHERE id = %s""", of.device_id)
+    s.holds(
+        "it is not trusted",
+        """
+        SELECT coalesce(trusted_until <= now(), true) FROM {s}devices WHERE id = %s""",
+        of.device_id,
+    )
 
 
 @step("untrust_all_devices", "untrust_all_devices")
@@ -841,8 +992,12 @@ def untrust_all(s, f):
     of = f["trusted"]
     s.says(s.value("trust_device", of.user_id, of.device_id), True)
     s.says(s.value("untrust_all_devices", of.user_id), 1)
-    s.holds("none is trusted", """
-        SELECT NOT EXISTS (SELECT FROM {s}devices WHERE user_id = %s AND trusted_until > now())""", of.user_id)
+    s.holds(
+        "none is trusted",
+        """
+        SELECT NOT EXISTS (SELECT FROM {s}devices WHERE user_id = %s AND trusted_until > now())""",
+        of.user_id,
+    )
 
 
 @step("rename_device", "rename_device")
@@ -858,11 +1013,16 @@ def forget(s, f):
     s.says(s.value("forget_device", of.user_id, of.device_id), True)
     s.holds("it is gone", "SELECT NOT EXISTS (SELECT FROM {s}devices WHERE id = %s)", of.device_id)
     if s.is_whole:
-        s.holds("its session is over", """
-            SELECT NOT EXISTS (SELECT FROM {s}sessions WHERE id = %s AND revoked_at IS NULL)""", of.session_id)
+        s.holds(
+            "its session is over",
+            """
+            SELECT NOT EXISTS (SELECT FROM {s}sessions WHERE id = %s AND revoked_at IS NULL)""",
+            of.session_id,
+        )
 
 
 # Imports, and administration.
+
 
 @step("disable_user", "disable_user", "is_user_disabled", "enable_user")
 def disable(s, f):
@@ -942,16 +1102,25 @@ def revoke_access(s, f):
 
 # Ends.
 
+
 def is_revoked(s, of, reason=None):
     s.session_holds(of.session_id, "it is revoked", "s.revoked_at IS NOT NULL")
     s.session_holds(of.session_id, "and why", "s.revoke_reason = coalesce(%s::text, s.revoke_reason)", reason)
     s.says(s.call("validate_session", of.token), [])
     if s.is_whole:
-        s.holds("the user's epoch is of now", """
+        s.holds(
+            "the user's epoch is of now",
+            """
             SELECT epoch > extract(epoch FROM now() - interval '10 minutes') * 1000000 FROM {s}users
-            WHERE user_id = %s""", of.user_id)
-        s.holds("its event is stored", """
-            SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.revoked'""", of.session_id)
+            WHERE user_id = %s""",
+            of.user_id,
+        )
+        s.holds(
+            "its event is stored",
+            """
+            SELECT count(*) = 1 FROM {s}events WHERE session_id = %s AND kind = 'session.revoked'""",
+            of.session_id,
+        )
 
 
 @step("revoke_session", "revoke_session")
@@ -1047,8 +1216,12 @@ def delete_user(s, f):
         nothing = f"SELECT NOT EXISTS (SELECT FROM {{s}}{table} WHERE user_id = %s)"
         s.holds(f"nothing is left of the user in {table}", nothing, of.user_id)
     if s.is_whole:
-        s.holds("no imported token is left", """
-            SELECT NOT EXISTS (SELECT FROM {s}imported_tokens WHERE session_id = %s)""", of.imported_id)
+        s.holds(
+            "no imported token is left",
+            """
+            SELECT NOT EXISTS (SELECT FROM {s}imported_tokens WHERE session_id = %s)""",
+            of.imported_id,
+        )
     s.says([s.call("validate_session", of.token), s.call("validate_session", of.imported)], [[], []])
 
 
@@ -1056,32 +1229,74 @@ def delete_user(s, f):
 def lists_at_the_end(s, f):
     user_id = f["known"].user_id
     s.says(s.value("count_active_sessions"), s.stored(ACTIVE))
-    s.says(s.value("list_user_sessions", user_id, None, True, show="count(*)"),
-           s.stored("SELECT count(*) FROM {s}sessions WHERE user_id = %s", user_id))
-    s.says(s.value("list_user_devices", user_id, show="count(*)"),
-           s.stored("SELECT count(*) FROM {s}devices WHERE user_id = %s", user_id))
+    s.says(
+        s.value("list_user_sessions", user_id, None, True, show="count(*)"),
+        s.stored("SELECT count(*) FROM {s}sessions WHERE user_id = %s", user_id),
+    )
+    s.says(
+        s.value("list_user_devices", user_id, show="count(*)"),
+        s.stored("SELECT count(*) FROM {s}devices WHERE user_id = %s", user_id),
+    )
     s.says(s.value("list_all_events", None, 10000, show="count(*)"), s.stored("SELECT count(*) FROM {s}events"))
 
 
 # Steps with answers that show rows of several tables.
-SHOWING = ("lists", "counts", "devices", "events", "lists at the end", "create_session, known user and device",
-           "create_session, over the limit")
+SHOWING = (
+    "lists",
+    "counts",
+    "devices",
+    "events",
+    "lists at the end",
+    "create_session, known user and device",
+    "create_session, over the limit",
+)
 # Steps that do nothing else.
-VALIDATIONS = [name for name, functions, _ in STEPS
-               if set(functions) <= {"validate_session", "validate_user", "validate_sessions", "validate_session_hash",
-                                     "validate_session_proof", "session_challenge"}]
+VALIDATIONS = [
+    name
+    for name, functions, _ in STEPS
+    if set(functions)
+    <= {
+        "validate_session",
+        "validate_user",
+        "validate_sessions",
+        "validate_session_hash",
+        "validate_session_proof",
+        "session_challenge",
+    }
+]
 # What is tried while somebody holds a lock; the rest would only wait for it.
-BESIDE_A_LOCK = VALIDATIONS + ["create_session, known user and device", "refresh_session", "refresh_session, bound",
-                               "bind_session", "revoke_session", "set_session_scopes", "rename_device", "cleanup_sessions"]
+BESIDE_A_LOCK = VALIDATIONS + [
+    "create_session, known user and device",
+    "refresh_session",
+    "refresh_session, bound",
+    "bind_session",
+    "revoke_session",
+    "set_session_scopes",
+    "rename_device",
+    "cleanup_sessions",
+]
 # Steps that together do everything to a table that the extension does, but for activity.
 WRITING = {
     "users": ("create_session, new user", "set_user_session_limit", "revoke_session", "delete_user"),
-    "devices": ("create_session, new device without a key", "rename_device", "forget_device",
-                "cleanup_sessions, by the setting"),
-    "sessions": ("create_session, known user and device", "refresh_session", "bind_session", "revoke_session",
-                 "cleanup_sessions"),
-    "events": ("create_session, new user", "validate_session_proof, refused", "revoke_session",
-               "cleanup_sessions, by the setting"),
+    "devices": (
+        "create_session, new device without a key",
+        "rename_device",
+        "forget_device",
+        "cleanup_sessions, by the setting",
+    ),
+    "sessions": (
+        "create_session, known user and device",
+        "refresh_session",
+        "bind_session",
+        "revoke_session",
+        "cleanup_sessions",
+    ),
+    "events": (
+        "create_session, new user",
+        "validate_session_proof, refused",
+        "revoke_session",
+        "cleanup_sessions, by the setting",
+    ),
     "imported_tokens": ("import_session", "validate_session, imported", "refresh_session, imported", "delete_user"),
     "external_sessions": ("create_session, of a provider", "cleanup_sessions", "delete_user"),
     "access_levels": ("grant_access", "revoke_access"),
@@ -1096,8 +1311,11 @@ def functions_without_a_step(connection):
     unknown = called - {function.name for function in every}
     if unknown:
         raise RuntimeError(f"there is no {unknown}")
-    return [function for function in every if function.name not in called
-            and not (function.is_internal or function.is_of_type or function.is_computed)]
+    return [
+        function
+        for function in every
+        if function.name not in called and not (function.is_internal or function.is_of_type or function.is_computed)
+    ]
 
 
 def run_step(cell, name, body):

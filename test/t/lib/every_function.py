@@ -34,8 +34,12 @@ def every_function(connection):
     if unknown:
         raise RuntimeError(f"every_function.sql does not know {unknown}")
     found = [Function(*row) for row in rows]
-    unknown = [f"{function.name}({argument.name})" for function in found for argument in function.arguments
-               if argument.good is None and not function.is_internal]
+    unknown = [
+        f"{function.name}({argument.name})"
+        for function in found
+        for argument in function.arguments
+        if argument.good is None and not function.is_internal
+    ]
     if unknown:
         raise RuntimeError(f"every_function.sql does not know {unknown}")
     return found
@@ -51,10 +55,24 @@ def make_sessions(owner, user_id=ALICE):
     create = f"SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, device_key => %s, scopes => '{{read}}', external_id => 'an identity provider''s')"
     session_id, token, refresh_token, device_id = owner.execute(create, (user_id, "a good key")).fetchone()
     owner.execute(create, (user_id, "another key"))
-    owner.execute(f"SELECT {SCHEMA}mark_mfa_verified(%s), {SCHEMA}trust_device(%s, %s)", (session_id, user_id, device_id))
-    owner.execute(f"SELECT {SCHEMA}import_session({SCHEMA}hash_token('imported'), %s, now() + '1 day', {SCHEMA}hash_token('imported refresh'))", (user_id,))
-    return {"user_id": user_id, "session_id": session_id, "token": token, "refresh_token": refresh_token, "device_id": device_id, "device_key": "a good key",
-            "new_token": "new", "new_refresh_token": "new refresh", "role": "grantee"}
+    owner.execute(
+        f"SELECT {SCHEMA}mark_mfa_verified(%s), {SCHEMA}trust_device(%s, %s)", (session_id, user_id, device_id)
+    )
+    owner.execute(
+        f"SELECT {SCHEMA}import_session({SCHEMA}hash_token('imported'), %s, now() + '1 day', {SCHEMA}hash_token('imported refresh'))",
+        (user_id,),
+    )
+    return {
+        "user_id": user_id,
+        "session_id": session_id,
+        "token": token,
+        "refresh_token": refresh_token,
+        "device_id": device_id,
+        "device_key": "a good key",
+        "new_token": "new",
+        "new_refresh_token": "new refresh",
+        "role": "grantee",
+    }
 
 
 def filled(sql, fixture):
@@ -71,7 +89,10 @@ def filled(sql, fixture):
 
 def good_call(function, fixture, chosen=()):
     """A call with good values, but for those that were chosen: SQL by the argument's name."""
-    arguments = (chosen[argument.name] if argument.name in chosen else filled(argument.good, fixture) for argument in function.arguments)
+    arguments = (
+        chosen[argument.name] if argument.name in chosen else filled(argument.good, fixture)
+        for argument in function.arguments
+    )
     return f"{SCHEMA}{function.name}({', '.join(arguments)})"
 
 

@@ -68,7 +68,10 @@ class Connection:
     def rows_of(self, result):
         if result.status == pq.ExecStatus.TUPLES_OK:
             return [
-                [None if (text := result.get_value(row, column)) is None else text.decode() for column in range(result.nfields)]
+                [
+                    None if (text := result.get_value(row, column)) is None else text.decode()
+                    for column in range(result.nfields)
+                ]
                 for row in range(result.ntuples)
             ]
         if result.status == pq.ExecStatus.COMMAND_OK:
@@ -189,7 +192,9 @@ class Operation:
 class Create(Operation):
     def __init__(self, user, dice):
         device = dice.choice(["NULL", "'phone'", "'laptop'", "'tablet'"])
-        super().__init__(f"SELECT * FROM session_service.create_session({literal(user.id)}, device_key => {device})", user)
+        super().__init__(
+            f"SELECT * FROM session_service.create_session({literal(user.id)}, device_key => {device})", user
+        )
 
     def check(self, rows):
         expect(len(rows) == 1, "create_session gave no row")
@@ -202,7 +207,9 @@ class Create(Operation):
         row = rows[0]
         for evicted in row["evicted_session_ids"]:
             self.user.sessions[evicted].ended = EVICTED
-        self.user.sessions[row["session_id"]] = Session(row["session_id"], row["device_id"], row["token"], row["refresh_token"])
+        self.user.sessions[row["session_id"]] = Session(
+            row["session_id"], row["device_id"], row["token"], row["refresh_token"]
+        )
 
     def settle(self, stored, connection):
         unknown = [row for row in stored.of(self.user) if row["id"] not in self.user.sessions]
@@ -255,7 +262,9 @@ class Import(Operation):
 
 class Refresh(Operation):
     def __init__(self, user, session):
-        super().__init__(f"SELECT * FROM session_service.refresh_session({literal(session.refresh_token)})", user, session)
+        super().__init__(
+            f"SELECT * FROM session_service.refresh_session({literal(session.refresh_token)})", user, session
+        )
 
     def check(self, rows):
         expect(len(rows) == 1, "a refresh token was refused")
@@ -310,7 +319,9 @@ class Rotate(Operation):
 
 class Reauthenticate(Operation):
     def __init__(self, user, session):
-        super().__init__(f"SELECT * FROM session_service.reauthenticate_session({literal(session.token)}, 'again')", user, session)
+        super().__init__(
+            f"SELECT * FROM session_service.reauthenticate_session({literal(session.token)}, 'again')", user, session
+        )
 
     def check(self, rows):
         expect(len(rows) == 1 and rows[0]["refresh_token"], "a session token was refused by reauthenticate_session")
@@ -468,7 +479,9 @@ WAYS = {
     "a function with SET": Way(wrap=quickly),
     "SET LOCAL before": Way(["BEGIN", OFF], ["COMMIT"]),
     "SET LOCAL after": Way(["BEGIN"], [OFF, "COMMIT"]),
-    "a savepoint": Way(["BEGIN", OFF, "SAVEPOINT a"], ["RELEASE a", "SAVEPOINT b", "SELECT 1", "ROLLBACK TO b", "COMMIT"]),
+    "a savepoint": Way(
+        ["BEGIN", OFF, "SAVEPOINT a"], ["RELEASE a", "SAVEPOINT b", "SELECT 1", "ROLLBACK TO b", "COMMIT"]
+    ),
     "a validation first": Way(["BEGIN", None], ["COMMIT"]),
     "an error is rolled back": Way(["BEGIN", "SAVEPOINT s"], ["COMMIT"], goes_on=True),
     "rolled back": Way(["BEGIN"], ["ROLLBACK"], is_undone=True),
@@ -568,7 +581,9 @@ class Client(threading.Thread):
         if "set" in kind:
             self.patiently(lambda: self.connection.ask(self.with_level(kind["set"])))
         # The settings of libraries are there once these are loaded.
-        self.patiently(lambda: self.connection.ask("SELECT session_service.hash_token(''), quickly('SELECT ''1''::jsonb')"))
+        self.patiently(
+            lambda: self.connection.ask("SELECT session_service.hash_token(''), quickly('SELECT ''1''::jsonb')")
+        )
         self.context = self.patiently(lambda: self.connection.value(CONTEXT))
 
     def conninfo(self):
@@ -960,7 +975,10 @@ class Load:
                 "SELECT pid, state, concat_ws(' ', wait_event_type, wait_event), pg_blocking_pids(pid) FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
             )
-            lines += [f"process {pid}: {state}, waits for {event or 'nothing'}, behind {others}" for pid, state, event, others in activity]
+            lines += [
+                f"process {pid}: {state}, waits for {event or 'nothing'}, behind {others}"
+                for pid, state, event, others in activity
+            ]
         except (Failed, Lost) as error:
             lines.append(f"the server does not tell: {error}")
         return "\n".join(lines)

@@ -45,8 +45,22 @@ def counted(what):
 def log_is_clean(path):
     """Whether the server's log tells of no crash, and of no error that only a bug can raise."""
     with open(path, encoding="latin-1") as log:
-        found = [line.strip() for line in log if any(sign in line for sign in (
-            " XX000 ", " XX001 ", " XX002 ", "was terminated by signal", "TRAP: ", "PANIC:  ", "server process (PID"))]
+        found = [
+            line.strip()
+            for line in log
+            if any(
+                sign in line
+                for sign in (
+                    " XX000 ",
+                    " XX001 ",
+                    " XX002 ",
+                    "was terminated by signal",
+                    "TRAP: ",
+                    "PANIC:  ",
+                    "server process (PID",
+                )
+            )
+        ]
     return empty(found, "the server's log has no crash and no internal error")
 
 

@@ -28,13 +28,13 @@ def packed(prefix, payload, checksum=None):
 
 
 def flipped(data, place):
-    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
 
 
 def broken(token):
     """Tokens that are wrong in one field, by what is wrong; none opens anything or ends anything."""
     prefix, payload = token[:4], unpacked(token)
-    secret = payload[SECRET[prefix]:]
+    secret = payload[SECRET[prefix] :]
     other = {"sst_": "ssr_", "ssr_": "sst_"}[prefix]
     made = {
         "another version": packed(prefix, b"\2" + payload[1:]),
@@ -46,11 +46,13 @@ def broken(token):
         "another checksum": packed(prefix, payload, flipped(crc32c(prefix.encode() + payload), 3)),
         "no checksum": packed(prefix, payload, b""),
         "a checksum without the prefix": packed(prefix, payload, crc32c(payload)),
-        "a secret of 15": packed(prefix, payload[:SECRET[prefix]] + secret[:15]),
-        "a secret of 16": packed(prefix, payload[:SECRET[prefix]] + bytes(16)) if prefix == "sst_" else packed(prefix, payload[:17] + bytes(32)),
+        "a secret of 15": packed(prefix, payload[: SECRET[prefix]] + secret[:15]),
+        "a secret of 16": packed(prefix, payload[: SECRET[prefix]] + bytes(16))
+        if prefix == "sst_"
+        else packed(prefix, payload[:17] + bytes(32)),
         "a secret of 64": packed(prefix, payload[:17] + bytes(64 + SECRET[prefix] - 17)),
         "a secret of 65": packed(prefix, payload[:17] + bytes(65 + SECRET[prefix] - 17)),
-        "no secret": packed(prefix, payload[:SECRET[prefix]]),
+        "no secret": packed(prefix, payload[: SECRET[prefix]]),
         "only a version": packed(prefix, payload[:1]),
         "the other prefix": other + token[4:],
         "the other prefix, with its checksum": packed(other, payload),
