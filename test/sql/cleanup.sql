@@ -13,11 +13,13 @@ SELECT revoke_session(:'revoked_session_id');
 SET session_service.inactivity_timeout = 0;
 SELECT * FROM create_session(:'alice', 'active') \gset active_
 SELECT * FROM create_session(:'alice', 'expired, refresh too', session_expiry => '1 hour') \gset over_
-UPDATE sessions SET refresh_expires_at = created_at + interval '48 hours', purge_after = date_trunc('day', created_at + interval '48 hours', 'UTC') WHERE id = :'over_session_id';
+UPDATE sessions SET refresh_expires_at = created_at + interval '48 hours',
+    purge_after = date_trunc('day', created_at + interval '48 hours', 'UTC') WHERE id = :'over_session_id';
 UPDATE sessions SET idle_expires_at = NULL WHERE id IN (:'usable_session_id', :'expired_session_id');
 RESET session_service.inactivity_timeout;
 CREATE FUNCTION pg_temp.kept() RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(d.name, ', ' ORDER BY s.created_at) FROM session_service.sessions s JOIN session_service.devices d ON d.id = s.device_id
+    SELECT string_agg(d.name, ', ' ORDER BY s.created_at) FROM session_service.sessions s
+    JOIN session_service.devices d ON d.id = s.device_id
 $$;
 CALL pg_temp.time_passes('29 days 12 hours');
 SELECT cleanup_sessions(), pg_temp.kept();
@@ -58,14 +60,17 @@ SELECT * FROM create_session(:'bob', 'b') \gset
 SELECT revoke_session(:'session_id');
 SELECT cleanup_sessions();
 RESET session_service.retention;
-SELECT pg_temp.outcome('SELECT cleanup_sessions(''-1 second'')'), pg_temp.outcome('SELECT cleanup_sessions(''0'', 0)'), pg_temp.outcome('SELECT cleanup_sessions(''0'', -1)');
+SELECT pg_temp.outcome('SELECT cleanup_sessions(''-1 second'')'), pg_temp.outcome('SELECT cleanup_sessions(''0'', 0)'),
+    pg_temp.outcome('SELECT cleanup_sessions(''0'', -1)');
 
 -- at most so many at a time, oldest first, until it returns 0
 TRUNCATE users, devices, sessions, events;
 CREATE PROCEDURE pg_temp.ended_before(name text, ago interval) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM session_service.revoke_session(session_id) FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', name);
-    UPDATE session_service.sessions s SET revoked_at = clock_timestamp() - ago, purge_after = clock_timestamp() - ago FROM session_service.devices d
+    PERFORM session_service.revoke_session(session_id)
+    FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', name);
+    UPDATE session_service.sessions s SET revoked_at = clock_timestamp() - ago, purge_after = clock_timestamp() - ago
+    FROM session_service.devices d
     WHERE d.id = s.device_id AND d.name = ended_before.name;
 END $$;
 CALL pg_temp.ended_before('5', '5 days');
@@ -75,7 +80,8 @@ CALL pg_temp.ended_before('4', '4 days');
 CALL pg_temp.ended_before('2', '2 days');
 SELECT count(*) FROM create_session(:'alice', 'alive');
 CREATE FUNCTION pg_temp.left_over() RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(DISTINCT d.name, ', ' ORDER BY d.name) FROM session_service.sessions s JOIN session_service.devices d ON d.id = s.device_id
+    SELECT string_agg(DISTINCT d.name, ', ' ORDER BY d.name) FROM session_service.sessions s
+    JOIN session_service.devices d ON d.id = s.device_id
 $$;
 SELECT cleanup_sessions('1 hour', 3), pg_temp.left_over();
 SELECT cleanup_sessions('1 hour', 1), pg_temp.left_over();
@@ -85,7 +91,8 @@ SELECT cleanup_sessions('1 hour', 3), pg_temp.left_over();
 SET session_service.cleanup_batch_size = 4;
 SELECT count(*) FROM generate_series(1, 9) i, create_session(:'alice', 'batch' || i);
 SELECT revoke_all_user_sessions(:'alice') > 8 AS revoked;
-SELECT cleanup_sessions('0'), cleanup_sessions('0', NULL), cleanup_sessions('0') < 4 AS rest, cleanup_sessions('0') AS then_none;
+SELECT cleanup_sessions('0'), cleanup_sessions('0', NULL), cleanup_sessions('0') < 4 AS rest,
+    cleanup_sessions('0') AS then_none;
 RESET session_service.cleanup_batch_size;
 -- and no more, also by a plan that was made when there was hardly anything
 SET session_service.event_log = 'all';
@@ -106,7 +113,8 @@ CALL pg_temp.time_passes('29 days 23 hours');
 SELECT count(*) FROM create_session(:'bob', 'b');
 SELECT cleanup_sessions(), count(*) FROM events;
 CALL pg_temp.time_passes('2 hours');
-SELECT cleanup_sessions(), (SELECT string_agg(kind, ', ') FROM list_all_events()) AS before, (SELECT count(*) FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
+SELECT cleanup_sessions(), (SELECT string_agg(kind, ', ') FROM list_all_events()) AS before, (SELECT count(*)
+    FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
 SELECT (SELECT count(*) FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
 -- a shorter retention of sessions is none of events
 SELECT cleanup_sessions('0'), (SELECT count(*) FROM list_events(:'bob')) AS bob;
@@ -133,16 +141,19 @@ SELECT cleanup_sessions('1000 days');
 -- the device of a session that is kept is kept
 SELECT device_name FROM get_session(:'used_session_id');
 SELECT count(*) FROM sessions s WHERE NOT EXISTS (SELECT FROM devices d WHERE d.id = s.device_id);
--- those that come up and are still needed do not stand in the way of others for long: each call looks at so many, and puts them off
+-- those that come up and are still needed do not stand in the way of others for long: each call looks at so many, and
+-- puts them off
 TRUNCATE users, devices, sessions, events;
-SELECT bool_and(trust_device(:'alice', device_id, '1000 days')) AS trusted FROM generate_series(1, 4) i, create_session(:'alice', 'trusted ' || i);
+SELECT bool_and(trust_device(:'alice', device_id, '1000 days')) AS trusted
+FROM generate_series(1, 4) i, create_session(:'alice', 'trusted ' || i);
 SELECT count(*) FROM create_session(:'alice', 'unused');
 SELECT revoke_all_user_sessions(:'alice'), cleanup_sessions('0');
 CALL pg_temp.time_passes('31 days');
 SELECT cleanup_sessions('0', 2), cleanup_sessions('0', 2);
 SELECT string_agg(name, ', ' ORDER BY name) FROM devices;
 SELECT cleanup_sessions('0', 2);
-SELECT bool_and(purge_after BETWEEN trusted_until - interval '31 days' AND trusted_until - interval '29 days') AS put_off, string_agg(name, ', ' ORDER BY name) FROM devices;
+SELECT bool_and(purge_after BETWEEN trusted_until - interval '31 days'
+    AND trusted_until - interval '29 days') AS put_off, string_agg(name, ', ' ORDER BY name) FROM devices;
 -- undone with the transaction
 SELECT revoke_all_user_sessions(:'alice'), count(*) FROM create_session(:'alice');
 BEGIN;
@@ -165,11 +176,14 @@ ROLLBACK;
 SELECT pg_temp.opens(:'token') AS undone;
 SELECT delete_user(:'alice');
 SELECT pg_temp.opens(:'token') AS token, pg_temp.opens(:'refresh_token') AS refresh_token;
-SELECT (SELECT count(*) FROM users WHERE user_id = :'alice') AS users, (SELECT count(*) FROM devices WHERE user_id = :'alice') AS devices,
-       (SELECT count(*) FROM sessions WHERE user_id = :'alice') AS sessions, (SELECT count(*) FROM events WHERE user_id = :'alice') AS events;
+SELECT (SELECT count(*) FROM users WHERE user_id = :'alice') AS users, (SELECT count(*) FROM devices
+    WHERE user_id = :'alice') AS devices,
+       (SELECT count(*) FROM sessions WHERE user_id = :'alice') AS sessions, (SELECT count(*) FROM events
+           WHERE user_id = :'alice') AS events;
 SELECT count(*) FROM list_all_events() e WHERE to_jsonb(e)::text ~ :'alice';
 -- the tokens of imported sessions too
-SELECT import_session(hash_token('imported'), :'alice', clock_timestamp() + interval '1 day', hash_token('imported refresh')) IS NOT NULL AS imported, count(*) AS before FROM imported_tokens;
+SELECT import_session(hash_token('imported'), :'alice', clock_timestamp() + interval '1 day',
+    hash_token('imported refresh')) IS NOT NULL AS imported, count(*) AS before FROM imported_tokens;
 SELECT delete_user(:'alice'), pg_temp.opens('imported');
 SELECT count(*) AS left_over FROM imported_tokens;
 SELECT import_session(hash_token('imported'), :'alice', clock_timestamp() + interval '1 day') IS NOT NULL AS imported;
@@ -177,7 +191,8 @@ SELECT revoke_all_user_sessions(:'alice'), cleanup_sessions('0');
 SELECT count(*) AS left_over FROM imported_tokens;
 SELECT delete_user(:'alice');
 -- nobody else's
-SELECT pg_temp.opens(:'bob_token') AS bob, (SELECT count(*) FROM devices) AS devices, (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM events) AS events;
+SELECT pg_temp.opens(:'bob_token') AS bob, (SELECT count(*) FROM devices) AS devices, (SELECT count(*)
+    FROM users) AS users, (SELECT count(*) FROM events) AS events;
 SELECT delete_user(:'alice'), delete_user(:'nobody');
 SELECT pg_temp.outcome('SELECT delete_user(NULL)');
 -- who comes back begins anew

@@ -11,23 +11,28 @@ SET session_service.max_per_user = 0;
 SELECT * FROM create_session(:'alice', 'laptop', :'chrome_126', device_key => 'the key') \gset keyed_
 SELECT :'keyed_is_new_device' AS is_new;
 SELECT what, is_new_device, device_id = :'keyed_device_id' AS same
-FROM (VALUES (1, 'the same', 'laptop', :'chrome_126', 'the key'), (2, 'another name', 'work', :'chrome_126', 'the key'), (3, 'another browser', 'laptop', :'firefox', 'the key'),
-             (4, 'nothing else', NULL, NULL, 'the key'), (5, 'another key', 'laptop', :'chrome_126', 'The key'), (6, 'no key', 'laptop', :'chrome_126', NULL),
+FROM (VALUES (1, 'the same', 'laptop', :'chrome_126', 'the key'), (2, 'another name', 'work', :'chrome_126', 'the key'),
+    (3, 'another browser', 'laptop', :'firefox', 'the key'),
+             (4, 'nothing else', NULL, NULL, 'the key'), (5, 'another key', 'laptop', :'chrome_126', 'The key'),
+             (6, 'no key', 'laptop', :'chrome_126', NULL),
              (7, 'empty key', 'laptop', :'chrome_126', '')) sign_in (place, what, name, agent, key),
      create_session(:'alice', name, agent, device_key => key) ORDER BY place;
 -- only the key's hash is kept
 SELECT count(*) FROM devices d WHERE to_jsonb(d)::text ~ 'the key' OR to_jsonb(d)::text ~ encode('the key', 'hex');
 SELECT count(*) AS plain_hash FROM devices WHERE key_hash = hash_token('the key');
 -- another user's device is another, though the key be the same
-SELECT is_new_device, device_id <> :'keyed_device_id' AS other FROM create_session(:'bob', 'laptop', :'chrome_126', device_key => 'the key');
+SELECT is_new_device, device_id <> :'keyed_device_id' AS other
+FROM create_session(:'bob', 'laptop', :'chrome_126', device_key => 'the key');
 
 -- Without one it is the combination of browser, operating system, device type and name.
 TRUNCATE users, devices, sessions, events;
 SELECT * FROM create_session(:'alice', 'laptop', :'chrome_126') \gset first_
 SELECT what, is_new_device, device_id = :'first_device_id' AS same
 FROM (VALUES (1, 'the browser''s update', 'laptop', :'chrome_127'), (2, 'another browser', 'laptop', :'firefox'),
-             (3, 'another name', 'Laptop', :'chrome_126'), (4, 'no name', NULL, :'chrome_126'), (5, 'empty name', '', :'chrome_127'), (6, 'no agent', 'laptop', NULL),
-             (7, 'unknown agents', 'laptop', 'curl-like thing/1'), (8, 'nothing', NULL, NULL), (9, 'nothing again', '', '')) sign_in (place, what, name, agent),
+             (3, 'another name', 'Laptop', :'chrome_126'), (4, 'no name', NULL, :'chrome_126'),
+             (5, 'empty name', '', :'chrome_127'), (6, 'no agent', 'laptop', NULL),
+             (7, 'unknown agents', 'laptop', 'curl-like thing/1'), (8, 'nothing', NULL, NULL),
+             (9, 'nothing again', '', '')) sign_in (place, what, name, agent),
      create_session(:'alice', name, agent) ORDER BY place;
 -- a key is no description: what one client sends as its key is not another's device
 SELECT is_new_device FROM create_session(:'alice', device_key => 'laptop');
@@ -35,7 +40,9 @@ SELECT count(DISTINCT id) AS devices, count(DISTINCT key_hash) AS hashes FROM de
 
 -- How it is shown: by its name, else "Browser on OS"
 TRUNCATE users, devices, sessions, events;
-SELECT name AS given, s.device_name, s.user_agent = agent AS agent FROM (VALUES ('laptop', :'chrome_126'), (NULL, :'chrome_126'), (NULL, :'firefox'), (NULL, NULL), ('phone', NULL)) sign_in (name, agent),
+SELECT name AS given, s.device_name, s.user_agent = agent AS agent
+FROM (VALUES ('laptop', :'chrome_126'), (NULL, :'chrome_126'), (NULL, :'firefox'), (NULL, NULL),
+    ('phone', NULL)) sign_in (name, agent),
     create_session(:'alice', name, agent) c, get_session(c.session_id) s;
 SELECT browser, os, device_type, name, is_keyed FROM devices ORDER BY browser, os, name;
 -- the latest sign-in's name, agent and address are the device's; what it does not say stays
@@ -57,7 +64,8 @@ SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 SELECT pg_temp.is_in(first_seen_at, '-10 days') AS first, pg_temp.is_in(last_seen_at, '0') AS last FROM devices;
 
 -- a new device is told of, with the sign-in's address
-SELECT kind, e.user_id, e.ip_address, d.id = e.device_id AS device, e.session_id = :'session_id' AS session FROM list_all_events() e, devices d;
+SELECT kind, e.user_id, e.ip_address, d.id = e.device_id AS device, e.session_id = :'session_id' AS session
+FROM list_all_events() e, devices d;
 -- not where it was known, nor where the sign-in is undone
 SELECT count(*) FROM create_session(:'alice', device_key => 'k');
 BEGIN;

@@ -1,4 +1,5 @@
--- A sign-in writes its rows without the executor where nobody can tell the difference: the rows are those that the statements write, and what a DBA added to the tables takes effect.
+-- A sign-in writes its rows without the executor where nobody can tell the difference: the rows are those that the
+-- statements write, and what a DBA added to the tables takes effect.
 \getenv srcdir PG_ABS_SRCDIR
 \set helpers :srcdir '/sql/lib/helpers.sql'
 \set before :DBNAME
@@ -17,34 +18,40 @@ DECLARE
     name text;
 BEGIN
     TRUNCATE users, devices, sessions, events;
-    PERFORM create_session(alice, 'laptop', 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0', '2001:db8::1/64', '{read,write}', 'key', '{"plan": "gold"}', '1 hour', '30 minutes');
+    PERFORM create_session(alice, 'laptop', 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0',
+        '2001:db8::1/64', '{read,write}', 'key', '{"plan": "gold"}', '1 hour', '30 minutes');
     PERFORM create_session(alice);
-    PERFORM create_session(alice, 'laptop', device_key => 'key', metadata => jsonb_build_object('large', repeat('x', 8000)));
+    PERFORM create_session(alice, 'laptop', device_key => 'key',
+        metadata => jsonb_build_object('large', repeat('x', 8000)));
     PERFORM create_session(alice, issue_refresh => false);
     FOREACH name IN ARRAY '{users,devices,sessions,events}'::text[] LOOP
         RETURN QUERY EXECUTE format($query$
             SELECT format('%%s %%s', %1$L, (SELECT jsonb_object_agg(key, CASE
                 WHEN value = 'null' THEN value
                 WHEN key = 'purge_after' THEN to_jsonb(value #>> '{}' LIKE '%%00:00:00%%')
-                WHEN key ~ '(_at|^at)$' THEN to_jsonb(round(extract(epoch FROM (value #>> '{}')::timestamptz - clock_timestamp()) / 60))
+                WHEN key ~ '(_at|^at)$' THEN to_jsonb(round(extract(epoch
+                    FROM (value #>> '{}')::timestamptz - clock_timestamp()) / 60))
                 WHEN key ~ '(^|[^r]_)id$|_hash$|^epoch$' THEN '"set"'
                 ELSE value END) FROM jsonb_each(to_jsonb(t)))) FROM %1$I t $query$, name);
     END LOOP;
 END $$;
 SET timezone = 'UTC';
 CREATE TABLE regress_directly AS SELECT line, count(*) FROM pg_temp.left_by_sign_ins() line GROUP BY 1;
-CREATE FUNCTION regress_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %', TG_OP, TG_TABLE_NAME; RETURN NEW; END $$;
+CREATE FUNCTION regress_told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% %', TG_OP, TG_TABLE_NAME;
+RETURN NEW; END $$;
 CREATE PROCEDURE pg_temp.on_each_table(command text) LANGUAGE plpgsql AS $$
 DECLARE name text;
 BEGIN
     FOREACH name IN ARRAY '{users,devices,sessions,events}'::text[] LOOP EXECUTE format(command, name); END LOOP;
 END $$;
-CALL pg_temp.on_each_table('CREATE TRIGGER regress_told BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION regress_told()');
+CALL
+    pg_temp.on_each_table('CREATE TRIGGER regress_told BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION regress_told()');
 SET client_min_messages = warning;
 CREATE TABLE regress_by_statement AS SELECT line, count(*) FROM pg_temp.left_by_sign_ins() line GROUP BY 1;
 RESET client_min_messages;
 SELECT sum(count) FROM regress_directly;
-(TABLE regress_directly EXCEPT TABLE regress_by_statement) UNION ALL (TABLE regress_by_statement EXCEPT TABLE regress_directly);
+(TABLE regress_directly EXCEPT TABLE regress_by_statement)
+UNION ALL (TABLE regress_by_statement EXCEPT TABLE regress_directly);
 
 -- triggers; what was known and does not change is not written
 TRUNCATE users, devices, sessions, events;
@@ -58,7 +65,8 @@ ALTER TABLE sessions ADD regress text DEFAULT 'of sessions';
 ALTER TABLE devices ADD regress text DEFAULT 'of devices';
 ALTER TABLE events ADD regress text DEFAULT 'of events';
 SELECT session_id FROM create_session(:'bob', 'tablet') \gset
-SELECT s.regress, d.regress, e.regress FROM sessions s, devices d, events e WHERE s.id = :'session_id' AND d.id = s.device_id AND e.session_id = s.id AND e.kind = 'device.new';
+SELECT s.regress, d.regress, e.regress FROM sessions s, devices d, events e
+WHERE s.id = :'session_id' AND d.id = s.device_id AND e.session_id = s.id AND e.kind = 'device.new';
 ALTER TABLE sessions DROP regress;
 \set VERBOSITY sqlstate
 UPDATE sessions SET ip_address = '192.0.2.1';
@@ -140,7 +148,8 @@ SELECT count(*) FROM validate_session(:'held_token');
 SELECT last_activity_at = created_at AS left_out FROM sessions WHERE id = :'held_session_id';
 RESET session_service.touch_interval;
 
--- With a trigger on updates a validation reads the row directly and writes activity itself: the retry of a refresh that came
+-- With a trigger on updates a validation reads the row directly and writes activity itself: the retry of a refresh that
+-- came
 -- before goes on, and so does a unique index of somebody else's, which our write must not break.
 TRUNCATE users, devices, sessions, events;
 CREATE TRIGGER regress_told AFTER UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION regress_told();
@@ -155,9 +164,11 @@ DROP TRIGGER regress_told ON sessions;
 RESET client_min_messages;
 -- a unique index on what activity changes
 SELECT count(*) FROM create_session(:'bob');
-UPDATE sessions SET purge_after = purge_after - n * interval '1 day' FROM (SELECT id, row_number() OVER () AS n FROM sessions) s WHERE s.id = sessions.id;
+UPDATE sessions SET purge_after = purge_after - n * interval '1 day'
+FROM (SELECT id, row_number() OVER () AS n FROM sessions) s WHERE s.id = sessions.id;
 CREATE UNIQUE INDEX regress_unique ON sessions (purge_after);
-UPDATE sessions SET idle_expires_at = idle_expires_at - interval '3 days', last_activity_at = last_activity_at - interval '3 days';
+UPDATE sessions SET idle_expires_at = idle_expires_at - interval '3 days',
+    last_activity_at = last_activity_at - interval '3 days';
 SELECT count(*) FROM validate_session(:'next_token');
 SELECT count(*) FROM validate_session(:'next_token');
 SELECT count(DISTINCT purge_after) = count(*) AS unique FROM sessions;
@@ -171,7 +182,8 @@ CREATE TEMP TABLE seen AS SELECT ctid AS at FROM devices;
 CREATE FUNCTION pg_temp.written() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE result text;
 BEGIN
-    SELECT concat(CASE WHEN d.ctid IS DISTINCT FROM seen.at THEN 'written' ELSE 'left alone' END, ' ', d.name, ' ', d.user_agent, ' ', host(d.ip_address)) INTO result FROM devices d LEFT JOIN seen ON true;
+    SELECT concat(CASE WHEN d.ctid IS DISTINCT FROM seen.at THEN 'written' ELSE 'left alone' END, ' ', d.name, ' ',
+        d.user_agent, ' ', host(d.ip_address)) INTO result FROM devices d LEFT JOIN seen ON true;
     DELETE FROM seen;
     INSERT INTO seen SELECT ctid FROM devices;
     RETURN result;

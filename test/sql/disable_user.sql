@@ -7,14 +7,17 @@ SELECT * FROM create_session(:'alice') \gset
 SELECT * FROM create_session(:'alice') \gset other_
 SELECT * FROM create_session(:'bob') \gset bob_
 SELECT user_epoch(:'alice') AS epoch \gset
-SELECT disable_user(:'alice', 'Fraud'), is_user_disabled(:'alice'), is_user_disabled(:'bob'), is_user_disabled(:'nobody');
+SELECT disable_user(:'alice', 'Fraud'), is_user_disabled(:'alice'), is_user_disabled(:'bob'),
+    is_user_disabled(:'nobody');
 -- all sessions are over, and nothing opens one
-SELECT pg_temp.state(:'session_id'), pg_temp.state(:'other_session_id'), pg_temp.state(:'bob_session_id'), user_epoch(:'alice') > :epoch AS epoch_grew;
+SELECT pg_temp.state(:'session_id'), pg_temp.state(:'other_session_id'), pg_temp.state(:'bob_session_id'),
+    user_epoch(:'alice') > :epoch AS epoch_grew;
 SELECT count(*) FROM unnest(ARRAY[:'token', :'other_token']) t, validate_session(t);
 SELECT count(*) FROM refresh_session(:'refresh_token');
 SELECT count(*) FROM reauthenticate_session(:'token');
 SELECT pg_temp.outcome(format('SELECT create_session(%L)', :'alice'));
-SELECT pg_temp.outcome(format('SELECT import_session(hash_token(''imported''), %L, clock_timestamp() + interval ''1 day'')', :'alice'));
+SELECT
+    pg_temp.outcome(format('SELECT import_session(hash_token(''imported''), %L, clock_timestamp() + interval ''1 day'')', :'alice'));
 SELECT count(*) FROM create_session(:'bob');
 -- once
 SELECT disable_user(:'alice'), is_user_disabled(:'alice');

@@ -15,8 +15,10 @@ SELECT user_epoch(:'alice') AS epoch \gset
 SELECT count(*) FROM validate_session(:'token');
 SELECT count(*) FROM rotate_session_token(:'token');
 SELECT refresh_token AS next_refresh_token FROM refresh_session(:'refresh_token') \gset
-SELECT mark_mfa_verified(:'session_id'), set_session_scopes(:'session_id', '{}'), extend_session(:'session_id') IS NOT NULL AS extended;
-SELECT revoke_session(:'nobody'), revoke_user_session(:'bob', :'session_id'), revoke_session_by_token('x'), revoke_device_sessions(:'alice', :'nobody'),
+SELECT mark_mfa_verified(:'session_id'), set_session_scopes(:'session_id', '{}'),
+    extend_session(:'session_id') IS NOT NULL AS extended;
+SELECT revoke_session(:'nobody'), revoke_user_session(:'bob', :'session_id'), revoke_session_by_token('x'),
+    revoke_device_sessions(:'alice', :'nobody'),
        revoke_inactive_sessions('1 day'), revoke_all_user_sessions_except(:'alice', :'session_id'), cleanup_sessions();
 SELECT count(*) FROM create_session(:'alice');
 SELECT set_user_session_limit(:'alice', 100);
@@ -25,14 +27,20 @@ SELECT pg_temp.grown(user_epoch(:'alice'), :epoch);
 CREATE TEMP TABLE ways (way text, statement text);
 INSERT INTO ways VALUES
     ('revoke_session', 'SELECT session_service.revoke_session(%1$L)'),
-    ('revoke_user_session', 'SELECT session_service.revoke_user_session(''00000000-0000-4000-8000-00000000000a'', %1$L)'),
+    ('revoke_user_session',
+        'SELECT session_service.revoke_user_session(''00000000-0000-4000-8000-00000000000a'', %1$L)'),
     ('revoke_session_by_token', 'SELECT session_service.revoke_session_by_token(%2$L)'),
-    ('revoke_all_user_sessions', 'SELECT session_service.revoke_all_user_sessions(''00000000-0000-4000-8000-00000000000a'')'),
-    ('revoke_all_user_sessions_except', 'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-8000-00000000000a'', gen_random_uuid())'),
-    ('revoke_device_sessions', 'SELECT session_service.revoke_device_sessions(''00000000-0000-4000-8000-00000000000a'', %3$L)'),
+    ('revoke_all_user_sessions',
+        'SELECT session_service.revoke_all_user_sessions(''00000000-0000-4000-8000-00000000000a'')'),
+    ('revoke_all_user_sessions_except',
+        'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-8000-00000000000a'', gen_random_uuid())'),
+    ('revoke_device_sessions',
+        'SELECT session_service.revoke_device_sessions(''00000000-0000-4000-8000-00000000000a'', %3$L)'),
     ('revoke_inactive_sessions', 'SELECT session_service.revoke_inactive_sessions(''1 microsecond'')'),
-    ('reuse', 'SET LOCAL session_service.refresh_grace = 0; SELECT session_service.refresh_session(%4$L); SELECT session_service.refresh_session(%4$L)'),
-    ('eviction', 'SET LOCAL session_service.max_per_user = 1; SELECT session_service.set_user_session_limit(''00000000-0000-4000-8000-00000000000a'', NULL);
+    ('reuse',
+        'SET LOCAL session_service.refresh_grace = 0; SELECT session_service.refresh_session(%4$L); SELECT session_service.refresh_session(%4$L)'),
+    ('eviction',
+        'SET LOCAL session_service.max_per_user = 1; SELECT session_service.set_user_session_limit(''00000000-0000-4000-8000-00000000000a'', NULL);
                   SELECT session_service.create_session(''00000000-0000-4000-8000-00000000000a'')');
 CREATE FUNCTION pg_temp.epoch_after(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

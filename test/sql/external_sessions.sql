@@ -10,7 +10,8 @@ SELECT * FROM create_session(:'alice', external_id => 'https://idp.example|other
 SELECT * FROM create_session(:'alice', external_id => '') \gset none_
 -- stored as its hash alone, and only where there is one
 SELECT count(*), bool_or(x.external_hash = hash_token(:'external')) AS hashed FROM external_sessions x;
-SELECT bool_or(strpos(t, 'idp.example') > 0) AS kept FROM (SELECT to_jsonb(x)::text AS t FROM external_sessions x UNION ALL SELECT to_jsonb(s)::text FROM sessions s) t;
+SELECT bool_or(strpos(t, 'idp.example') > 0) AS kept FROM (SELECT to_jsonb(x)::text AS t FROM external_sessions x
+    UNION ALL SELECT to_jsonb(s)::text FROM sessions s) t;
 -- found whatever their state
 SELECT user_id, status FROM find_external_sessions(:'external') ORDER BY user_id;
 SELECT count(*) FROM find_external_sessions('https://idp.example|unknown');
@@ -23,8 +24,10 @@ SELECT user_id, status FROM find_external_sessions(:'external') ORDER BY user_id
 -- ended by it, and no others
 SELECT user_epoch(:'alice') AS epoch \gset
 SELECT revoke_external_sessions(:'external');
-SELECT pg_temp.state(:'session_id'), pg_temp.state(:'other_session_id'), pg_temp.state(:'none_session_id'), user_epoch(:'alice') > :epoch AS epoch_grew;
-SELECT revoke_external_sessions(:'external'), revoke_external_sessions('https://idp.example|unknown'), revoke_external_sessions('');
+SELECT pg_temp.state(:'session_id'), pg_temp.state(:'other_session_id'), pg_temp.state(:'none_session_id'),
+    user_epoch(:'alice') > :epoch AS epoch_grew;
+SELECT revoke_external_sessions(:'external'), revoke_external_sessions('https://idp.example|unknown'),
+    revoke_external_sessions('');
 SELECT revoke_external_sessions('https://idp.example|other', 'Gone');
 SELECT kind, session_id = :'other_session_id' AS session, reason FROM list_events(:'alice', max_rows => 1);
 -- gone with their sessions: by cleanup and with the user

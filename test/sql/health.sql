@@ -23,12 +23,15 @@ SELECT sessions FROM health();
 -- sizes: with indexes and TOAST, of every table that there is
 SELECT h.sessions_size = pg_total_relation_size('sessions') AS of_sessions,
        h.total_size = (SELECT sum(pg_total_relation_size(objid)) FROM pg_depend JOIN pg_class c ON c.oid = objid
-           WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_service') AND deptype = 'e' AND classid = 'pg_class'::regclass AND c.relkind = 'r') AS of_all
+           WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension
+               WHERE extname = 'session_service') AND deptype = 'e' AND classid = 'pg_class'::regclass
+                   AND c.relkind = 'r') AS of_all
 FROM health() h;
 
 -- the oldest session that is over, by its end; not one that will be over today
 SELECT oldest_dead_session_at FROM health();
-UPDATE sessions SET purge_after = date_trunc('day', clock_timestamp(), 'UTC') WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1);
+UPDATE sessions SET purge_after = date_trunc('day', clock_timestamp(), 'UTC')
+WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1);
 SELECT oldest_dead_session_at FROM health();
 SELECT session_id AS revoked FROM create_session(:'alice') \gset
 SELECT revoke_session(:'revoked');
@@ -36,8 +39,10 @@ SELECT oldest_dead_session_at = revoked_at AS revoked FROM health(), sessions WH
 SELECT session_id AS idle FROM create_session(:'alice', inactivity_timeout => '1 hour') \gset
 SELECT session_id AS expired FROM create_session(:'alice', session_expiry => '1 hour', issue_refresh => false) \gset
 UPDATE sessions SET idle_expires_at = NULL WHERE id = :'expired';
-UPDATE sessions SET expires_at = expires_at - interval '3 days', purge_after = purge_after - interval '3 days' WHERE id = :'expired';
-UPDATE sessions SET idle_expires_at = idle_expires_at - interval '2 days', purge_after = purge_after - interval '2 days' WHERE id = :'idle';
+UPDATE sessions SET expires_at = expires_at - interval '3 days', purge_after = purge_after - interval '3 days'
+WHERE id = :'expired';
+UPDATE sessions SET idle_expires_at = idle_expires_at - interval '2 days', purge_after = purge_after - interval '2 days'
+WHERE id = :'idle';
 SELECT oldest_dead_session_at = expires_at AS expired FROM health(), sessions WHERE id = :'expired';
 DELETE FROM sessions WHERE id = :'expired';
 SELECT oldest_dead_session_at = idle_expires_at AS idle FROM health(), sessions WHERE id = :'idle';
@@ -45,7 +50,8 @@ SELECT cleanup_sessions('0');
 SELECT oldest_dead_session_at FROM health();
 -- among many that are over
 INSERT INTO sessions SELECT (s).* FROM (
-    SELECT jsonb_populate_record(one.s, jsonb_build_object('id', gen_random_uuid(), 'revoked_at', now() - n * interval '1 hour', 'purge_after', now() - n * interval '1 hour')) AS s
+    SELECT jsonb_populate_record(one.s, jsonb_build_object('id', gen_random_uuid(), 'revoked_at',
+        now() - n * interval '1 hour', 'purge_after', now() - n * interval '1 hour')) AS s
     FROM (SELECT s FROM sessions s LIMIT 1) one, generate_series(1, 1000) n) made;
 SELECT oldest_dead_session_at = min(revoked_at) AS oldest FROM health(), sessions GROUP BY oldest_dead_session_at;
 -- the oldest event
@@ -56,7 +62,8 @@ SELECT pg_temp.is_in(oldest_event_at, '-10 days') AS oldest FROM health();
 -- shares, as the server counted
 SELECT pg_stat_force_next_flush();
 BEGIN;
-SELECT hot_update_share IS NOT DISTINCT FROM n_tup_hot_upd::float8 / n_tup_upd AS hot, dead_row_share IS NOT DISTINCT FROM n_dead_tup::float8 / (n_live_tup + n_dead_tup) AS dead,
+SELECT hot_update_share IS NOT DISTINCT FROM n_tup_hot_upd::float8 / n_tup_upd AS hot, dead_row_share IS NOT DISTINCT
+FROM n_dead_tup::float8 / (n_live_tup + n_dead_tup) AS dead,
        n_tup_upd > 0 AS updated
 FROM pg_stat_user_tables, health() WHERE relid = 'sessions'::regclass;
 COMMIT;
@@ -69,7 +76,8 @@ BEGIN;
 CREATE TABLE part () INHERITS (sessions);
 INSERT INTO part SELECT * FROM ONLY sessions;
 ANALYZE part;
-SELECT h.sessions_size = pg_total_relation_size('sessions') + pg_total_relation_size('part') AS sizes, h.sessions >= (SELECT count(*) FROM part) AS rows FROM health() h;
+SELECT h.sessions_size = pg_total_relation_size('sessions') + pg_total_relation_size('part') AS sizes,
+    h.sessions >= (SELECT count(*) FROM part) AS rows FROM health() h;
 ROLLBACK;
 
 -- where nothing may be written

@@ -8,12 +8,14 @@ SET session_service.max_per_user = 0;
 SELECT * FROM create_session(:'alice', 'active') \gset active_
 SELECT * FROM create_session(:'alice', 'expired', session_expiry => '1 hour') \gset expired_
 SELECT * FROM create_session(:'alice', 'idle', inactivity_timeout => '1 hour') \gset idle_
-SELECT * FROM create_session(:'alice', 'expired and idle', session_expiry => '1 hour', inactivity_timeout => '1 hour') \gset both_
+SELECT * FROM create_session(:'alice', 'expired and idle', session_expiry => '1 hour',
+    inactivity_timeout => '1 hour') \gset both_
 SELECT * FROM create_session(:'alice', 'revoked') \gset revoked_
 SELECT * FROM create_session(:'alice', 'revoked and expired', session_expiry => '1 hour') \gset revoked_expired_
 SELECT * FROM create_session(:'alice', 'revoked and idle', inactivity_timeout => '1 hour') \gset revoked_idle_
 SELECT * FROM create_session(:'bob', 'bob''s') \gset bob_
-SELECT revoke_session(:'revoked_session_id', 'gone'), revoke_session(:'revoked_expired_session_id'), revoke_session(:'revoked_idle_session_id');
+SELECT revoke_session(:'revoked_session_id', 'gone'), revoke_session(:'revoked_expired_session_id'),
+    revoke_session(:'revoked_idle_session_id');
 CALL pg_temp.time_passes('2 hours');
 SELECT * FROM create_session(:'alice', 'second') \gset second_
 -- the active ones, latest activity first
@@ -23,8 +25,10 @@ SELECT device_name FROM list_user_sessions(:'alice');
 SELECT device_name FROM list_user_sessions(:'alice', NULL, NULL);
 UPDATE sessions SET last_activity_at = clock_timestamp() - interval '2 hours' WHERE id = :'active_session_id';
 -- with the others too: where several hold, revoked, then expired, then idle
-UPDATE sessions SET last_activity_at = last_activity_at - place * interval '1 second', idle_expires_at = idle_expires_at - place * interval '1 second'
-FROM (VALUES (:'expired_session_id'::uuid, 5), (:'idle_session_id', 3), (:'both_session_id', 7), (:'revoked_session_id', 4), (:'revoked_expired_session_id', 6), (:'revoked_idle_session_id', 2)) moved (id, place)
+UPDATE sessions SET last_activity_at = last_activity_at - place * interval '1 second',
+    idle_expires_at = idle_expires_at - place * interval '1 second'
+FROM (VALUES (:'expired_session_id'::uuid, 5), (:'idle_session_id', 3), (:'both_session_id', 7),
+    (:'revoked_session_id', 4), (:'revoked_expired_session_id', 6), (:'revoked_idle_session_id', 2)) moved (id, place)
 WHERE sessions.id = moved.id;
 SELECT device_name, status, is_active, revoke_reason FROM list_user_sessions(:'alice', include_inactive => true);
 -- the caller's own is marked
@@ -43,24 +47,33 @@ SELECT count(*) FROM get_user_session(:'bob', :'active_session_id');
 SELECT count(*) FROM get_user_session(:'alice', :'bob_session_id');
 SELECT count(*) FROM get_user_session(:'alice', :'nobody');
 -- nor of a user of the same bucket
-SELECT id AS twin FROM (SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id FROM generate_series(256, 100000) n) u
+SELECT id AS twin FROM (SELECT ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS id
+    FROM generate_series(256, 100000) n) u
 WHERE user_bucket(id) = user_bucket(:'alice') LIMIT 1 \gset
 SELECT count(*) FROM get_user_session(:'twin', :'active_session_id');
 SELECT count(*) FROM list_user_sessions(:'twin', include_inactive => true);
-SELECT revoke_user_session(:'twin', :'active_session_id'), revoke_all_user_sessions(:'twin'), count_user_sessions(:'twin'), (SELECT count(*) FROM list_events(:'twin')) AS events;
-SELECT pg_temp.outcome('SELECT get_session(NULL)'), pg_temp.outcome(format('SELECT get_user_session(NULL, %L)', :'active_session_id')), pg_temp.outcome(format('SELECT get_user_session(%L, NULL)', :'alice'));
+SELECT revoke_user_session(:'twin', :'active_session_id'), revoke_all_user_sessions(:'twin'),
+    count_user_sessions(:'twin'), (SELECT count(*) FROM list_events(:'twin')) AS events;
+SELECT pg_temp.outcome('SELECT get_session(NULL)'),
+    pg_temp.outcome(format('SELECT get_user_session(NULL, %L)', :'active_session_id')),
+    pg_temp.outcome(format('SELECT get_user_session(%L, NULL)', :'alice'));
 -- as an API returns it: these keys, and no token or hash
 SELECT string_agg(key, ', ' ORDER BY key) FROM get_session(:'active_session_id') s, jsonb_object_keys(to_jsonb(s)) key;
-SELECT to_jsonb(s) - '{id,device_id,created_at,authenticated_at,last_activity_at,expires_at,idle_expires_at,refresh_expires_at,absolute_expires_at}'::text[] AS json FROM get_session(:'active_session_id') s;
+SELECT to_jsonb(s) - '{id,device_id,created_at,authenticated_at,last_activity_at,expires_at,idle_expires_at,
+    refresh_expires_at,absolute_expires_at}'::text[] AS json FROM get_session(:'active_session_id') s;
 SELECT count(*) FROM get_session(:'active_session_id') s, sessions stored,
-    unnest(ARRAY[:'active_token', :'active_refresh_token', stored.token_hash::text, stored.refresh_hash::text, stored.family_hash::text]) secret
+    unnest(ARRAY[:'active_token', :'active_refresh_token', stored.token_hash::text, stored.refresh_hash::text,
+        stored.family_hash::text]) secret
 WHERE stored.id = s.id AND strpos(to_jsonb(s)::text, secret) > 0;
 -- all lists show a session alike
-SELECT count(DISTINCT shown) FROM (SELECT s AS shown FROM get_session(:'second_session_id') s UNION ALL SELECT s FROM get_user_session(:'alice', :'second_session_id') s
-    UNION ALL SELECT s FROM list_user_sessions(:'alice') s WHERE id = :'second_session_id' UNION ALL SELECT s FROM list_user_sessions(:'alice', include_inactive => true) s WHERE id = :'second_session_id') s;
+SELECT count(DISTINCT shown) FROM (SELECT s AS shown FROM get_session(:'second_session_id') s UNION ALL SELECT s
+    FROM get_user_session(:'alice', :'second_session_id') s
+    UNION ALL SELECT s FROM list_user_sessions(:'alice') s WHERE id = :'second_session_id' UNION ALL SELECT s
+    FROM list_user_sessions(:'alice', include_inactive => true) s WHERE id = :'second_session_id') s;
 
 -- counts are of active ones
-SELECT count_user_sessions(:'alice'), count_user_sessions(:'bob'), count_user_sessions(:'nobody'), count_active_sessions();
+SELECT count_user_sessions(:'alice'), count_user_sessions(:'bob'), count_user_sessions(:'nobody'),
+    count_active_sessions();
 SELECT pg_temp.outcome('SELECT count_user_sessions(NULL)');
 
 -- the inactive of all users, for that long: those that are not over already
@@ -73,7 +86,8 @@ SELECT device_name, status FROM list_inactive_sessions(NULL);
 SET session_service.inactivity_timeout = 0;
 SELECT device_name, status FROM list_inactive_sessions();
 RESET session_service.inactivity_timeout;
-SELECT pg_temp.outcome('SELECT list_inactive_sessions(''0'')'), pg_temp.outcome('SELECT list_inactive_sessions(''-1 hour'')');
+SELECT pg_temp.outcome('SELECT list_inactive_sessions(''0'')'),
+    pg_temp.outcome('SELECT list_inactive_sessions(''-1 hour'')');
 
 -- those that passed multi-factor authentication, and are active
 SELECT mark_mfa_verified(:'active_session_id'), mark_mfa_verified(:'bob_session_id');
@@ -92,7 +106,8 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM create_session(:'carol');
 SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol'));
 SELECT revoke_all_user_sessions(:'carol');
-SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol')), (SELECT count(*) FROM list_user_sessions(:'carol', NULL, true)) AS inactive_too;
+SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol')), (SELECT count(*)
+    FROM list_user_sessions(:'carol', NULL, true)) AS inactive_too;
 ROLLBACK;
 -- now is the wall clock
 BEGIN;

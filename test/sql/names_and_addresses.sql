@@ -26,7 +26,8 @@ SELECT name = U&'Am\00E9lie' AS composed FROM list_user_devices(:'bob');
 SELECT rename_device(:'bob', id, '  ') AS renamed FROM list_user_devices(:'bob');
 SELECT name FROM list_user_devices(:'bob');
 -- the limit counts what is kept: spaces around it do not count, and U+0958 is two code points in form C
-SELECT pg_temp.outcome(format('SELECT create_session(%L, repeat(%L, 255) || repeat(%L, 200))', :'alice', 'n', ' ')) AS kept;
+SELECT pg_temp.outcome(format('SELECT create_session(%L, repeat(%L, 255) || repeat(%L, 200))', :'alice', 'n',
+    ' ')) AS kept;
 SELECT pg_temp.outcome(format('SELECT create_session(%L, repeat(%L, 256))', :'alice', 'n')) AS given,
        pg_temp.outcome(format('SELECT create_session(%L, repeat(%L, 200))', :'alice', U&'\0958')) AS kept;
 

@@ -6,9 +6,12 @@
 \i :helpers
 -- The client writes what it hears to a file, whose payloads become :heard, an array of JSON.
 CREATE TEMP TABLE names (id uuid, name text);
-CREATE FUNCTION pg_temp.told(payloads text) RETURNS TABLE (event text, session text, "user" text, epoch_is_the_users boolean, keys text) LANGUAGE sql AS $$
-    SELECT e ->> 'event', coalesce((SELECT name FROM names WHERE id = (e ->> 'session_id')::uuid), e ->> 'session_id'), right(e ->> 'user_id', 2),
-           (e ->> 'epoch')::bigint = session_service.user_epoch((e ->> 'user_id')::uuid), (SELECT string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(e) key)
+CREATE FUNCTION pg_temp.told(payloads text)
+RETURNS TABLE (event text, session text, "user" text, epoch_is_the_users boolean, keys text) LANGUAGE sql AS $$
+    SELECT e ->> 'event', coalesce((SELECT name FROM names WHERE id = (e ->> 'session_id')::uuid), e ->> 'session_id'),
+        right(e ->> 'user_id', 2),
+           (e ->> 'epoch')::bigint = session_service.user_epoch((e ->> 'user_id')::uuid),
+           (SELECT string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(e) key)
     FROM jsonb_array_elements(('[' || payloads || ']')::jsonb) e ORDER BY 1, 2
 $$;
 
@@ -18,7 +21,8 @@ SELECT * FROM create_session(:'alice', 'b') \gset b_
 SELECT * FROM create_session(:'alice', 'c') \gset c_
 SELECT * FROM create_session(:'alice', 'd') \gset d_
 SELECT * FROM create_session(:'bob', 'e') \gset e_
-INSERT INTO names VALUES (:'a_session_id', 'a'), (:'b_session_id', 'b'), (:'c_session_id', 'c'), (:'d_session_id', 'd'), (:'e_session_id', 'e');
+INSERT INTO names VALUES (:'a_session_id', 'a'), (:'b_session_id', 'b'), (:'c_session_id', 'c'), (:'d_session_id', 'd'),
+    (:'e_session_id', 'e');
 LISTEN session_service;
 -- off by default
 \o :heard_file
@@ -93,7 +97,8 @@ SET session_service.event_log = none;
 SELECT * FROM create_session(:'carol', 'k') \gset k_
 INSERT INTO names VALUES (:'k_session_id', 'k');
 \o :heard_file
-SELECT mark_mfa_verified(:'k_session_id'), trust_device(:'carol', :'k_device_id'), extend_session(:'k_session_id'), count(*) FROM refresh_session(:'k_refresh_token'), create_session(:'carol', 'new');
+SELECT mark_mfa_verified(:'k_session_id'), trust_device(:'carol', :'k_device_id'), extend_session(:'k_session_id'),
+    count(*) FROM refresh_session(:'k_refresh_token'), create_session(:'carol', 'new');
 SELECT revoke_user_session(:'carol', :'k_session_id');
 \o
 \set heard `sed -nE 's/.*with payload "(.*)" received.*/\1/p' :'heard_file' | paste -sd, -`

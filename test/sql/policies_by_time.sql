@@ -16,8 +16,10 @@ SELECT token FROM refresh_session(:'refresh_token') \gset
 CREATE FUNCTION pg_temp.ages(token text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM session_service.authenticate(token);
-    RETURN concat_ws(' ', session_service.is_authenticated_within('9 minutes'), session_service.is_authenticated_within('11 minutes'),
-                          session_service.is_mfa_verified('9 minutes'), session_service.is_mfa_verified('11 minutes'), session_service.is_mfa_verified());
+    RETURN concat_ws(' ', session_service.is_authenticated_within('9 minutes'),
+        session_service.is_authenticated_within('11 minutes'),
+                          session_service.is_mfa_verified('9 minutes'), session_service.is_mfa_verified('11 minutes'),
+                          session_service.is_mfa_verified());
 END $$;
 SELECT pg_temp.ages(:'token');
 SELECT token FROM reauthenticate_session(:'token') \gset
@@ -40,10 +42,13 @@ SELECT pg_temp.ages(:'token');
 -- any metadata come back as they are
 CREATE FUNCTION pg_temp.comes_back(metadata jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM session_service.authenticate(token) FROM session_service.create_session('00000000-0000-4000-8000-00000000000b', scopes => '{a,b}', metadata => comes_back.metadata);
+    PERFORM session_service.authenticate(token)
+    FROM session_service.create_session('00000000-0000-4000-8000-00000000000b', scopes => '{a,b}',
+        metadata => comes_back.metadata);
     RETURN session_service.current_metadata() = comes_back.metadata AND session_service.current_scopes() = '{a,b}';
 END $$;
-SELECT m, pg_temp.comes_back(m) FROM unnest(ARRAY['{}', '[]', 'null', '"a b"', '1.50', '{"a": [true, {"b": "c\nd"}]}']::jsonb[]) m;
+SELECT m, pg_temp.comes_back(m)
+FROM unnest(ARRAY['{}', '[]', 'null', '"a b"', '1.50', '{"a": [true, {"b": "c\nd"}]}']::jsonb[]) m;
 SELECT pg_temp.comes_back(to_jsonb(repeat('é', 4000)));
 -- also to a policy
 CREATE TABLE pg_temp.rows_of_tenants (tenant text, n integer);

@@ -16,12 +16,14 @@ SELECT set_session_scopes(:'session_id', '{read}');
 PREPARE TRANSACTION 'prepared';
 SELECT scopes FROM get_session(:'session_id');
 COMMIT PREPARED 'prepared';
-SELECT scopes, ip_address, pg_temp.is_in(last_activity_at, '-61 minutes') AS without_activity FROM get_session(:'session_id');
+SELECT scopes, ip_address, pg_temp.is_in(last_activity_at, '-61 minutes') AS without_activity
+FROM get_session(:'session_id');
 -- The next transaction records its own.
 SELECT count(*) FROM validate_session(:'token', '192.0.2.3');
 SELECT ip_address, pg_temp.is_in(last_activity_at, '0') AS with_activity FROM get_session(:'session_id');
 
--- What was prepared is not lost with the connection: a sign-in is good, and a revocation is in force, once it is committed.
+-- What was prepared is not lost with the connection: a sign-in is good, and a revocation is in force, once it is
+-- committed.
 BEGIN;
 SELECT session_id AS phone, token AS phone_token FROM create_session(:'bob', 'phone') \gset
 PREPARE TRANSACTION 'signed in';

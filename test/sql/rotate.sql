@@ -6,9 +6,11 @@
 SET session_service.event_log = 'all';
 SELECT * FROM create_session(:'alice', 'laptop', NULL, '192.0.2.1', '{read}', NULL, '{"a": 1}') \gset
 CREATE TEMP TABLE before AS SELECT * FROM sessions WHERE id = :'session_id';
-SELECT session_id AS rotated_session_id, token AS rotated_token, expires_at AS rotated_expires_at FROM rotate_session_token(:'token') \gset
+SELECT session_id AS rotated_session_id, token AS rotated_token, expires_at AS rotated_expires_at
+FROM rotate_session_token(:'token') \gset
 -- the same session, whose expiry does not change; the old token is dead at once
-SELECT :'rotated_session_id' = :'session_id' AS same_session, :'rotated_expires_at' = :'expires_at' AS same_expiry, :'rotated_token' <> :'token' AS other_token,
+SELECT :'rotated_session_id' = :'session_id' AS same_session, :'rotated_expires_at' = :'expires_at' AS same_expiry,
+    :'rotated_token' <> :'token' AS other_token,
        :'rotated_token' ~ '^sst_' AND token_session_id(:'rotated_token') = :'session_id' AS well_formed;
 SELECT count(*) FROM validate_session(:'token');
 SELECT count(*) FROM validate_session(:'rotated_token');
@@ -16,10 +18,12 @@ SELECT count(*) FROM rotate_session_token(:'token');
 -- nothing else of it changes
 SELECT o.key FROM before, sessions s, jsonb_each(to_jsonb(before)) o JOIN jsonb_each(to_jsonb(s)) n USING (key)
 WHERE s.id = :'session_id' AND o.value <> n.value;
-SELECT kind, session_id = :'session_id' AS session, device_id = :'device_id' AS device FROM list_events(:'alice', max_rows => 1);
+SELECT kind, session_id = :'session_id' AS session, device_id = :'device_id' AS device
+FROM list_events(:'alice', max_rows => 1);
 -- the refresh token stays, and works
 SELECT * FROM refresh_session(:'refresh_token') \gset next_
-SELECT :'next_repeated' AS repeated, pg_temp.opens(:'rotated_token') AS rotated, pg_temp.opens(:'next_token') AS refreshed;
+SELECT :'next_repeated' AS repeated, pg_temp.opens(:'rotated_token') AS rotated,
+    pg_temp.opens(:'next_token') AS refreshed;
 
 -- no row for any other token
 SELECT count(*) FROM rotate_session_token(:'next_refresh_token');

@@ -1,4 +1,5 @@
--- A backend remembers where it found a session's row. Whatever becomes of the row and the table, what it answers is the table's.
+-- A backend remembers where it found a session's row. Whatever becomes of the row and the table, what it answers is the
+-- table's.
 \getenv srcdir PG_ABS_SRCDIR
 \set helpers :srcdir '/sql/lib/helpers.sql'
 \i :helpers
@@ -7,7 +8,8 @@ SET session_service.max_per_user = 0;
 -- Sessions of one user, all of them found once.
 CREATE TEMP TABLE held (n integer, session_id uuid, token text);
 CREATE PROCEDURE pg_temp.sign_in(user_id uuid, times integer) LANGUAGE sql AS $$
-    INSERT INTO held SELECT n, s.session_id, s.token FROM generate_series(1, times) n, LATERAL session_service.create_session($1, 'device ' || n) s;
+    INSERT INTO held SELECT n, s.session_id, s.token FROM generate_series(1, times) n,
+    LATERAL session_service.create_session($1, 'device ' || n) s;
     SELECT count(*) FROM held, session_service.validate_session(token);
 $$;
 -- How many are found, each as itself
@@ -78,14 +80,19 @@ BEGIN
     INSERT INTO session_service.sessions SELECT copied.*;
 END $$;
 SELECT count(pg_temp.copy_session(:'session_id', id)) FROM alike;
-SELECT n, session_id = id AS itself FROM generate_series(1, 2), alike, validate_session_hash(id, hash_token(id::text)) ORDER BY n;
-SELECT n, count(v.session_id) FROM alike LEFT JOIN validate_session_hash(id, hash_token(alike.n::text)) v ON true GROUP BY n ORDER BY n;
+SELECT n, session_id = id AS itself FROM generate_series(1, 2), alike, validate_session_hash(id, hash_token(id::text))
+ORDER BY n;
+SELECT n, count(v.session_id) FROM alike LEFT JOIN validate_session_hash(id, hash_token(alike.n::text)) v ON true
+GROUP BY n ORDER BY n;
 SELECT session_id = :'session_id' AS itself FROM validate_session(:'token');
 
 -- More than are remembered in one place: all are found all the same.
-CREATE TEMP TABLE crowded AS SELECT n, (substr(:'session_id', 1, 21) || lpad(to_hex((('x' || substr(:'session_id', 22, 2))::bit(8)::integer + n) % 256), 2, '0') || substr(:'session_id', 24))::uuid AS id FROM generate_series(1, 40) n;
+CREATE TEMP TABLE crowded AS SELECT n,
+    (substr(:'session_id', 1, 21) || lpad(to_hex((('x' || substr(:'session_id', 22, 2))::bit(8)::integer + n) % 256), 2,
+    '0') || substr(:'session_id', 24))::uuid AS id FROM generate_series(1, 40) n;
 SELECT count(pg_temp.copy_session(:'session_id', id)) FROM crowded;
-SELECT count(*) FROM generate_series(1, 3), crowded, validate_session_hash(id, hash_token(id::text)) WHERE session_id = id;
+SELECT count(*) FROM generate_series(1, 3), crowded, validate_session_hash(id, hash_token(id::text))
+WHERE session_id = id;
 
 -- The tables are made anew.
 DROP EXTENSION session_service;

@@ -56,7 +56,8 @@ SELECT what, pg_temp.outcome('$1::session_service.token_hash', input) FROM malfo
 
 -- one digit of a valid input replaced at random by any other character
 SELECT count(*) FROM (
-    SELECT overlay(repeat('a', 64) PLACING chr(1 + (random() * 126)::integer) FROM 1 + (random() * 63)::integer) AS input
+    SELECT overlay(repeat('a', 64) PLACING chr(1 + (random() * 126)::integer)
+        FROM 1 + (random() * 63)::integer) AS input
     FROM generate_series(1, 2000)) mutated
 WHERE pg_temp.outcome('$1::session_service.token_hash', input)
     <> CASE WHEN input ~ '^[0-9A-Fa-f]{64}$' THEN 'accepted'
@@ -125,7 +126,8 @@ SELECT count(*) AS pairs,
        count(*) FILTER (WHERE (a.hash <= b.hash) = (a.hash::bytea <= b.hash::bytea)) AS le,
        count(*) FILTER (WHERE (a.hash > b.hash) = (a.hash::bytea > b.hash::bytea)) AS gt,
        count(*) FILTER (WHERE (a.hash >= b.hash) = (a.hash::bytea >= b.hash::bytea)) AS ge,
-       count(*) FILTER (WHERE sign(token_hash_cmp(a.hash, b.hash)) = sign(byteacmp(a.hash::bytea, b.hash::bytea))) AS cmp
+       count(*) FILTER (WHERE sign(token_hash_cmp(a.hash, b.hash)) = sign(byteacmp(a.hash::bytea,
+           b.hash::bytea))) AS cmp
 FROM edge a CROSS JOIN edge b;
 SELECT NULL::token_hash = repeat('00', 32)::token_hash AS unknown;
 
@@ -135,12 +137,15 @@ FROM pg_operator WHERE oprleft = 'token_hash'::regtype ORDER BY oprname;
 
 -- sorting both ways, with the abbreviated keys' ties among the values
 INSERT INTO edge SELECT sha256(n::text::bytea) FROM generate_series(1, 5000) n;
-INSERT INTO edge SELECT decode(repeat('5a', 8), 'hex') || substr(sha256(n::text::bytea), 1, 24) FROM generate_series(1, 1000) n;
+INSERT INTO edge SELECT decode(repeat('5a', 8), 'hex') || substr(sha256(n::text::bytea), 1, 24)
+FROM generate_series(1, 1000) n;
 SELECT count(*) FROM (
-    SELECT row_number() OVER (ORDER BY hash) AS typed, row_number() OVER (ORDER BY hash::bytea) AS plain FROM edge) ordered
+    SELECT row_number() OVER (ORDER BY hash) AS typed, row_number() OVER (ORDER BY hash::bytea) AS plain
+    FROM edge) ordered
 WHERE typed <> plain;
 SELECT count(*) FROM (
-    SELECT row_number() OVER (ORDER BY hash DESC) AS typed, row_number() OVER (ORDER BY hash::bytea DESC) AS plain FROM edge) ordered
+    SELECT row_number() OVER (ORDER BY hash DESC) AS typed, row_number() OVER (ORDER BY hash::bytea DESC) AS plain
+    FROM edge) ordered
 WHERE typed <> plain;
 SELECT min(hash::text), max(hash::text) FROM edge;
 
@@ -188,7 +193,8 @@ SELECT count(*) FROM edge WHERE token_hash_hash(hash)::bit(32) <> token_hash_has
 SELECT count(*) FROM edge WHERE token_hash_hash_extended(hash, 0) = token_hash_hash_extended(hash, 1);
 SELECT count(DISTINCT token_hash_hash(hash)) > 5900 AS spread FROM edge;
 -- rows in hash partitions stay where they were put, whatever the release
-SELECT token_hash_hash(repeat('ab', 32)::token_hash), token_hash_hash_extended(repeat('ab', 32)::token_hash, 8816678312871386365);
+SELECT token_hash_hash(repeat('ab', 32)::token_hash), token_hash_hash_extended(repeat('ab', 32)::token_hash,
+    8816678312871386365);
 CREATE TABLE partitioned (hash token_hash PRIMARY KEY) PARTITION BY HASH (hash);
 CREATE TABLE partitioned_0 PARTITION OF partitioned FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE partitioned_1 PARTITION OF partitioned FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -199,7 +205,8 @@ SELECT count(*) FROM edge JOIN partitioned USING (hash);
 -- what compares reveals nothing by an error, and runs in parallel workers
 SELECT proname, prorettype::regtype, provolatile, proisstrict, proparallel, proleakproof
 FROM pg_proc WHERE probin = '$libdir/session_service' AND pronamespace = 'session_service'::regnamespace
-    AND (proname ~ '^token_hash_' OR 'token_hash'::regtype IN (prorettype, proargtypes[0]) AND proname IN ('token_hash', 'bytea'))
+    AND (proname ~ '^token_hash_' OR 'token_hash'::regtype IN (prorettype, proargtypes[0])
+        AND proname IN ('token_hash', 'bytea'))
 ORDER BY 1;
 
 -- the state and the picture of a session
@@ -212,9 +219,11 @@ SELECT classid::regclass, objid FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
     AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_service')
     AND (classid IN ('pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_cast'::regclass)
-         OR classid = 'pg_type'::regclass AND objid IN ('token_hash'::regtype, 'session_status'::regtype, 'session_info'::regtype)
+         OR classid = 'pg_type'::regclass AND objid IN ('token_hash'::regtype, 'session_status'::regtype,
+             'session_info'::regtype)
          OR classid = 'pg_proc'::regclass AND (SELECT proname ~ '^(token_hash|bytea)' FROM pg_proc WHERE oid = objid))
     AND obj_description(objid, classid::regclass::name) IS NULL
-    AND (classid <> 'pg_type'::regclass OR obj_description((SELECT typrelid FROM pg_type WHERE oid = objid), 'pg_class') IS NULL);
+    AND (classid <> 'pg_type'::regclass OR obj_description((SELECT typrelid FROM pg_type WHERE oid = objid),
+        'pg_class') IS NULL);
 
 DROP TABLE malformed, assigned, toasted, sent, received, bytes_sent, edge, repeated, partitioned;

@@ -5,7 +5,8 @@
 
 SELECT * FROM create_session(:'alice', 'laptop', NULL, '192.0.2.1', '{read}', NULL, '{"plan": "gold"}') \gset
 -- a valid token gives one row
-SELECT session_id = :'session_id' AS session_id, user_id = :'alice' AS user_id, device_id = :'device_id' AS device_id, scopes, metadata, mfa_verified,
+SELECT session_id = :'session_id' AS session_id, user_id = :'alice' AS user_id, device_id = :'device_id' AS device_id,
+    scopes, metadata, mfa_verified,
        created_at = last_activity_at AS times, v.expires_at = :'expires_at' AS expires_at
 FROM validate_session(:'token') v;
 SELECT count(*) FROM validate_session(:'token', '192.0.2.1');
@@ -15,11 +16,13 @@ SELECT count(*) FROM validate_session('');
 SELECT count(*) FROM validate_session('nonsense', '192.0.2.1');
 SELECT count(*) FROM validate_session(:'refresh_token');
 -- what was set since is told
-SELECT set_session_scopes(:'session_id', '{write}'), set_session_metadata(:'session_id', '{"plan": "silver"}'), mark_mfa_verified(:'session_id');
+SELECT set_session_scopes(:'session_id', '{write}'), set_session_metadata(:'session_id', '{"plan": "silver"}'),
+    mark_mfa_verified(:'session_id');
 SELECT scopes, metadata, mfa_verified FROM validate_session(:'token');
 
 -- by the hash, for a caller that keeps the token out of the server
-SELECT count(*), bool_and(session_id = :'session_id' AND user_id = :'alice' AND mfa_verified AND scopes = '{write}') AS same
+SELECT count(*), bool_and(session_id = :'session_id' AND user_id = :'alice' AND mfa_verified
+    AND scopes = '{write}') AS same
 FROM validate_session_hash(:'session_id', hash_token(:'token'));
 SELECT count(*) FROM validate_session_hash(:'session_id', hash_token(:'token'), '192.0.2.1');
 SELECT count(*) FROM validate_session_hash(:'session_id', hash_token(:'refresh_token'));
@@ -30,17 +33,22 @@ SELECT pg_temp.outcome('SELECT validate_session_hash(NULL, hash_token(''x''))');
 
 -- many at once: a row for each valid one, with its place
 SELECT * FROM create_session(:'bob') \gset bob_
-SELECT token_index, session_id = :'session_id' AS alice, session_id = :'bob_session_id' AS bob, user_id, scopes, metadata, mfa_verified,
-       created_at IS NOT NULL AND last_activity_at IS NOT NULL AND expires_at IS NOT NULL AND device_id IS NOT NULL AS complete
+SELECT token_index, session_id = :'session_id' AS alice, session_id = :'bob_session_id' AS bob, user_id, scopes,
+    metadata, mfa_verified,
+       created_at IS NOT NULL AND last_activity_at IS NOT NULL AND expires_at IS NOT NULL
+       AND device_id IS NOT NULL AS complete
 FROM validate_sessions(ARRAY[NULL, :'bob_token', 'nonsense', '', :'token', :'refresh_token', :'bob_token']);
 -- more than are read ahead, in their order, with all that is refused in between
 SELECT import_session(hash_token('from elsewhere'), :'alice', now() + interval '1 hour') AS imported_id \gset
 SELECT * FROM create_session(:'bob') \gset over_
 SELECT revoke_session(:'over_session_id');
-SELECT row_number() OVER () AS row, token_index, session_id = CASE token_index % 10 WHEN 2 THEN :'session_id'::uuid WHEN 7 THEN :'imported_id'::uuid ELSE :'bob_session_id'::uuid END AS itself
+SELECT row_number() OVER () AS row, token_index, session_id = CASE token_index % 10 WHEN 2 THEN :'session_id'::uuid
+    WHEN 7 THEN :'imported_id'::uuid ELSE :'bob_session_id'::uuid END AS itself
 FROM validate_sessions((SELECT array_agg(CASE n % 10
-        WHEN 0 THEN :'over_token' WHEN 1 THEN NULL WHEN 2 THEN :'token' WHEN 3 THEN 'nonsense' WHEN 5 THEN :'refresh_token'
-        WHEN 7 THEN 'from elsewhere' WHEN 8 THEN :'over_token' WHEN 9 THEN '' ELSE :'bob_token' END ORDER BY n) FROM generate_series(1, 37) n));
+        WHEN 0 THEN :'over_token' WHEN 1 THEN NULL WHEN 2 THEN :'token' WHEN 3 THEN 'nonsense'
+            WHEN 5 THEN :'refresh_token'
+        WHEN 7 THEN 'from elsewhere' WHEN 8 THEN :'over_token' WHEN 9 THEN '' ELSE :'bob_token' END ORDER BY n)
+            FROM generate_series(1, 37) n));
 SELECT count(*) FROM validate_sessions(NULL);
 SELECT count(*) FROM validate_sessions('{}');
 SELECT count(*) FROM validate_sessions('{NULL,x}');
@@ -85,7 +93,8 @@ COMMIT;
 -- Activity. What is stored of it:
 SET session_service.touch_interval = '1h';
 CREATE FUNCTION pg_temp.activity(id uuid) RETURNS text LANGUAGE sql AS $$
-    SELECT format('%s minutes ago from %s, idle in %s', round(extract(epoch FROM clock_timestamp() - last_activity_at) / 60), ip_address,
+    SELECT format('%s minutes ago from %s, idle in %s',
+        round(extract(epoch FROM clock_timestamp() - last_activity_at) / 60), ip_address,
                   coalesce(idle_expires_at - last_activity_at, '0'))
     FROM session_service.sessions WHERE sessions.id = activity.id
 $$;
@@ -309,8 +318,10 @@ SELECT * FROM create_session(:'bob', 'revoked') \gset revoked_
 SELECT revoke_session(:'revoked_session_id');
 SELECT * FROM create_session(:'bob', 'expired', session_expiry => '1 minute') \gset expired_
 CALL pg_temp.time_passes('61 minutes');
-SELECT touch_sessions(ARRAY[:'session_id', NULL, :'nobody', :'revoked_session_id', :'expired_session_id', :'other_session_id']::uuid[]);
-SELECT pg_temp.activity(:'session_id'), pg_temp.activity(:'other_session_id'), pg_temp.activity(:'revoked_session_id'), pg_temp.activity(:'expired_session_id');
+SELECT touch_sessions(ARRAY[:'session_id', NULL, :'nobody', :'revoked_session_id', :'expired_session_id',
+    :'other_session_id']::uuid[]);
+SELECT pg_temp.activity(:'session_id'), pg_temp.activity(:'other_session_id'), pg_temp.activity(:'revoked_session_id'),
+    pg_temp.activity(:'expired_session_id');
 SELECT touch_sessions('{}');
 SELECT pg_temp.outcome('SELECT touch_sessions(NULL)');
 -- and rolled back with its transaction
@@ -327,7 +338,8 @@ SET session_service.session_expiry = '10h';
 SET session_service.absolute_timeout = '20h';
 SELECT * FROM create_session(:'alice') \gset
 CREATE FUNCTION pg_temp.hours_left(id uuid) RETURNS numeric LANGUAGE sql AS $$
-    SELECT round(extract(epoch FROM expires_at - clock_timestamp()) / 3600, 1) FROM session_service.sessions WHERE sessions.id = hours_left.id
+    SELECT round(extract(epoch FROM expires_at - clock_timestamp()) / 3600, 1) FROM session_service.sessions
+    WHERE sessions.id = hours_left.id
 $$;
 CALL pg_temp.time_passes('4 hours 54 minutes');
 SELECT count(*) FROM validate_session(:'token');
@@ -339,11 +351,13 @@ SELECT pg_temp.hours_left(:'session_id');
 CALL pg_temp.time_passes('1 hour');
 SELECT pg_temp.is_in(expires_at, '3 hours 54 minutes') AS stored_before FROM validate_session(:'token');
 SELECT pg_temp.hours_left(:'session_id');
-SELECT purge_after = date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)), 'UTC') AS purge_date FROM sessions WHERE id = :'session_id';
+SELECT purge_after = date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)),
+    'UTC') AS purge_date FROM sessions WHERE id = :'session_id';
 -- never past the absolute end
 CALL pg_temp.time_passes('8 hours 54 minutes');
 SELECT count(*) FROM validate_session(:'token');
-SELECT pg_temp.hours_left(:'session_id'), expires_at = absolute_expires_at AS at_its_end FROM get_session(:'session_id');
+SELECT pg_temp.hours_left(:'session_id'), expires_at = absolute_expires_at AS at_its_end
+FROM get_session(:'session_id');
 -- by the smaller of its own expiry and the setting of the moment
 SET session_service.absolute_timeout = 0;
 SELECT * FROM create_session(:'alice', session_expiry => '4 hours') \gset own_
@@ -377,7 +391,8 @@ SET session_service.touch_interval = 0;
 TRUNCATE users, devices, sessions, events;
 SELECT * FROM create_session(:'alice') \gset
 SELECT pg_stat_force_next_flush();
-SELECT n_tup_upd AS before, n_tup_hot_upd AS hot_before FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass \gset
+SELECT n_tup_upd AS before, n_tup_hot_upd AS hot_before FROM pg_stat_user_tables
+WHERE relid = 'sessions'::regclass \gset
 SELECT count(*) FROM validate_session(:'token', '192.0.2.1');
 SELECT count(*) FROM validate_session(:'token', '2001:db8::1');
 SELECT touch_sessions(ARRAY[:'session_id']::uuid[]);
@@ -385,5 +400,6 @@ SELECT token, refresh_token FROM refresh_session(:'refresh_token') \gset
 SELECT count(*) FROM rotate_session_token(:'token');
 SELECT mark_mfa_verified(:'session_id', 'totp'), set_session_scopes(:'session_id', '{a}');
 SELECT pg_stat_force_next_flush();
-SELECT n_tup_upd - :before AS updates, n_tup_hot_upd - :hot_before AS heap_only FROM pg_stat_user_tables WHERE relid = 'sessions'::regclass;
+SELECT n_tup_upd - :before AS updates, n_tup_hot_upd - :hot_before AS heap_only FROM pg_stat_user_tables
+WHERE relid = 'sessions'::regclass;
 RESET session_service.touch_interval;

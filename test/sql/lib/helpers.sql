@@ -16,16 +16,21 @@ DECLARE
     d CONSTANT interval := make_interval(secs => extract(epoch FROM duration));
 BEGIN
     UPDATE session_service.sessions SET
-        created_at = created_at - d, authenticated_at = authenticated_at - d, last_activity_at = last_activity_at - d, rotated_at = rotated_at - d,
+        created_at = created_at - d, authenticated_at = authenticated_at - d, last_activity_at = last_activity_at - d,
+        rotated_at = rotated_at - d,
         expires_at = expires_at - d, idle_expires_at = idle_expires_at - d, refresh_expires_at = refresh_expires_at - d,
-        absolute_expires_at = absolute_expires_at - d, revoked_at = revoked_at - d, mfa_verified_at = mfa_verified_at - d,
+        absolute_expires_at = absolute_expires_at - d, revoked_at = revoked_at - d,
+        mfa_verified_at = mfa_verified_at - d,
         replaced_token_until = replaced_token_until - d, bound_at = bound_at - d,
-        purge_after = coalesce(revoked_at - d, date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)) - d, 'UTC'));
+        purge_after = coalesce(revoked_at - d,
+            date_trunc('day', least(idle_expires_at, greatest(expires_at, refresh_expires_at)) - d, 'UTC'));
     UPDATE session_service.devices SET
-        first_seen_at = first_seen_at - d, last_seen_at = last_seen_at - d, address_at = address_at - d, trusted_until = trusted_until - d, purge_after = purge_after - d;
+        first_seen_at = first_seen_at - d, last_seen_at = last_seen_at - d, address_at = address_at - d,
+        trusted_until = trusted_until - d, purge_after = purge_after - d;
     -- the id of an event starts with its time, milliseconds in 48 bits
     UPDATE session_service.events SET at = at - d,
-        id = (lpad(to_hex((('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - extract(epoch FROM d) * 1000)::bigint), 12, '0')
+        id = (lpad(to_hex((('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - extract(epoch
+            FROM d) * 1000)::bigint), 12, '0')
               || substr(replace(id::text, '-', ''), 13))::uuid;
 END $$;
 
@@ -80,6 +85,7 @@ END $$;
 
 -- A well-formed token of these bytes, as anyone can make who knows the form.
 CREATE FUNCTION pg_temp.forged(prefix text, payload bytea) RETURNS text LANGUAGE sql AS $$
-    SELECT prefix || translate(encode(payload || pg_temp.crc32c(convert_to(prefix, 'UTF8') || payload), 'base64'), E'+/=\n', '-_')
+    SELECT prefix || translate(encode(payload || pg_temp.crc32c(convert_to(prefix, 'UTF8') || payload), 'base64'),
+        E'+/=\n', '-_')
 $$;
 \set ECHO all
