@@ -31,6 +31,12 @@ need_stage() {
     lint)
         need clang-format command -v clang-format
         need clang-tidy command -v clang-tidy
+        need shfmt command -v shfmt
+        need shellcheck command -v shellcheck
+        need perltidy command -v perltidy
+        need black command -v black
+        need nodejs command -v node
+        need npm command -v npm
         need libgtest-dev test -e /usr/include/gtest/gtest.h
         # For the benchmark's client.
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
@@ -146,6 +152,7 @@ stage_lint() {
         echo "skip format" >&3
     fi
     check clang-tidy limited make -s lint
+    recorded results_from_tap bash test/format.sh
     recorded results_from_tap perl test/check_links.pl
 }
 

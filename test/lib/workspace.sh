@@ -57,7 +57,7 @@ make_workspace() {
 run_in_workspace() {
     forget_other_servers
     (
-        cd "$WORKSPACE/source"
+        cd "$WORKSPACE/source" || exit
         # LANG too, since PostgreSQL's test modules drop LC_ALL: their clusters are UTF-8 everywhere.
         export HOME=$WORKSPACE/home TMPDIR=$WORKSPACE/tmp LANG=C.UTF-8 LC_ALL=C.UTF-8
         # Of a make that may have called us: its jobs are not for the make that we call. Variables given to
@@ -76,5 +76,8 @@ remove_workspace() {
         kill -QUIT "$(head -n 1 "$pid_file")" 2>/dev/null || true
     done
     # Directories of a server that is just going may fill again.
-    rm -rf "$WORKSPACE" 2>/dev/null || { sleep 1; rm -rf "$WORKSPACE"; }
+    rm -rf "$WORKSPACE" 2>/dev/null || {
+        sleep 1
+        rm -rf "$WORKSPACE"
+    }
 }

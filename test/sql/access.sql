@@ -336,11 +336,13 @@ SET ROLE regress_nobody;
 SELECT pg_temp.outcome('CREATE TEMP TABLE mine (s session_service.sessions)') AS column;
 SET ROLE regress_application;
 SELECT pg_temp.outcome('SELECT session_service.token_hash_out(session_service.hash_token(''x''))') AS output,
-    pg_temp.outcome('SELECT session_service.hash_token(''x'') OPERATOR(session_service.=) session_service.hash_token(''y'')') AS operator;
+    pg_temp.outcome('SELECT session_service.hash_token(''x'') OPERATOR(session_service.=) '
+        'session_service.hash_token(''y'')') AS operator;
 -- objects in the schema
 SELECT pg_temp.outcome('CREATE FUNCTION session_service.f() RETURNS int LANGUAGE sql RETURN 1') AS function,
     pg_temp.outcome('CREATE TABLE session_service.t ()') AS table,
-       pg_temp.outcome('CREATE OR REPLACE FUNCTION session_service.count_active_sessions() RETURNS bigint LANGUAGE sql RETURN 1') AS replaced, pg_temp.outcome('ALTER EXTENSION session_service UPDATE') AS extension;
+       pg_temp.outcome('CREATE OR REPLACE FUNCTION session_service.count_active_sessions() RETURNS bigint '
+           'LANGUAGE sql RETURN 1') AS replaced, pg_temp.outcome('ALTER EXTENSION session_service UPDATE') AS extension;
 
 -- Traps: objects with the names of the server's and ours, in schemas looked into first. The extension runs as its owner
 -- inside; a trap that it stepped into would note that.
@@ -367,15 +369,20 @@ DECLARE
 BEGIN
     FOREACH operator IN ARRAY '{=,<>,<,<=,>,>=}'::text[] LOOP
         EXECUTE
-            format('CREATE OPERATOR regress_traps.%s (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = regress_traps.uuid_trap)', operator);
+            format('CREATE OPERATOR regress_traps.%s (LEFTARG = uuid, RIGHTARG = uuid, '
+                'FUNCTION = regress_traps.uuid_trap)', operator);
         EXECUTE
-            format('CREATE OPERATOR regress_traps.%s (LEFTARG = smallint, RIGHTARG = smallint, FUNCTION = regress_traps.int2_trap)', operator);
+            format('CREATE OPERATOR regress_traps.%s (LEFTARG = smallint, RIGHTARG = smallint, '
+                'FUNCTION = regress_traps.int2_trap)', operator);
         EXECUTE
-            format('CREATE OPERATOR regress_traps.%s (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = regress_traps.time_trap)', operator);
+            format('CREATE OPERATOR regress_traps.%s (LEFTARG = timestamptz, RIGHTARG = timestamptz, '
+                'FUNCTION = regress_traps.time_trap)', operator);
         EXECUTE
-            format('CREATE OPERATOR regress_traps.%s (LEFTARG = text, RIGHTARG = text, FUNCTION = regress_traps.text_trap)', operator);
+            format('CREATE OPERATOR regress_traps.%s (LEFTARG = text, RIGHTARG = text, '
+                'FUNCTION = regress_traps.text_trap)', operator);
         EXECUTE
-            format('CREATE OPERATOR regress_traps.%s (LEFTARG = anyelement, RIGHTARG = anyelement, FUNCTION = regress_traps.any_trap)', operator);
+            format('CREATE OPERATOR regress_traps.%s (LEFTARG = anyelement, RIGHTARG = anyelement, '
+                'FUNCTION = regress_traps.any_trap)', operator);
     END LOOP;
 END $$;
 CREATE FUNCTION regress_traps.count(anyelement) RETURNS bigint

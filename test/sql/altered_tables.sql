@@ -60,37 +60,50 @@ END $$;
 
 CALL regress_altered.try('nothing', 'SELECT', 'SELECT');
 CALL regress_altered.try('a constraint',
-    'ALTER TABLE session_service.sessions ADD CONSTRAINT regress_check CHECK (cardinality(scopes) < 1000 AND last_activity_at <= expires_at)', 'ALTER TABLE session_service.sessions DROP CONSTRAINT regress_check');
+    'ALTER TABLE session_service.sessions ADD CONSTRAINT regress_check CHECK (cardinality(scopes) < 1000 '
+        'AND last_activity_at <= expires_at)', 'ALTER TABLE session_service.sessions DROP CONSTRAINT regress_check');
 CALL regress_altered.try('a column',
     'ALTER TABLE session_service.sessions ADD regress_note text DEFAULT ''none'' NOT NULL, ADD regress_empty int',
     'ALTER TABLE session_service.sessions DROP regress_note, DROP regress_empty');
 CALL regress_altered.try('a dropped column', 'SELECT', 'SELECT');
 CALL regress_altered.try('a generated column',
-    'ALTER TABLE session_service.sessions ADD regress_life interval GENERATED ALWAYS AS (expires_at - last_activity_at) STORED', 'ALTER TABLE session_service.sessions DROP regress_life');
+    'ALTER TABLE session_service.sessions ADD regress_life interval GENERATED ALWAYS AS (expires_at - '
+        'last_activity_at) STORED', 'ALTER TABLE session_service.sessions DROP regress_life');
 CALL regress_altered.try('indexes',
-    'CREATE INDEX regress_a ON session_service.sessions (last_activity_at); CREATE INDEX regress_b ON session_service.sessions USING gin (scopes); CREATE INDEX regress_c ON session_service.sessions (lower(revoke_reason)) WHERE revoked_at IS NOT NULL',
+    'CREATE INDEX regress_a ON session_service.sessions (last_activity_at); '
+        'CREATE INDEX regress_b ON session_service.sessions USING gin (scopes); '
+        'CREATE INDEX regress_c ON session_service.sessions (lower(revoke_reason)) WHERE revoked_at IS NOT NULL',
     'DROP INDEX session_service.regress_a, session_service.regress_b, session_service.regress_c');
 CALL regress_altered.try('a unique index',
     'CREATE UNIQUE INDEX regress_unique ON session_service.sessions (token_hash)',
     'DROP INDEX session_service.regress_unique');
 CALL regress_altered.try('row triggers',
-    'CREATE TRIGGER regress_before BEFORE INSERT OR UPDATE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_altered.count();
-    CREATE TRIGGER regress_after AFTER INSERT OR UPDATE OR DELETE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
+    'CREATE TRIGGER regress_before BEFORE INSERT OR UPDATE ON session_service.sessions FOR EACH ROW '
+        'EXECUTE FUNCTION regress_altered.count();
+    CREATE TRIGGER regress_after AFTER INSERT OR UPDATE OR DELETE ON session_service.sessions
+        FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
     'DROP TRIGGER regress_before ON session_service.sessions; DROP TRIGGER regress_after ON session_service.sessions');
 CALL regress_altered.try('a statement trigger',
-    'CREATE TRIGGER regress_statement AFTER UPDATE ON session_service.sessions EXECUTE FUNCTION regress_altered.count()', 'DROP TRIGGER regress_statement ON session_service.sessions');
+    'CREATE TRIGGER regress_statement AFTER UPDATE ON session_service.sessions '
+        'EXECUTE FUNCTION regress_altered.count()', 'DROP TRIGGER regress_statement ON session_service.sessions');
 CALL regress_altered.try('a deferred trigger',
-    'CREATE CONSTRAINT TRIGGER regress_deferred AFTER INSERT OR UPDATE ON session_service.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
+    'CREATE CONSTRAINT TRIGGER regress_deferred AFTER INSERT OR UPDATE ON session_service.sessions DEFERRABLE '
+        'INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_altered.count()',
     'DROP TRIGGER regress_deferred ON session_service.sessions');
 CALL regress_altered.try('a rule',
-    'CREATE RULE regress_rule AS ON UPDATE TO session_service.sessions WHERE new.last_activity_at > old.last_activity_at DO ALSO INSERT INTO regress_altered.counted VALUES (''rule'')',
+    'CREATE RULE regress_rule AS ON UPDATE TO session_service.sessions '
+        'WHERE new.last_activity_at > old.last_activity_at DO ALSO INSERT INTO regress_altered.counted '
+        'VALUES (''rule'')',
     'DROP RULE regress_rule ON session_service.sessions');
 CALL regress_altered.try('a table that refers to it',
-    'CREATE TABLE regress_altered.notes (session_id uuid, bucket smallint, FOREIGN KEY (session_id, bucket) REFERENCES session_service.sessions ON DELETE CASCADE)', 'DROP TABLE regress_altered.notes');
+    'CREATE TABLE regress_altered.notes (session_id uuid, bucket smallint, FOREIGN KEY (session_id, '
+        'bucket) REFERENCES session_service.sessions ON DELETE CASCADE)', 'DROP TABLE regress_altered.notes');
 CALL regress_altered.try('row-level security', 'ALTER TABLE session_service.sessions ENABLE ROW LEVEL SECURITY',
     'ALTER TABLE session_service.sessions DISABLE ROW LEVEL SECURITY');
 CALL regress_altered.try('statistics and storage',
-    'CREATE STATISTICS regress_altered.s ON user_id, device_id FROM session_service.sessions; ALTER TABLE session_service.sessions SET (fillfactor = 50), ALTER metadata SET STORAGE EXTERNAL; ANALYZE session_service.sessions',
+    'CREATE STATISTICS regress_altered.s ON user_id, device_id FROM session_service.sessions; '
+        'ALTER TABLE session_service.sessions SET (fillfactor = 50), ALTER metadata SET STORAGE EXTERNAL; '
+        'ANALYZE session_service.sessions',
     'DROP STATISTICS regress_altered.s');
 CALL regress_altered.try('a child', 'CREATE TABLE regress_altered.child () INHERITS (session_service.sessions)',
     'DROP TABLE regress_altered.child');
@@ -99,11 +112,16 @@ CALL regress_altered.try('had a child', 'SELECT', 'ANALYZE session_service.sessi
 CALL regress_altered.try('written anew', 'CLUSTER session_service.sessions USING sessions_user', 'SELECT');
 -- partitioned, as a DBA with many sessions may want it
 CALL regress_altered.try('partitioned',
-    'ALTER EXTENSION session_service DROP TABLE session_service.sessions; ALTER TABLE session_service.sessions RENAME TO sessions_plain;
-    CREATE TABLE session_service.sessions (LIKE session_service.sessions_plain INCLUDING DEFAULTS, PRIMARY KEY (id, bucket)) PARTITION BY HASH (bucket);
-    CREATE TABLE session_service.sessions_0 PARTITION OF session_service.sessions FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-    CREATE TABLE session_service.sessions_1 PARTITION OF session_service.sessions FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
-    'DROP TABLE session_service.sessions; ALTER TABLE session_service.sessions_plain RENAME TO sessions; ALTER EXTENSION session_service ADD TABLE session_service.sessions');
+    'ALTER EXTENSION session_service DROP TABLE session_service.sessions; '
+        'ALTER TABLE session_service.sessions RENAME TO sessions_plain;
+    CREATE TABLE session_service.sessions (LIKE session_service.sessions_plain INCLUDING DEFAULTS,
+        PRIMARY KEY (id, bucket)) PARTITION BY HASH (bucket);
+    CREATE TABLE session_service.sessions_0 PARTITION OF session_service.sessions
+        FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE session_service.sessions_1 PARTITION OF session_service.sessions
+        FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
+    'DROP TABLE session_service.sessions; ALTER TABLE session_service.sessions_plain RENAME TO sessions; '
+        'ALTER EXTENSION session_service ADD TABLE session_service.sessions');
 CALL regress_altered.try('plain again', 'SELECT', 'SELECT');
 -- of every call the same results
 SELECT alteration, what, result FROM regress_altered.results WHERE what = 'life';

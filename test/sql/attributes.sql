@@ -34,9 +34,11 @@ INSERT INTO examples VALUES
     ('{"e": null}', '{"a": 1}', '{"e": null, "a": 1}'),
     ('[1, 2]', '{"a": "b", "c": null}', '{"a": "b"}'),
     ('{}', '{"a": {"bb": {"ccc": null}}}', '{"a": {"bb": {}}}'),
-    ('{"title": "Goodbye!", "author": {"givenName": "John", "familyName": "Doe"}, "tags": ["example", "sample"], "content": "This will be unchanged"}',
+    ('{"title": "Goodbye!", "author": {"givenName": "John", "familyName": "Doe"}, "tags": ["example", "sample"], '
+        '"content": "This will be unchanged"}',
      '{"title": "Hello!", "phoneNumber": "+01-123-456-7890", "author": {"familyName": null}, "tags": ["example"]}',
-     '{"title": "Hello!", "author": {"givenName": "John"}, "tags": ["example"], "content": "This will be unchanged", "phoneNumber": "+01-123-456-7890"}');
+     '{"title": "Hello!", "author": {"givenName": "John"}, "tags": ["example"], "content": "This will be unchanged", '
+         '"phoneNumber": "+01-123-456-7890"}');
 CREATE FUNCTION pg_temp.patched(session_id uuid, original jsonb, patch jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM session_service.set_session_metadata(session_id, original);

@@ -102,8 +102,10 @@ SELECT * FROM pg_temp.changed;
 SELECT left(pg_temp.outcome(s), 5) AS outcome
 FROM unnest(ARRAY['SELECT create_session(NULL)', 'SELECT create_session(gen_random_uuid(), repeat(''x'', 256))',
     'SELECT extend_session(gen_random_uuid(), ''0'')',
-    'SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = reject; SELECT create_session(''00000000-0000-4000-8000-00000000000a'')',
-    'SELECT import_session(hash_token(n), gen_random_uuid(), clock_timestamp() + ''1 day'', hash_token(''refresh'')) FROM unnest(''{one,two}''::text[]) n']) s;
+    'SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = reject; '
+        'SELECT create_session(''00000000-0000-4000-8000-00000000000a'')',
+    'SELECT import_session(hash_token(n), gen_random_uuid(), clock_timestamp() + ''1 day'', hash_token(''refresh'')) '
+        'FROM unnest(''{one,two}''::text[]) n']) s;
 SELECT * FROM pg_temp.changed;
 SET session_service.limit_policy = reject;
 SET session_service.max_per_user = 1;

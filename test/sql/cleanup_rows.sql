@@ -177,36 +177,44 @@ CREATE PROCEDURE regress_rows.with_say(make text) LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CALL regress_rows.with_say('SELECT');
 CALL
-    regress_rows.with_say('CREATE TRIGGER regress BEFORE DELETE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_rows.note()');
+    regress_rows.with_say('CREATE TRIGGER regress BEFORE DELETE ON session_service.sessions FOR EACH ROW '
+        'EXECUTE FUNCTION regress_rows.note()');
 DROP TRIGGER regress ON sessions;
 CALL
-    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.sessions FOR EACH ROW EXECUTE FUNCTION regress_rows.note()');
+    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.sessions FOR EACH ROW '
+        'EXECUTE FUNCTION regress_rows.note()');
 DROP TRIGGER regress ON sessions;
 CALL
-    regress_rows.with_say('CREATE TRIGGER regress BEFORE DELETE ON session_service.sessions EXECUTE FUNCTION regress_rows.note()');
+    regress_rows.with_say('CREATE TRIGGER regress BEFORE DELETE ON session_service.sessions '
+        'EXECUTE FUNCTION regress_rows.note()');
 DROP TRIGGER regress ON sessions;
 CALL
-    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.sessions EXECUTE FUNCTION regress_rows.note()');
+    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.sessions '
+        'EXECUTE FUNCTION regress_rows.note()');
 DROP TRIGGER regress ON sessions;
 CALL
-    regress_rows.with_say('CREATE TABLE regress_rows.refers (id uuid, bucket smallint, FOREIGN KEY (id, bucket) REFERENCES session_service.sessions ON DELETE CASCADE);
+    regress_rows.with_say('CREATE TABLE regress_rows.refers (id uuid, bucket smallint, FOREIGN KEY (id, '
+        'bucket) REFERENCES session_service.sessions ON DELETE CASCADE);
     INSERT INTO regress_rows.refers SELECT id, bucket FROM session_service.sessions');
 SELECT count(*) AS referring FROM regress_rows.refers;
 DROP TABLE regress_rows.refers;
 -- of devices too
 CALL
-    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.devices FOR EACH ROW EXECUTE FUNCTION regress_rows.note()');
+    regress_rows.with_say('CREATE TRIGGER regress AFTER DELETE ON session_service.devices FOR EACH ROW '
+        'EXECUTE FUNCTION regress_rows.note()');
 SELECT count(*) AS devices FROM devices;
 DROP TRIGGER regress ON devices;
 CALL
-    regress_rows.with_say('UPDATE session_service.devices SET trusted_until = clock_timestamp() + interval ''9 days'' WHERE id::text LIKE ''%3'';
+    regress_rows.with_say('UPDATE session_service.devices SET trusted_until = clock_timestamp() + interval ''9 days'' '
+        'WHERE id::text LIKE ''%3'';
     CREATE TRIGGER regress AFTER UPDATE ON session_service.devices EXECUTE FUNCTION regress_rows.note_update()');
 SELECT id, purge_after - (trusted_until - interval '30 days') BETWEEN '-1 minute' AND '1 minute' AS put_off
 FROM devices;
 DROP TRIGGER regress ON devices;
 -- and the same comes of it where none has a say
 CALL
-    regress_rows.with_say('UPDATE session_service.devices SET trusted_until = clock_timestamp() + interval ''9 days'' WHERE id::text LIKE ''%3''');
+    regress_rows.with_say('UPDATE session_service.devices SET trusted_until = clock_timestamp() + interval ''9 days'' '
+        'WHERE id::text LIKE ''%3''');
 SELECT id, purge_after - (trusted_until - interval '30 days') BETWEEN '-1 minute' AND '1 minute' AS put_off
 FROM devices;
 -- a rule is refused, as in any statement of this kind, and not passed over
@@ -219,7 +227,9 @@ ROLLBACK;
 -- indexes of other shapes in place of ours: a statement finds all the same
 BEGIN;
 CALL
-    regress_rows.with_say('DROP INDEX session_service.sessions_purge; CREATE INDEX regress_partial ON session_service.sessions (purge_after) WHERE bucket = 2; CREATE INDEX regress_reverse ON session_service.sessions (purge_after DESC)');
+    regress_rows.with_say('DROP INDEX session_service.sessions_purge; '
+        'CREATE INDEX regress_partial ON session_service.sessions (purge_after) WHERE bucket = 2; '
+        'CREATE INDEX regress_reverse ON session_service.sessions (purge_after DESC)');
 CALL regress_rows.empty();
 CALL regress_rows.make_dead(3);
 SELECT cleanup_sessions(NULL, 1), (regress_rows.left_over()).sessions;

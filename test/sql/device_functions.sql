@@ -3,8 +3,10 @@
 \set helpers :srcdir '/sql/lib/helpers.sql'
 \i :helpers
 
-\set chrome 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
-\set iphone 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1'
+\set mac 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko)'
+\set chrome :mac ' Chrome/126.0.0.0 Safari/537.36'
+\set ios 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)'
+\set iphone :ios ' Version/17.5 Mobile/15E148 Safari/604.1'
 SET session_service.event_log = 'all';
 SET session_service.max_per_user = 0;
 SELECT generate_token() AS key \gset
@@ -234,15 +236,20 @@ WHERE d.id = x.id AND to_jsonb(x)::text ~ d.key_hash::text;
 SELECT what, outcome, pg_temp.holds_the_key(outcome) AS told FROM (
     SELECT what, pg_temp.outcome(statement) AS outcome FROM (VALUES
         ('limit',
-            'SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = reject; SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => ''the secret key'')'),
+            'SET LOCAL session_service.max_per_user = 1; SET LOCAL session_service.limit_policy = reject; '
+                'SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => ''the secret key'')'),
         ('scope',
-            'SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => ''the secret key'', scopes => ''{"a b"}'')'),
+            'SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => ''the secret key'', '
+                'scopes => ''{"a b"}'')'),
         ('too long',
-            'SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => repeat(''the secret key'', 100))'),
+            'SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => repeat(''the secret key'', '
+                '100))'),
         ('read-only',
-            'SET LOCAL transaction_read_only = on; SELECT create_session(''00000000-0000-4000-8000-00000000000a'', device_key => ''the secret key'')'),
+            'SET LOCAL transaction_read_only = on; SELECT create_session(''00000000-0000-4000-8000-00000000000a'', '
+                'device_key => ''the secret key'')'),
         ('import',
-            'SELECT import_session(hash_token(''x''), ''00000000-0000-4000-8000-00000000000a'', ''infinity'', device_key => ''the secret key'')')) call (what, statement)) o;
+            'SELECT import_session(hash_token(''x''), ''00000000-0000-4000-8000-00000000000a'', ''infinity'', '
+                'device_key => ''the secret key'')')) call (what, statement)) o;
 
 -- Cleanup: a device goes when it was not seen for the retention, has no session left and is not trusted
 TRUNCATE users, devices, sessions, events;

@@ -3,8 +3,9 @@
 \set helpers :srcdir '/sql/lib/helpers.sql'
 \i :helpers
 
-\set chrome_126 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
-\set chrome_127 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/127.0.0.0 Safari/537.36'
+\set mac 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko)'
+\set chrome_126 :mac ' Chrome/126.0.0.0 Safari/537.36'
+\set chrome_127 :mac ' Chrome/127.0.0.0 Safari/537.36'
 \set firefox 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0'
 SET session_service.max_per_user = 0;
 -- With a key, a user's device is the key's, whatever else is said.

@@ -45,7 +45,8 @@ BEGIN
     FOREACH name IN ARRAY '{users,devices,sessions,events}'::text[] LOOP EXECUTE format(command, name); END LOOP;
 END $$;
 CALL
-    pg_temp.on_each_table('CREATE TRIGGER regress_told BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION regress_told()');
+    pg_temp.on_each_table('CREATE TRIGGER regress_told BEFORE INSERT OR UPDATE ON %s FOR EACH ROW '
+        'EXECUTE FUNCTION regress_told()');
 SET client_min_messages = warning;
 CREATE TABLE regress_by_statement AS SELECT line, count(*) FROM pg_temp.left_by_sign_ins() line GROUP BY 1;
 RESET client_min_messages;

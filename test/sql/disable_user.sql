@@ -17,7 +17,8 @@ SELECT count(*) FROM refresh_session(:'refresh_token');
 SELECT count(*) FROM reauthenticate_session(:'token');
 SELECT pg_temp.outcome(format('SELECT create_session(%L)', :'alice'));
 SELECT
-    pg_temp.outcome(format('SELECT import_session(hash_token(''imported''), %L, clock_timestamp() + interval ''1 day'')', :'alice'));
+    pg_temp.outcome(format('SELECT import_session(hash_token(''imported''), %L, '
+        'clock_timestamp() + interval ''1 day'')', :'alice'));
 SELECT count(*) FROM create_session(:'bob');
 -- once
 SELECT disable_user(:'alice'), is_user_disabled(:'alice');

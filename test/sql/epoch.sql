@@ -33,14 +33,17 @@ INSERT INTO ways VALUES
     ('revoke_all_user_sessions',
         'SELECT session_service.revoke_all_user_sessions(''00000000-0000-4000-8000-00000000000a'')'),
     ('revoke_all_user_sessions_except',
-        'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-8000-00000000000a'', gen_random_uuid())'),
+        'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-8000-00000000000a'', '
+            'gen_random_uuid())'),
     ('revoke_device_sessions',
         'SELECT session_service.revoke_device_sessions(''00000000-0000-4000-8000-00000000000a'', %3$L)'),
     ('revoke_inactive_sessions', 'SELECT session_service.revoke_inactive_sessions(''1 microsecond'')'),
     ('reuse',
-        'SET LOCAL session_service.refresh_grace = 0; SELECT session_service.refresh_session(%4$L); SELECT session_service.refresh_session(%4$L)'),
+        'SET LOCAL session_service.refresh_grace = 0; SELECT session_service.refresh_session(%4$L); '
+            'SELECT session_service.refresh_session(%4$L)'),
     ('eviction',
-        'SET LOCAL session_service.max_per_user = 1; SELECT session_service.set_user_session_limit(''00000000-0000-4000-8000-00000000000a'', NULL);
+        'SET LOCAL session_service.max_per_user = 1; '
+            'SELECT session_service.set_user_session_limit(''00000000-0000-4000-8000-00000000000a'', NULL);
                   SELECT session_service.create_session(''00000000-0000-4000-8000-00000000000a'')');
 CREATE FUNCTION pg_temp.epoch_after(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

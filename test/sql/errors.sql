@@ -59,7 +59,8 @@ INSERT INTO cases (what, statement) VALUES
     ('a timeout that overflows', 'SELECT create_session(gen_random_uuid(), inactivity_timeout => ''178000000 years'')'),
     ('an extension of 0', 'SELECT extend_session(gen_random_uuid(), ''0'')'),
     ('an extension that overflows',
-        format('SET LOCAL session_service.absolute_timeout = 0; SELECT extend_session(session_id, ''292260 years'') FROM create_session(%L)', :'alice')),
+        format('SET LOCAL session_service.absolute_timeout = 0; SELECT extend_session(session_id, ''292260 years'') '
+            'FROM create_session(%L)', :'alice')),
     ('a negative retention', 'SELECT cleanup_sessions(''-1 day'')'),
     ('a retention that overflows', 'SELECT cleanup_sessions(''178000000 years'')'),
     ('a retention before the calendar', 'SELECT cleanup_sessions(''100000 years'')'),
@@ -91,7 +92,9 @@ INSERT INTO cases (what, statement) VALUES
     ('read, read-only', format('SET LOCAL transaction_read_only = on; SELECT validate_session(%L)', :'token')),
     ('read, read-only', format('SET LOCAL transaction_read_only = on; SELECT list_user_sessions(%L)', :'alice')),
     ('read, read-only',
-        format('SET LOCAL transaction_read_only = on; SELECT get_session(%L), introspect_token(%L), user_epoch(%L), count_user_sessions(%L), list_events(%L), list_all_events()', :'session_id', :'token', :'alice', :'alice', :'alice'));
+        format('SET LOCAL transaction_read_only = on; SELECT get_session(%L), introspect_token(%L), user_epoch(%L), '
+            'count_user_sessions(%L), list_events(%L), list_all_events()', :'session_id', :'token', :'alice', :'alice',
+            :'alice'));
 CREATE TEMP TABLE outcomes AS SELECT place, what, pg_temp.outcome(statement) AS outcome FROM cases ORDER BY place;
 SELECT what, outcome FROM outcomes ORDER BY place;
 -- nothing that was given is in them

@@ -12,28 +12,45 @@ INSERT INTO promised VALUES
 ('token_session_id', 'token text', 'uuid'),
 -- the life of a session
 ('create_session',
-    'user_id uuid, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', device_key text DEFAULT NULL, metadata jsonb DEFAULT ''{}'', session_expiry interval DEFAULT NULL, inactivity_timeout interval DEFAULT NULL, issue_refresh boolean DEFAULT true, refresh_expiry interval DEFAULT NULL, absolute_timeout interval DEFAULT NULL, acr text DEFAULT NULL, amr text[] DEFAULT NULL, external_id text DEFAULT NULL, replace_device_sessions boolean DEFAULT false',
- 'SETOF (session_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, device_id uuid, is_new_device boolean, evicted_session_ids uuid[], is_first_device boolean)'),
+    'user_id uuid, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, '
+        'scopes text[] DEFAULT ''{}'', device_key text DEFAULT NULL, metadata jsonb DEFAULT ''{}'', '
+        'session_expiry interval DEFAULT NULL, inactivity_timeout interval DEFAULT NULL, '
+        'issue_refresh boolean DEFAULT true, refresh_expiry interval DEFAULT NULL, '
+        'absolute_timeout interval DEFAULT NULL, acr text DEFAULT NULL, amr text[] DEFAULT NULL, '
+        'external_id text DEFAULT NULL, replace_device_sessions boolean DEFAULT false',
+ 'SETOF (session_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, '
+     'device_id uuid, is_new_device boolean, evicted_session_ids uuid[], is_first_device boolean)'),
 ('validate_session', 'token text, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, '
+     'created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, '
+     'mfa_verified_at timestamptz, acr text)'),
 ('validate_user', 'token text, ip_address inet DEFAULT NULL', 'uuid'),
 ('validate_session_hash', 'session_id uuid, token_hash token_hash, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, '
+     'created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, '
+     'mfa_verified_at timestamptz, acr text)'),
 ('validate_sessions', 'tokens text[]',
- 'SETOF (token_index integer, session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+ 'SETOF (token_index integer, session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, '
+     'mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, '
+     'authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
 ('refresh_session',
-    'refresh_token text, ip_address inet DEFAULT NULL, user_agent text DEFAULT NULL, proof text DEFAULT NULL, http_method text DEFAULT NULL, http_uri text DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz, repeated boolean)'),
+    'refresh_token text, ip_address inet DEFAULT NULL, user_agent text DEFAULT NULL, proof text DEFAULT NULL, '
+        'http_method text DEFAULT NULL, http_uri text DEFAULT NULL',
+ 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, '
+     'refresh_expires_at timestamptz, repeated boolean)'),
 ('rotate_session_token', 'token text', 'SETOF (session_id uuid, token text, expires_at timestamptz)'),
 ('reauthenticate_session', 'token text, acr text DEFAULT NULL, amr text[] DEFAULT NULL, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, refresh_expires_at timestamptz)'),
+ 'SETOF (session_id uuid, user_id uuid, token text, refresh_token text, expires_at timestamptz, '
+     'refresh_expires_at timestamptz)'),
 ('extend_session', 'session_id uuid, by interval DEFAULT NULL', 'timestamptz'),
 ('introspect_token', 'token text', 'jsonb'),
 ('session_challenge', 'token text', 'text'),
 ('bind_session', 'token text, proof text, http_method text DEFAULT NULL, http_uri text DEFAULT NULL',
  'SETOF (session_id uuid, binding text, key_thumbprint text, expires_at timestamptz, refresh_expires_at timestamptz)'),
 ('validate_session_proof', 'token text, proof text, http_method text, http_uri text, ip_address inet DEFAULT NULL',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, '
+     'created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, '
+     'mfa_verified_at timestamptz, acr text)'),
 ('revoke_session', 'session_id uuid, reason text DEFAULT ''User logout''', 'boolean'),
 ('revoke_user_session', 'user_id uuid, session_id uuid, reason text DEFAULT ''User logout''', 'boolean'),
 ('revoke_session_by_token', 'token text, reason text DEFAULT ''User logout''', 'boolean'),
@@ -44,11 +61,17 @@ INSERT INTO promised VALUES
 ('revoke_inactive_sessions', 'inactive_for interval DEFAULT NULL, reason text DEFAULT ''Inactivity timeout''',
     'integer'),
 ('revoke_sessions',
-    'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, reason text DEFAULT ''Revoked by an administrator'', max_rows integer DEFAULT 10000', 'integer'),
+    'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, '
+        'created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, '
+        'scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, reason text DEFAULT ''Revoked by an administrator'', '
+        'max_rows integer DEFAULT 10000', 'integer'),
 ('revoke_external_sessions', 'external_id text, reason text DEFAULT ''Signed out by the identity provider''',
     'integer'),
 ('list_sessions',
-    'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, include_inactive boolean DEFAULT false, after uuid DEFAULT NULL, max_rows integer DEFAULT 100', 'SETOF session_info'),
+    'user_ids uuid[] DEFAULT NULL, network inet DEFAULT NULL, created_after timestamptz DEFAULT NULL, '
+        'created_before timestamptz DEFAULT NULL, inactive_for interval DEFAULT NULL, device_type text DEFAULT NULL, '
+        'scope text DEFAULT NULL, metadata jsonb DEFAULT NULL, include_inactive boolean DEFAULT false, '
+        'after uuid DEFAULT NULL, max_rows integer DEFAULT 100', 'SETOF session_info'),
 ('find_external_sessions', 'external_id text', 'SETOF session_info'),
 ('get_session', 'session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
 ('get_user_session', 'user_id uuid, session_id uuid, current_session_id uuid DEFAULT NULL', 'SETOF session_info'),
@@ -70,7 +93,9 @@ INSERT INTO promised VALUES
 ('export_user', 'user_id uuid', 'jsonb'),
 -- devices
 ('list_user_devices', 'user_id uuid, current_device_id uuid DEFAULT NULL',
- 'SETOF (id uuid, user_id uuid, name text, user_agent text, browser text, os text, device_type text, ip_address inet, country text, city text, first_seen_at timestamptz, last_seen_at timestamptz, trusted_until timestamptz, is_trusted boolean, active_sessions integer, is_current boolean, is_bound boolean)'),
+ 'SETOF (id uuid, user_id uuid, name text, user_agent text, browser text, os text, device_type text, ip_address inet, '
+     'country text, city text, first_seen_at timestamptz, last_seen_at timestamptz, trusted_until timestamptz, '
+     'is_trusted boolean, active_sessions integer, is_current boolean, is_bound boolean)'),
 ('is_known_device', 'user_id uuid, device_key text', 'boolean'),
 ('is_trusted_device', 'user_id uuid, device_key text', 'boolean'),
 ('trust_device', 'user_id uuid, device_id uuid, trust_for interval DEFAULT NULL', 'boolean'),
@@ -97,13 +122,18 @@ INSERT INTO promised VALUES
 ('user_uuid_from_text', 'id text', 'uuid'),
 ('user_bigint', 'user_id uuid', 'bigint'),
 ('list_events', 'user_id uuid, since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100, before uuid DEFAULT NULL',
- 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
+ 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, '
+     'reason text, detail jsonb)'),
 ('list_all_events', 'since timestamptz DEFAULT NULL, max_rows integer DEFAULT 100, before uuid DEFAULT NULL',
- 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, reason text, detail jsonb)'),
+ 'SETOF (id uuid, at timestamptz, kind text, user_id uuid, session_id uuid, device_id uuid, ip_address inet, '
+     'reason text, detail jsonb)'),
 ('authenticate', 'token text',
- 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, mfa_verified_at timestamptz, acr text)'),
+ 'SETOF (session_id uuid, user_id uuid, device_id uuid, scopes text[], metadata jsonb, mfa_verified boolean, '
+     'created_at timestamptz, last_activity_at timestamptz, expires_at timestamptz, authenticated_at timestamptz, '
+     'mfa_verified_at timestamptz, acr text)'),
 ('bind_identity',
-    'session_id uuid, user_id uuid, scopes text[], metadata jsonb, mfa_verified_at timestamptz, authenticated_at timestamptz', 'void'),
+    'session_id uuid, user_id uuid, scopes text[], metadata jsonb, mfa_verified_at timestamptz, '
+        'authenticated_at timestamptz', 'void'),
 ('current_session_id', '', 'uuid'),
 ('current_user_id', '', 'uuid'),
 ('current_scopes', '', 'text[]'),
@@ -116,10 +146,15 @@ INSERT INTO promised VALUES
 -- (which counters is open)
 ('stats', '', NULL),
 ('health', '',
-    '(sessions bigint, oldest_dead_session_at timestamptz, oldest_event_at timestamptz, sessions_size bigint, total_size bigint, hot_update_share double precision, dead_row_share double precision,'
+    '(sessions bigint, oldest_dead_session_at timestamptz, oldest_event_at timestamptz, sessions_size bigint, '
+        'total_size bigint, hot_update_share double precision, dead_row_share double precision,'
  || ' last_cleanup_at timestamptz, last_cleanup_rows bigint, last_cleanup_duration interval, worker_running boolean)'),
 ('import_session',
-    'token_hash token_hash, user_id uuid, expires_at timestamptz, refresh_token_hash token_hash DEFAULT NULL, device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, scopes text[] DEFAULT ''{}'', created_at timestamptz DEFAULT NULL, last_activity_at timestamptz DEFAULT NULL, mfa_verified boolean DEFAULT false, metadata jsonb DEFAULT ''{}'', refresh_expires_at timestamptz DEFAULT NULL, device_key text DEFAULT NULL', 'uuid');
+    'token_hash token_hash, user_id uuid, expires_at timestamptz, refresh_token_hash token_hash DEFAULT NULL, '
+        'device_name text DEFAULT NULL, user_agent text DEFAULT NULL, ip_address inet DEFAULT NULL, '
+        'scopes text[] DEFAULT ''{}'', created_at timestamptz DEFAULT NULL, last_activity_at timestamptz DEFAULT NULL, '
+        'mfa_verified boolean DEFAULT false, metadata jsonb DEFAULT ''{}'', '
+        'refresh_expires_at timestamptz DEFAULT NULL, device_key text DEFAULT NULL', 'uuid');
 
 CREATE FUNCTION pg_temp.type_name(type oid) RETURNS text LANGUAGE sql AS $$
     SELECT replace(replace(format_type(type, NULL), 'timestamp with time zone', 'timestamptz'), 'session_service.', '')

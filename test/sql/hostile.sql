@@ -45,7 +45,8 @@ DECLARE
 BEGIN
     FOR made IN SELECT sign, name, type
     FROM (VALUES ('=', 'eq'), ('<>', 'ne'), ('<', 'lt'), ('<=', 'le'), ('>', 'gt'), ('>=', 'ge')) operator (sign, name),
-                unnest('{uuid,smallint,bigint,integer,timestamptz,text,boolean,bytea,session_service.token_hash}'::text[]) type LOOP
+                unnest('{uuid,smallint,bigint,integer,timestamptz,text,boolean,bytea,session_service.token_has'
+                    'h}'::text[]) type LOOP
         EXECUTE
             format('CREATE OPERATOR regress_hostile.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = regress_hostile.%s)',
             made.sign, made.type, made.type, made.name);

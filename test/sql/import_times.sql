@@ -102,6 +102,7 @@ FROM (VALUES (1, 'last', '294276-12-31 23:59:59 UTC'::timestamptz, NULL::timesta
 SELECT import_session(hash_token('mine'), :'alice', clock_timestamp() + interval '1 day',
     hash_token('shared')) AS first_id \gset
 SELECT DISTINCT
-    pg_temp.outcome(format('SELECT import_session(hash_token(%L), %L, clock_timestamp() + interval ''1 day'', hash_token(''shared''))', 'token ' || n, :'bob')) FROM generate_series(1, 16) n;
+    pg_temp.outcome(format('SELECT import_session(hash_token(%L), %L, clock_timestamp() + interval ''1 day'', '
+        'hash_token(''shared''))', 'token ' || n, :'bob')) FROM generate_series(1, 16) n;
 SELECT DISTINCT import_session(hash_token('mine'), u, clock_timestamp() + interval '2 days',
     hash_token('other')) = :'first_id' AS same FROM unnest(ARRAY[:'alice', :'bob']::uuid[]) u;

@@ -27,7 +27,9 @@ SELECT length, string_agg(DISTINCT CASE WHEN pg_temp.tried(format(statement, len
     OR length ~ 'infinity' AND pg_temp.tried(format(statement, length)) = '22007' THEN 'refused' ELSE name END,
     ', ') AS by_each
 FROM calls,
-    unnest('{-1 microsecond,1 month -31 days,-1 day 23 hours,-178000000 years,178000000 years,2147483647 months,-2147483648 months,2147483647 days 2147483647 months,-2147483648 days,300000 years,infinity,-infinity}'::text[]) WITH ORDINALITY l (length, n)
+    unnest('{-1 microsecond,1 month -31 days,-1 day 23 hours,-178000000 years,178000000 years,2147483647 '
+        'months,-2147483648 months,2147483647 days 2147483647 months,-2147483648 days,300000 '
+        'years,infinity,-infinity}'::text[]) WITH ORDINALITY l (length, n)
 GROUP BY n, length ORDER BY n;
 SELECT name, pg_temp.tried(format(statement, '0')) AS nothing,
     pg_temp.tried(format(statement, '1 microsecond')) AS least, pg_temp.tried(format(statement, '30 years')) AS long,

@@ -11,8 +11,10 @@ DECLARE
     evicted text;
 BEGIN
     EXECUTE
-        format('INSERT INTO signed_in SELECT %L, c.session_id, c.token, c.refresh_token, c.device_id, c.evicted_session_ids
-        FROM session_service.create_session(%L, device_name => %L %s) c', name, '00000000-0000-4000-8000-00000000000a', name, array_to_string(ARRAY[''] || options, ', '));
+        format('INSERT INTO signed_in SELECT %L, c.session_id, c.token, c.refresh_token, c.device_id, '
+            'c.evicted_session_ids
+        FROM session_service.create_session(%L, device_name => %L %s) c',
+        name, '00000000-0000-4000-8000-00000000000a', name, array_to_string(ARRAY[''] || options, ', '));
     SELECT string_agg(gone.name, ', ' ORDER BY place) INTO evicted
     FROM signed_in made, unnest(made.evicted) WITH ORDINALITY AS ids (id, place)
     JOIN signed_in gone ON gone.session_id = ids.id WHERE made.name = sign_in.name;

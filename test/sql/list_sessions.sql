@@ -4,7 +4,8 @@
 \i :helpers
 
 CREATE TEMP TABLE made (name text, id uuid);
-\set phone 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1'
+\set ios 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)'
+\set phone :ios ' Version/18.6 Mobile/15E148 Safari/604.1'
 INSERT INTO made SELECT 'old', session_id
 FROM create_session(:'alice', ip_address => '192.0.2.1', metadata => '{"tenant": 1}');
 CALL pg_temp.time_passes('3 hours');

@@ -12,56 +12,72 @@ CREATE TABLE regress_scan.counted (place integer, relname name, seq_scan bigint,
 -- Each call of a user with 12 sessions, of which three are known by their tokens.
 INSERT INTO regress_scan.calls (name, statement) VALUES
     ('delete_user, nothing imported',
-        'SELECT session_service.create_session(''00000000-0000-4000-9000-00000000000e''); SELECT session_service.delete_user(''00000000-0000-4000-9000-00000000000e'')'),
+        'SELECT session_service.create_session(''00000000-0000-4000-9000-00000000000e''); '
+            'SELECT session_service.delete_user(''00000000-0000-4000-9000-00000000000e'')'),
     ('create_session', $$INSERT INTO regress_scan.mine SELECT c.session_id, c.token, c.refresh_token, c.device_id
         FROM generate_series(1, 3) i,
         session_service.create_session('00000000-0000-4000-9000-000000000007', 'mine' || i, device_key => 'key'
             || i) c$$),
     ('validate_session', 'SELECT v.* FROM regress_scan.mine, session_service.validate_session(token, ''192.0.2.1'') v'),
     ('validate_session, recorded',
-        'BEGIN; SET LOCAL session_service.touch_interval = 0; SELECT v.* FROM regress_scan.mine, session_service.validate_session(token, ''192.0.2.1'') v; COMMIT'),
+        'BEGIN; SET LOCAL session_service.touch_interval = 0; SELECT v.* FROM regress_scan.mine, '
+            'session_service.validate_session(token, ''192.0.2.1'') v; COMMIT'),
     ('validate_session of an unknown token',
         'SELECT session_service.validate_session(''sst_unknown''), session_service.validate_session(''unknown'')'),
     ('validate_user', 'SELECT session_service.validate_user(token, ''192.0.2.1'') FROM regress_scan.mine'),
     ('validate_session_hash',
-        'SELECT v.* FROM regress_scan.mine, session_service.validate_session_hash(mine.session_id, session_service.hash_token(token)) v'),
+        'SELECT v.* FROM regress_scan.mine, session_service.validate_session_hash(mine.session_id, '
+            'session_service.hash_token(token)) v'),
     ('validate_sessions', 'SELECT session_service.validate_sessions((SELECT array_agg(token) FROM regress_scan.mine))'),
     ('authenticate', 'SELECT a.* FROM regress_scan.mine, session_service.authenticate(token) a'),
     ('refresh_session',
-        'SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token, ''192.0.2.1'', ''agent'') r WHERE mine.token = (SELECT max(token) FROM regress_scan.mine)'),
+        'SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token, ''192.0.2.1'', ''agent'') r '
+            'WHERE mine.token = (SELECT max(token) FROM regress_scan.mine)'),
     ('refresh_session, repeated',
-        'SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r WHERE mine.token = (SELECT max(token) FROM regress_scan.mine)'),
+        'SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r '
+            'WHERE mine.token = (SELECT max(token) FROM regress_scan.mine)'),
     ('refresh_session, reused', $$BEGIN; SET LOCAL session_service.refresh_grace = 0;
         SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r
         WHERE mine.token = (SELECT max(token) FROM regress_scan.mine); COMMIT$$),
     ('reauthenticate_session',
-        'SELECT r.* FROM regress_scan.mine, session_service.reauthenticate_session(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
+        'SELECT r.* FROM regress_scan.mine, session_service.reauthenticate_session(token) r '
+            'WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
     ('session_challenge',
-        'SELECT session_service.session_challenge(token), session_service.session_challenge(refresh_token) FROM regress_scan.mine'),
+        'SELECT session_service.session_challenge(token), session_service.session_challenge(refresh_token) '
+            'FROM regress_scan.mine'),
     ('bind_session', 'SELECT b.* FROM regress_scan.mine, session_service.bind_session(token, ''a.b.c'') b'),
     ('validate_session_proof',
-        'SELECT v.* FROM regress_scan.mine, session_service.validate_session_proof(token, ''a.b.c'', ''GET'', ''https://example.com/'') v'),
+        'SELECT v.* FROM regress_scan.mine, session_service.validate_session_proof(token, ''a.b.c'', ''GET'', '
+            '''https://example.com/'') v'),
     ('refresh_session, without a proof', $$BEGIN; SET LOCAL enable_seqscan = off;
     UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = ''
     WHERE id = (SELECT session_id FROM regress_scan.mine ORDER BY 1 LIMIT 1); SET LOCAL enable_seqscan = on;
         SELECT r.* FROM regress_scan.mine, session_service.refresh_session(refresh_token) r
         WHERE mine.session_id = (SELECT session_id FROM regress_scan.mine ORDER BY 1 LIMIT 1); ROLLBACK$$),
     ('rotate_session_token',
-        'SELECT r.* FROM regress_scan.mine, session_service.rotate_session_token(token) r WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
+        'SELECT r.* FROM regress_scan.mine, session_service.rotate_session_token(token) r '
+            'WHERE mine.token = (SELECT min(token) FROM regress_scan.mine)'),
     ('extend_session', 'SELECT session_service.extend_session(session_id) FROM regress_scan.mine'),
     ('introspect_token',
-        'SELECT session_service.introspect_token(token), session_service.introspect_token(refresh_token) FROM regress_scan.mine'),
+        'SELECT session_service.introspect_token(token), session_service.introspect_token(refresh_token) '
+            'FROM regress_scan.mine'),
     ('mark_mfa_verified',
-        'SELECT session_service.mark_mfa_verified(session_id), session_service.mark_mfa_verified_by_token(token), session_service.clear_mfa_verified(session_id) FROM regress_scan.mine'),
+        'SELECT session_service.mark_mfa_verified(session_id), session_service.mark_mfa_verified_by_token(token), '
+            'session_service.clear_mfa_verified(session_id) FROM regress_scan.mine'),
     ('set_session_scopes',
-        'SELECT session_service.set_session_scopes(session_id, ''{a}''), session_service.set_session_metadata(session_id, ''{"a": 1}''), session_service.patch_session_metadata(session_id, ''{"b": 1}'') FROM regress_scan.mine'),
+        'SELECT session_service.set_session_scopes(session_id, ''{a}''), '
+            'session_service.set_session_metadata(session_id, ''{"a": 1}''), '
+            'session_service.patch_session_metadata(session_id, ''{"b": 1}'') FROM regress_scan.mine'),
     ('touch_sessions',
-        'SELECT session_service.touch_sessions((SELECT coalesce(array_agg(session_id), ''{}'') FROM regress_scan.mine))'),
+        'SELECT session_service.touch_sessions((SELECT coalesce(array_agg(session_id), ''{}'') '
+            'FROM regress_scan.mine))'),
     ('get_session',
-        'SELECT g.*, u.* FROM regress_scan.mine, session_service.get_session(session_id) g, session_service.get_user_session(''00000000-0000-4000-9000-000000000007'', session_id) u'),
+        'SELECT g.*, u.* FROM regress_scan.mine, session_service.get_session(session_id) g, '
+            'session_service.get_user_session(''00000000-0000-4000-9000-000000000007'', session_id) u'),
     ('list_user_sessions', 'SELECT session_service.list_user_sessions(''00000000-0000-4000-9000-000000000007'')'),
     ('list_user_sessions, inactive too',
-        'SELECT session_service.list_user_sessions(''00000000-0000-4000-9000-000000000007'', include_inactive => true)'),
+        'SELECT session_service.list_user_sessions(''00000000-0000-4000-9000-000000000007'', '
+            'include_inactive => true)'),
     ('list_mfa_verified_sessions',
         'SELECT session_service.list_mfa_verified_sessions(''00000000-0000-4000-9000-000000000007'')'),
     ('count_user_sessions', 'SELECT session_service.count_user_sessions(''00000000-0000-4000-9000-000000000007'')'),
@@ -72,11 +88,16 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
         'SELECT session_service.set_user_session_limit(''00000000-0000-4000-9000-000000000007'', 3)'),
     ('create_session, evicting', 'SELECT session_service.create_session(''00000000-0000-4000-9000-000000000007'')'),
     ('list_events',
-        'SELECT session_service.list_events(''00000000-0000-4000-9000-000000000007''), session_service.list_events(''00000000-0000-4000-9000-000000000007'', clock_timestamp() - interval ''1 day'')'),
+        'SELECT session_service.list_events(''00000000-0000-4000-9000-000000000007''), '
+            'session_service.list_events(''00000000-0000-4000-9000-000000000007'', '
+            'clock_timestamp() - interval ''1 day'')'),
     ('list_events, a page in the midst',
-        'SELECT session_service.list_events(''00000000-0000-4000-9000-000000000007'', NULL, 2, (SELECT id FROM session_service.list_events(''00000000-0000-4000-9000-000000000007'', NULL, 5) ORDER BY id LIMIT 1))'),
+        'SELECT session_service.list_events(''00000000-0000-4000-9000-000000000007'', NULL, 2, (SELECT id '
+            'FROM session_service.list_events(''00000000-0000-4000-9000-000000000007'', NULL, 5) ORDER BY id '
+            'LIMIT 1))'),
     ('list_all_events',
-        'SELECT session_service.list_all_events(), session_service.list_all_events(clock_timestamp() - interval ''1 day'', 10)'),
+        'SELECT session_service.list_all_events(), session_service.list_all_events(clock_timestamp() - interval '
+            '''1 day'', 10)'),
     ('list_all_events, a page in the midst', $$SELECT session_service.list_all_events(NULL, 10,
         (lpad(to_hex((extract(epoch FROM clock_timestamp() - interval '400 hours') * 1000)::bigint), 12, '0')
         || '70008000000000000000')::uuid)$$),
@@ -90,33 +111,49 @@ INSERT INTO regress_scan.calls (name, statement) VALUES
         FROM regress_scan.mine$$),
     ('revoke_session', 'SELECT session_service.revoke_session(session_id) FROM regress_scan.mine'),
     ('revoke_user_session',
-        'SELECT session_service.revoke_user_session(''00000000-0000-4000-9000-000000000007'', session_id), session_service.revoke_session_by_token(token) FROM regress_scan.mine'),
+        'SELECT session_service.revoke_user_session(''00000000-0000-4000-9000-000000000007'', session_id), '
+            'session_service.revoke_session_by_token(token) FROM regress_scan.mine'),
     ('revoke_device_sessions',
-        'SELECT session_service.revoke_device_sessions(d.user_id, d.id) FROM session_service.list_user_devices(''00000000-0000-4000-9000-000000000008'') d'),
+        'SELECT session_service.revoke_device_sessions(d.user_id, d.id) '
+            'FROM session_service.list_user_devices(''00000000-0000-4000-9000-000000000008'') d'),
     ('forget_device',
-        'SELECT session_service.forget_device(d.user_id, d.id) FROM session_service.list_user_devices(''00000000-0000-4000-9000-000000000009'') d'),
+        'SELECT session_service.forget_device(d.user_id, d.id) '
+            'FROM session_service.list_user_devices(''00000000-0000-4000-9000-000000000009'') d'),
     ('revoke_all_user_sessions_except',
-        'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-9000-00000000000a'', gen_random_uuid())'),
+        'SELECT session_service.revoke_all_user_sessions_except(''00000000-0000-4000-9000-00000000000a'', '
+            'gen_random_uuid())'),
     ('revoke_all_user_sessions',
         'SELECT session_service.revoke_all_user_sessions(''00000000-0000-4000-9000-00000000000b'')'),
     ('list_sessions of users',
-        'SELECT session_service.list_sessions(user_ids => ''{00000000-0000-4000-9000-000000000007,00000000-0000-4000-9000-000000000008}'', include_inactive => true)'),
+        'SELECT session_service.list_sessions(user_ids => '
+            '''{00000000-0000-4000-9000-000000000007,00000000-0000-4000-9000-000000000008}'', '
+            'include_inactive => true)'),
     ('list_sessions, a page',
-        'SELECT session_service.list_sessions(scope => ''read'', include_inactive => true, max_rows => 10), session_service.list_sessions(created_after => clock_timestamp() - interval ''10 minutes'')'),
+        'SELECT session_service.list_sessions(scope => ''read'', include_inactive => true, max_rows => 10), '
+            'session_service.list_sessions(created_after => clock_timestamp() - interval ''10 minutes'')'),
     ('revoke_sessions',
-        'SELECT session_service.revoke_sessions(user_ids => ''{00000000-0000-4000-9000-00000000000f}''), session_service.revoke_sessions(created_after => clock_timestamp() - interval ''10 minutes'', scope => ''none'')'),
+        'SELECT session_service.revoke_sessions(user_ids => ''{00000000-0000-4000-9000-00000000000f}''), '
+            'session_service.revoke_sessions(created_after => clock_timestamp() - interval ''10 minutes'', '
+            'scope => ''none'')'),
     ('an identity provider''s',
-        'SELECT session_service.create_session(''00000000-0000-4000-9000-000000000010'', external_id => ''external''); SELECT session_service.find_external_sessions(''external''); SELECT session_service.revoke_external_sessions(''external'')'),
+        'SELECT session_service.create_session(''00000000-0000-4000-9000-000000000010'', external_id => ''external''); '
+            'SELECT session_service.find_external_sessions(''external''); '
+            'SELECT session_service.revoke_external_sessions(''external'')'),
     ('disable_user',
-        'SELECT session_service.disable_user(''00000000-0000-4000-9000-000000000011''), session_service.is_user_disabled(''00000000-0000-4000-9000-000000000011''), session_service.enable_user(''00000000-0000-4000-9000-000000000011'')'),
+        'SELECT session_service.disable_user(''00000000-0000-4000-9000-000000000011''), '
+            'session_service.is_user_disabled(''00000000-0000-4000-9000-000000000011''), '
+            'session_service.enable_user(''00000000-0000-4000-9000-000000000011'')'),
     ('import_session',
-        'SELECT session_service.import_session(session_service.hash_token(''imported''), ''00000000-0000-4000-9000-00000000000c'', clock_timestamp() + interval ''1 day'', session_service.hash_token(''imported refresh''))'),
+        'SELECT session_service.import_session(session_service.hash_token(''imported''), '
+            '''00000000-0000-4000-9000-00000000000c'', clock_timestamp() + interval ''1 day'', '
+            'session_service.hash_token(''imported refresh''))'),
     ('an imported token',
         'SELECT session_service.validate_session(''imported''), session_service.refresh_session(''imported refresh'')'),
     ('cleanup_sessions', 'SELECT session_service.cleanup_sessions(batch_size => 100)'),
     ('cleanup_sessions of all that are over', 'SELECT session_service.cleanup_sessions(''0'', 100)'),
     ('delete_user',
-        'SELECT session_service.delete_user(''00000000-0000-4000-9000-00000000000d''), session_service.delete_user(''00000000-0000-4000-9000-00000000000c'')');
+        'SELECT session_service.delete_user(''00000000-0000-4000-9000-00000000000d''), '
+            'session_service.delete_user(''00000000-0000-4000-9000-00000000000c'')');
 INSERT INTO regress_scan.calls (name, statement, reads_all_sessions) VALUES
     ('count_active_sessions', 'SELECT session_service.count_active_sessions()', true),
     ('list_inactive_sessions', 'SELECT session_service.list_inactive_sessions(''10 years'')', true),
@@ -194,11 +231,13 @@ CREATE VIEW regress_scan.counters AS
 CREATE FUNCTION regress_scan.run(number integer)
 RETURNS TABLE (flushed text, before text, statement text, flushed_again text, after text) LANGUAGE sql AS $$
     SELECT 'SELECT pg_stat_force_next_flush()',
-           format('INSERT INTO regress_scan.counted SELECT %s, relname, -seq_scan, -rows_read, -index_pages FROM regress_scan.counters', place),
+           format('INSERT INTO regress_scan.counted SELECT %s, relname, -seq_scan, -rows_read, -index_pages '
+               'FROM regress_scan.counters', place),
            replace(replace(statement, '-9000-000000000', '-9000-00000000' || number), '''imported', '''imported '
                || number),
            'SELECT pg_stat_force_next_flush()',
-           format('INSERT INTO regress_scan.counted SELECT %s, relname, seq_scan, rows_read, index_pages FROM regress_scan.counters', place)
+           format('INSERT INTO regress_scan.counted SELECT %s, relname, seq_scan, rows_read, index_pages '
+               'FROM regress_scan.counters', place)
     FROM regress_scan.calls ORDER BY place
 $$;
 -- What was read from end to end though it should not be, and how many calls there were.

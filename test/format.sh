@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The form of all that is not C++: `bash test/format.sh [--write]`. Prints TAP; --write puts right what a program can.
+#
+# A formatter for each language, with its settings at the top of the tree, where editors find them: shfmt
+# (.editorconfig), perltidy (.perltidyrc), black (pyproject.toml), prettier (.prettierrc). Another version than Debian
+# 12's has other opinions, and is skipped; prettier is the one that format/package-lock.json names. Besides shellcheck,
+# and no line of more than 120 columns.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+write=no
+[ "${1:-}" != --write ] || write=yes
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+number=0
+
+# files PATTERN...: those of the tree.
+files() {
+    local pattern names=()
+    for pattern in "$@"; do
+        names+=(-o -name "$pattern")
+    done
+    find . \( -name node_modules -o -path ./.git -o -path ./build \) -prune -o -type f \( "${names[@]:1}" \) -print0 |
+        sort -z
+}
+
+# test_that NAME COMMAND...: a line of TAP, and what the command found.
+test_that() {
+    local name=$1
+    shift
+    number=$((number + 1))
+    if "$@" >"$found" 2>&1; then
+        echo "ok $number - $name"
+    else
+        echo "not ok $number - $name"
+        head -n 200 "$found" | sed 's/^/# /'
+    fi
+}
+
+# test_with PROGRAM VERSION NAME COMMAND...: skipped where there is another version of the program.
+test_with() {
+    local program=$1 version=$2 name=$3
+    shift 3
+    if "$program" --version 2>/dev/null | grep -qF "$version"; then
+        test_that "$name" "$@"
+    else
+        number=$((number + 1))
+        echo "ok $number - $name # skip no $program $version"
+    fi
+}
+
+shell_is_formatted() {
+    local options=(-d)
+    [ $write = no ] || options=(-w)
+    files '*.sh' run | xargs -0 shfmt "${options[@]}"
+}
+
+shell_is_sound() {
+    files '*.sh' run | xargs -0 shellcheck --shell=bash --severity=warning
+}
+
+python_is_formatted() {
+    local options=(--check --diff)
+    [ $write = no ] || options=()
+    files '*.py' | xargs -0 black --quiet "${options[@]}"
+}
+
+# One at a time: of several it tells nothing but their names.
+perl_is_formatted() {
+    local file status=0 formatted
+    formatted=$(mktemp)
+    while IFS= read -r -d '' file; do
+        perltidy "$file" -o "$formatted" || status=1
+        cmp -s "$file" "$formatted" && continue
+        if [ $write = yes ]; then
+            cat "$formatted" >"$file"
+        else
+            diff -u "$file" "$formatted" || status=1
+        fi
+    done < <(files '*.pl' '*.pm')
+    rm -f "$formatted"
+    return "$status"
+}
+
+javascript_is_formatted() {
+    local options=(--check)
+    [ $write = no ] || options=(--write)
+    npm --prefix test/format ci --ignore-scripts --no-audit --no-fund &&
+        files '*.js' '*.mjs' | xargs -0 test/format/node_modules/.bin/prettier --log-level warn "${options[@]}"
+}
+
+no_line_is_wide() {
+    files '*.sql' '*.spec' '*.cpp' '*.hpp' '*.c' '*.sh' run '*.py' '*.pl' '*.pm' '*.js' '*.mjs' '*.mk' Makefile |
+        LC_ALL=C.UTF-8 xargs -0 perl -CSD -ne \
+            'chomp; if (length > 120) { print "$ARGV:$.: $_\n"; $wide = 1 } close ARGV if eof; END { exit($wide // 0) }'
+}
+
+test_with shfmt '3.6' 'shell has the form of shfmt' shell_is_formatted
+test_with shellcheck '0.9.' 'shellcheck finds nothing in shell' shell_is_sound
+test_with perltidy 'v20220613' 'Perl has the form of perltidy' perl_is_formatted
+test_with black '23.' 'Python has the form of black' python_is_formatted
+test_with npm '.' 'JavaScript has the form of prettier' javascript_is_formatted
+test_that 'no line is wider than 120 columns' no_line_is_wide
+echo "1..$number"
