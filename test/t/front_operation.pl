@@ -143,6 +143,30 @@ $node{other}->start;
 is($client->query($validate->($there)), 1, 'once it is back, so are its sessions, in a connection that met the error too');
 $client->quit;
 
+# --- a clock that is wrong
+
+SKIP:
+{
+	my ($library) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+	skip('needs libfaketime', 1) unless $library;
+	{
+		local @ENV{qw(LD_PRELOAD FAKETIME FAKETIME_DONT_FAKE_MONOTONIC DONT_FAKE_MONOTONIC)} = ($library, '+90s', 1, 1);
+		$node{other}->restart;
+	}
+	is(Front::problems($node{front}, 'front'), 'shard other|has a clock that differs by 90 s', 'check() tells of a clock that is wrong');
+	$node{other}->restart;
+}
+
+# --- who the front is to its shards
+
+Front::make($node{front}, 'mapped', { map { $_ => "$at{$_} dbname=postgres" } qw(primary other) }, \%shard_of);
+query('front', "ALTER USER MAPPING FOR CURRENT_USER SERVER $_ OPTIONS (ADD user 'proxy')", 'mapped') for qw(session_service_ranges session_service_shards);
+is(Front::problems($node{front}, 'mapped'), '', 'the user mapping tells as whom the front comes');
+my $mapped = $node{front}->background_psql('mapped');
+$mapped->query($count);
+is(query('primary', q{SELECT string_agg(DISTINCT usename, ',') FROM pg_stat_activity WHERE query LIKE '%count_active_sessions%' AND pid <> pg_backend_pid()}), 'proxy', 'and the shards see');
+$mapped->quit;
+
 # --- a standby in its place
 
 query('front', "UPDATE session_service_front.shards SET connection = 'host=" . join(',', map { $node{$_}->host } qw(primary standby)) . ' port=' . join(',', map { $node{$_}->port } qw(primary standby))
