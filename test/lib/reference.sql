@@ -35,7 +35,8 @@ WITH argument AS (
 )
 SELECT format('| `%s(%s)` | %s | %s | %s |',
     p.proname,
-    coalesce(s.required, '') || coalesce(CASE WHEN s.required IS NULL THEN '[' ELSE ' [, ' END || s.optional || ']', ''),
+    coalesce(s.required, '') || coalesce(CASE WHEN s.required IS NULL THEN '[' ELSE ' [, ' END || s.optional || ']',
+        ''),
     CASE
         WHEN s.answer IS NOT NULL THEN format('%s: `%s`', CASE WHEN p.proretset THEN 'rows' ELSE 'row' END, s.answer)
         WHEN t.typtype = 'c' THEN format('%s of `%s`', CASE WHEN p.prorows = 1 THEN 'row' ELSE 'rows' END, t.typname)

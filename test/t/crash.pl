@@ -69,8 +69,7 @@ sub run
 
 sub create
 {
-	return split /\|/,
-	  (run("SELECT session_id, token, refresh_token FROM session_service.create_session('$user')"))[1];
+	return split /\|/, (run("SELECT session_id, token, refresh_token FROM session_service.create_session('$user')"))[1];
 }
 
 # Ways in which a caller turns synchronous_commit off

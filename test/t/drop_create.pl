@@ -279,7 +279,8 @@ my $done = delete $outcomes{done};
 my %removed = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', 'SELECT oid FROM removable');
 delete @outcomes{
 	grep { /^(?:could not open relation with OID|cache lookup failed for function) (\d+)$/ && $removed{$1} }
-	  keys %outcomes };
+	  keys %outcomes
+};
 delete $outcomes{'function in FROM has unsupported return type'};
 # Missing, or dropped just now; a session of the tables before is dead in those after.
 is_deeply([ grep { !/^(42883|42P01|3F000|42704|P0001|40P01)$/ } sort keys %outcomes ],
