@@ -78,8 +78,8 @@ SELECT count(*) FROM list_events(:'alice') WHERE kind = 'session.proof_rejected'
 -- who knows the session's id alone leaves nothing behind
 SELECT pg_temp.forged('ssr_', '\x01' || uuid_send(:'session_id') || decode(repeat('ab', 48), 'hex')) AS forged \gset
 CALL pg_temp.time_passes('61 seconds');
-SELECT session_challenge(:'forged'), (SELECT count(*) FROM refresh_session(:'forged')) AS refreshed, (SELECT count(*)
-    FROM list_events(:'alice') WHERE kind = 'session.proof_rejected') AS events;
+SELECT session_challenge(:'forged'), (SELECT count(*) FROM refresh_session(:'forged')) AS refreshed,
+    (SELECT count(*) FROM list_events(:'alice') WHERE kind = 'session.proof_rejected') AS events;
 -- only a proof renews it
 SELECT expires_at FROM get_session(:'session_id') \gset
 SELECT extend_session(:'session_id', '300 days') = :'expires_at' AS same;

@@ -113,8 +113,8 @@ CALL pg_temp.time_passes('29 days 23 hours');
 SELECT count(*) FROM create_session(:'bob', 'b');
 SELECT cleanup_sessions(), count(*) FROM events;
 CALL pg_temp.time_passes('2 hours');
-SELECT cleanup_sessions(), (SELECT string_agg(kind, ', ') FROM list_all_events()) AS before, (SELECT count(*)
-    FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
+SELECT cleanup_sessions(), (SELECT string_agg(kind, ', ') FROM list_all_events()) AS before,
+    (SELECT count(*) FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
 SELECT (SELECT count(*) FROM list_events(:'alice')) AS alice, (SELECT count(*) FROM list_events(:'bob')) AS bob;
 -- a shorter retention of sessions is none of events
 SELECT cleanup_sessions('0'), (SELECT count(*) FROM list_events(:'bob')) AS bob;
@@ -191,8 +191,8 @@ SELECT revoke_all_user_sessions(:'alice'), cleanup_sessions('0');
 SELECT count(*) AS left_over FROM imported_tokens;
 SELECT delete_user(:'alice');
 -- nobody else's
-SELECT pg_temp.opens(:'bob_token') AS bob, (SELECT count(*) FROM devices) AS devices, (SELECT count(*)
-    FROM users) AS users, (SELECT count(*) FROM events) AS events;
+SELECT pg_temp.opens(:'bob_token') AS bob, (SELECT count(*) FROM devices) AS devices,
+    (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM events) AS events;
 SELECT delete_user(:'alice'), delete_user(:'nobody');
 SELECT pg_temp.outcome('SELECT delete_user(NULL)');
 -- who comes back begins anew

@@ -85,11 +85,11 @@ SELECT count(*) FROM list_events(:'alice', max_rows => 3);
 SELECT max(row_number) FROM (SELECT row_number() OVER () FROM list_events(:'alice', NULL, 3) l
     JOIN (SELECT id FROM events WHERE user_id = :'alice' ORDER BY id DESC LIMIT 3) latest USING (id)) e;
 SELECT count(*) FROM generate_series(1, 120) i, create_session(:'alice', 'many' || i);
-SELECT (SELECT count(*) FROM list_events(:'alice')) AS by_default, (SELECT count(*)
-    FROM list_events(:'alice', NULL, NULL)) AS for_null, (SELECT count(*)
-    FROM list_events(:'alice', NULL, 2147483647)) AS all_of_them,
-       (SELECT count(*) FROM list_all_events()) AS of_all_users, (SELECT count(*)
-           FROM list_all_events(NULL, 101)) AS one_more;
+SELECT (SELECT count(*) FROM list_events(:'alice')) AS by_default,
+    (SELECT count(*) FROM list_events(:'alice', NULL, NULL)) AS for_null,
+    (SELECT count(*) FROM list_events(:'alice', NULL, 2147483647)) AS all_of_them,
+       (SELECT count(*) FROM list_all_events()) AS of_all_users,
+           (SELECT count(*) FROM list_all_events(NULL, 101)) AS one_more;
 -- since a time, which is included
 TRUNCATE users, devices, sessions, events;
 SELECT * FROM create_session(:'alice', 'one') \gset
@@ -97,11 +97,11 @@ CALL pg_temp.time_passes('2 hours');
 SELECT count(*) FROM create_session(:'alice', 'two');
 CALL pg_temp.time_passes('1 hour');
 SELECT count(*) FROM create_session(:'bob', 'three');
-SELECT (SELECT count(*) FROM list_events(:'alice')) AS ever, (SELECT count(*)
-    FROM list_events(:'alice', clock_timestamp() - interval '150 minutes')) AS since_two,
+SELECT (SELECT count(*) FROM list_events(:'alice')) AS ever,
+    (SELECT count(*) FROM list_events(:'alice', clock_timestamp() - interval '150 minutes')) AS since_two,
        (SELECT count(*) FROM list_events(:'alice', clock_timestamp() - interval '30 minutes')) AS later,
-       (SELECT count(*) FROM list_all_events(clock_timestamp() - interval '30 minutes')) AS all_users, (SELECT count(*)
-           FROM list_all_events(clock_timestamp() - interval '150 minutes')) AS all_users;
+       (SELECT count(*) FROM list_all_events(clock_timestamp() - interval '30 minutes')) AS all_users,
+           (SELECT count(*) FROM list_all_events(clock_timestamp() - interval '150 minutes')) AS all_users;
 SELECT count(*) FROM (SELECT at FROM list_events(:'alice') ORDER BY at LIMIT 1) first, list_events(:'alice', at);
 SELECT count(*) FROM (SELECT at FROM list_events(:'alice') ORDER BY at LIMIT 1) first,
     list_events(:'alice', at + interval '1 microsecond');

@@ -62,8 +62,8 @@ SELECT pg_temp.is_in(oldest_event_at, '-10 days') AS oldest FROM health();
 -- shares, as the server counted
 SELECT pg_stat_force_next_flush();
 BEGIN;
-SELECT hot_update_share IS NOT DISTINCT FROM n_tup_hot_upd::float8 / n_tup_upd AS hot, dead_row_share IS NOT DISTINCT
-FROM n_dead_tup::float8 / (n_live_tup + n_dead_tup) AS dead,
+SELECT hot_update_share IS NOT DISTINCT FROM n_tup_hot_upd::float8 / n_tup_upd AS hot,
+    dead_row_share IS NOT DISTINCT FROM n_dead_tup::float8 / (n_live_tup + n_dead_tup) AS dead,
        n_tup_upd > 0 AS updated
 FROM pg_stat_user_tables, health() WHERE relid = 'sessions'::regclass;
 COMMIT;

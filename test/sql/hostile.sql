@@ -189,8 +189,8 @@ SET search_path = pg_catalog;
 SELECT line FROM pg_temp.outcomes ORDER BY place;
 -- nobody stepped into a trap
 SELECT DISTINCT what FROM regress_hostile.sprung ORDER BY 1;
-SELECT (SELECT count(*) FROM pg_temp.users) + (SELECT count(*) FROM pg_temp.sessions) + (SELECT count(*)
-    FROM pg_temp.devices) + (SELECT count(*) FROM pg_temp.events) AS written_to_ours;
+SELECT (SELECT count(*) FROM pg_temp.users) + (SELECT count(*) FROM pg_temp.sessions)
+    + (SELECT count(*) FROM pg_temp.devices) + (SELECT count(*) FROM pg_temp.events) AS written_to_ours;
 
 -- A call leaves the caller's role, path and settings as they are, also where it failed.
 SET search_path = regress_hostile, pg_catalog;

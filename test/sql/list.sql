@@ -106,8 +106,8 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT count(*) FROM create_session(:'carol');
 SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol'));
 SELECT revoke_all_user_sessions(:'carol');
-SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol')), (SELECT count(*)
-    FROM list_user_sessions(:'carol', NULL, true)) AS inactive_too;
+SELECT count_user_sessions(:'carol'), (SELECT count(*) FROM list_user_sessions(:'carol')),
+    (SELECT count(*) FROM list_user_sessions(:'carol', NULL, true)) AS inactive_too;
 ROLLBACK;
 -- now is the wall clock
 BEGIN;

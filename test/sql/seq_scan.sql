@@ -275,9 +275,9 @@ SELECT * FROM regress_scan.run(0) \gexec
 CALL regress_scan.delete_all();
 TRUNCATE regress_scan.mine, regress_scan.counted;
 CALL regress_scan.fill();
-SELECT (SELECT count(*) FROM session_service.sessions) AS sessions, (SELECT count(*)
-    FROM session_service.devices) AS devices, (SELECT count(*) FROM session_service.events) AS events, (SELECT count(*)
-    FROM session_service.imported_tokens) AS imported_tokens;
+SELECT (SELECT count(*) FROM session_service.sessions) AS sessions,
+    (SELECT count(*) FROM session_service.devices) AS devices, (SELECT count(*) FROM session_service.events) AS events,
+    (SELECT count(*) FROM session_service.imported_tokens) AS imported_tokens;
 \set number 0
 \i :run_and_judge
 -- In a new connection, without statistics.

@@ -47,6 +47,6 @@ FROM (VALUES (1, 'beyond ASCII', U&'\00fcn\00ef/1'), (2, 'control characters', E
     (3, 'the longest', repeat('Chrome/1 ', 227)),
     (4, 'system only', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64)')) agent (place, what, text),
     create_session(:'alice', user_agent => text) c;
-SELECT what, s.device_name, s.user_agent = text AS kept, d.browser, d.os, d.device_type, d.name IS NOT DISTINCT
-FROM s.device_name AS same_name
+SELECT what, s.device_name, s.user_agent = text AS kept, d.browser, d.os, d.device_type,
+    d.name IS NOT DISTINCT FROM s.device_name AS same_name
 FROM agents, get_session(session_id) s, list_user_devices(:'alice') d WHERE d.id = agents.device_id ORDER BY place;
