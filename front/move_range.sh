@@ -124,12 +124,14 @@ all_tables="$(printf "'%s', " "${tables[@]}")'imported_tokens'"
 # --- servers
 
 export PGAPPNAME=session_service_move_range PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10}
-# Whatever a role or database has set; and rows are to have the same text on both sides.
+# Whatever a role or database has set; and rows are to have the same text on both sides. (The backslash is for libpq.)
+# shellcheck disable=SC2089,SC2090
 for setting in search_path=pg_catalog statement_timeout=0 lock_timeout=0 idle_in_transaction_session_timeout=0 \
     'default_transaction_isolation=read\ committed' default_transaction_read_only=off synchronous_commit=on \
     client_min_messages=warning DateStyle=ISO TimeZone=UTC IntervalStyle=postgres bytea_output=hex; do
     PGOPTIONS="${PGOPTIONS:-} -c $setting"
 done
+# shellcheck disable=SC2090
 export PGOPTIONS
 
 work=$(mktemp -d)
@@ -450,7 +452,7 @@ check_pgbouncer() {
     fi
     [ -n "$(field name "$alias" name <<<"$found")" ] || problem "PgBouncer does not know the alias $alias"
     [ -n "$pgbouncer_ini" ] || pgbouncer_ini=$(bounce 'SHOW CONFIG' | field key conffile value)
-    lines=$(grep -cE "^[[:space:]]*$alias[[:space:]]*=" "$pgbouncer_ini" || true)
+    lines=$(grep -cE "^[[:space:]]*${alias}[[:space:]]*=" "$pgbouncer_ini" || true)
     if [ "$lines" != 1 ]; then
         problem "PgBouncer's file $pgbouncer_ini does not have one line of the alias $alias: see --pgbouncer-ini"
     elif [ ! -w "$pgbouncer_ini" ] || [ ! -w "$(dirname "$pgbouncer_ini")" ]; then
@@ -885,7 +887,8 @@ move() {
     clean_source
     if [ -n "${stopped_at:-}" ]; then
         say "range $range has moved: $(rows_at_source); its clients were stopped for $(
-            awk -v a="$stopped_at" -v b="$stopped_until" 'BEGIN { printf "%.1f", b - a }') seconds"
+            awk -v a="$stopped_at" -v b="$stopped_until" 'BEGIN { printf "%.1f", b - a }'
+        ) seconds"
     else
         say "range $range has moved"
     fi

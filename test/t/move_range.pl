@@ -25,7 +25,9 @@ my @tables = qw(users devices sessions events external_sessions);
 my ($first, $second) = map {
 	my $node = SessionNode->new($_);
 	$node->init(allows_streaming => 'logical');
-	$node->append_conf('postgresql.conf', Load::configuration() . q{
+	$node->append_conf(
+		'postgresql.conf',
+		Load::configuration() . q{
 wal_retrieve_retry_interval = 100ms
 max_prepared_transactions = 2
 max_replication_slots = 8
@@ -47,7 +49,11 @@ for my $node ($first, $second)
 }
 
 sub query { my ($node, $sql) = @_; return $node->safe_psql('postgres', $sql); }
-sub buckets { return query(shift, "SELECT session_service.session_bucket(NULL) \\g /dev/null\nSHOW session_service.buckets"); }
+
+sub buckets
+{
+	return query(shift, "SELECT session_service.session_bucket(NULL) \\g /dev/null\nSHOW session_service.buckets");
+}
 
 $second->safe_psql('postgres', 'CREATE DATABASE front');
 $second->safe_psql(
@@ -58,8 +64,13 @@ $second->safe_psql(
 	CREATE TABLE session_service_front.applied (shard text NOT NULL);
 	CREATE FUNCTION session_service_front.apply() RETURNS void LANGUAGE sql AS
 		'INSERT INTO session_service_front.applied SELECT shard FROM session_service_front.ranges WHERE range = 12';
-	INSERT INTO session_service_front.ranges SELECT r, 'first' FROM generate_series(0, 15) r} . ';'
-	  . join ';', map { "INSERT INTO session_service_front.shards VALUES ('" . $_->name . "', '" . ($_->connstr('postgres') =~ s/'/''/gr) . "')" } $first, $second);
+	INSERT INTO session_service_front.ranges SELECT r, 'first' FROM generate_series(0, 15) r} . ';' . join ';',
+	map {
+			"INSERT INTO session_service_front.shards VALUES ('"
+		  . $_->name . "', '"
+		  . ($_->connstr('postgres') =~ s/'/''/gr) . "')"
+	} $first,
+	$second);
 
 # Debian's is where not every user's PATH leads.
 $ENV{PATH} .= ':/usr/sbin';
@@ -67,10 +78,21 @@ my $directory = PostgreSQL::Test::Utils::tempdir_short();
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $admin = getpwuid $<;
 my $ini = "$directory/pgbouncer.ini";
-PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", join '', map { qq{"$_" ""\n} } qw(load load_with_setting), $admin);
-PostgreSQL::Test::Utils::append_to_file($ini, "[databases]\n"
-	  . 'staying = host=' . $first->host . ' port=' . $first->port . " dbname=postgres\n"
-	  . '  moving  =  host=' . $first->host . " port='" . $first->port . "' dbname=postgres pool_size=10\n" . qq{
+PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", join '',
+	map { qq{"$_" ""\n} } qw(load load_with_setting), $admin);
+PostgreSQL::Test::Utils::append_to_file(
+	$ini,
+	"[databases]\n"
+	  . 'staying = host='
+	  . $first->host
+	  . ' port='
+	  . $first->port
+	  . " dbname=postgres\n"
+	  . '  moving  =  host='
+	  . $first->host
+	  . " port='"
+	  . $first->port
+	  . "' dbname=postgres pool_size=10\n" . qq{
 [pgbouncer]
 listen_addr =
 listen_port = $port
@@ -110,8 +132,13 @@ sub from
 {
 	my ($source, @more) = @_;
 	my $target = other($source);
-	return ('--range', $range, '--source', $source->connstr('postgres'), '--target', $target->connstr('postgres'),
-		'--source-standby', $standby{ $source->name }->connstr('postgres'), '--target-standby', $standby{ $target->name }->connstr('postgres'), @more);
+	return (
+		'--range', $range,
+		'--source', $source->connstr('postgres'),
+		'--target', $target->connstr('postgres'),
+		'--source-standby', $standby{ $source->name }->connstr('postgres'),
+		'--target-standby', $standby{ $target->name }->connstr('postgres'),
+		@more);
 }
 
 my @with_front = ('--front', $second->connstr('front'));
@@ -125,7 +152,8 @@ sub begin
 	local $ENV{MOVE_RANGE_KILL_AT} = $options{kill_at} // '';
 	local $ENV{MOVE_RANGE_INTERVAL} = 0.1;
 	local $ENV{MOVE_RANGE_PAGES} = ($options{kill_at} // '') eq 'deleting' ? 2 : 1000;
-	$run->{process} = IPC::Run::start([ 'bash', 'front/move_range.sh', @$arguments ], '<', \undef, '>', \$run->{stdout}, '2>', \$run->{stderr}, IPC::Run::timeout(300));
+	$run->{process} = IPC::Run::start([ 'bash', 'front/move_range.sh', @$arguments ],
+		'<', \undef, '>', \$run->{stdout}, '2>', \$run->{stderr}, IPC::Run::timeout(300));
 	return $run;
 }
 
@@ -175,14 +203,21 @@ sub refuses
 sub range_contents
 {
 	my ($node, $where) = @_;
-	return query($node, join ' UNION ALL ', map { "SELECT '$_', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM session_service.$_ t WHERE $where" } @tables);
+	return query(
+		$node,
+		join ' UNION ALL ',
+		map {
+			"SELECT '$_', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM session_service.$_ t WHERE $where"
+		} @tables);
 }
 
 # All that a move leaves anywhere.
 sub objects
 {
 	return join ',', grep { $_ ne '' } map {
-		query($_, q{SELECT 'publication ' || pubname FROM pg_publication UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
+		query(
+			$_,
+			q{SELECT 'publication ' || pubname FROM pg_publication UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
 			UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_type = 'logical'})
 	} $first, $second;
 }
@@ -215,12 +250,16 @@ sub tokens_held
 	my ($node, @tokens) = @_;
 	my $list = join ',', map { "'$_'" } @tokens ? @tokens : @held;
 	my ($stdout, $stderr);
-	return $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT count(*) FROM unnest(ARRAY[$list]) t, session_service.validate_session(t)", stdout => \$stdout, stderr => \$stderr) == 0
-	  ? $stdout : $stderr =~ /ERROR:\s+(\d\w{4}):/ ? $1 : $stderr;
+	return $node->psql(
+		'postgres',
+		"\\set VERBOSITY verbose\nSELECT count(*) FROM unnest(ARRAY[$list]) t, session_service.validate_session(t)",
+		stdout => \$stdout,
+		stderr => \$stderr) == 0 ? $stdout : $stderr =~ /ERROR:\s+(\d\w{4}):/ ? $1 : $stderr;
 }
 
 # In the range, without what was imported: each kind of row, users with several sessions, and revoked ones.
-query($first, q{
+query(
+	$first, q{
 	CREATE TABLE made AS
 		SELECT u AS user_id, n, c.* FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) of_all, generate_series(1, 3) n,
 			LATERAL session_service.create_session(u, device_key => 'key ' || n, external_id => 'external ' || u || n) c
@@ -229,15 +268,21 @@ query($first, q{
 	SELECT session_service.refresh_session(refresh_token) FROM made WHERE n = 2;
 	SELECT count(*) FROM generate_series(1, 500) i, session_service.create_session(md5('other ' || i)::uuid)
 		WHERE session_service.user_bucket(md5('other ' || i)::uuid) NOT BETWEEN 0 AND 255;
-	SELECT session_service.import_session(session_service.hash_token('imported ' || user_id), user_id, now() + '1 day') FROM made WHERE n = 1});
-query($second, q{SELECT count(*) FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) u, session_service.create_session(u) WHERE session_service.user_bucket(u) < 256});
-@held = (split(/\n/, query($first, 'SELECT token FROM made WHERE n = 1')), split(/\n/, query($first, q{SELECT 'imported ' || user_id FROM made WHERE n = 1})));
+	SELECT session_service.import_session(session_service.hash_token('imported ' || user_id), user_id, now() + '1 day') FROM made WHERE n = 1}
+);
+query($second,
+	q{SELECT count(*) FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) u, session_service.create_session(u) WHERE session_service.user_bucket(u) < 256}
+);
+@held = (
+	split(/\n/, query($first, 'SELECT token FROM made WHERE n = 1')),
+	split(/\n/, query($first, q{SELECT 'imported ' || user_id FROM made WHERE n = 1})));
 my $of_others = 'NOT (' . $in_range . ')';
 my %others = map { $_->name => range_contents($_, $of_others) } $first, $second;
 
 # The range is at that node, with these rows, and nothing of a move is left. Once it has moved, the other one knows the
 # imported tokens, which name no bucket, as not its own.
 my $has_moved = 0;
+
 sub range_is_at
 {
 	my ($name, $node, $contents) = @_;
@@ -267,15 +312,24 @@ sub standbys_follow
 	my ($name, $node) = @_;
 	my $away = other($node);
 	$_->wait_for_catchup($standby{ $_->name }, 'replay', $_->lsn('insert')) for $first, $second;
-	return is_deeply([ map { tokens_held($standby{ $_->name }) } $node, $away ], [ scalar @held, '55000' ], "$name: so do the standbys say");
+	return is_deeply(
+		[ map { tokens_held($standby{ $_->name }) } $node, $away ],
+		[ scalar @held, '55000' ],
+		"$name: so do the standbys say");
 }
 
 sub front_and_bouncer_lead_to
 {
 	my ($name, $node) = @_;
-	is($second->safe_psql('front', 'SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range = 12 UNION ALL SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range <> 12'),
-		$node->name . "\nfirst", "$name: the front sends the range there, and no other");
-	is(join(' ', map { alias($_) } qw(port database paused pool_size)), $node->port . ' postgres 0 10', "$name: and so does PgBouncer, which waits for nothing");
+	is( $second->safe_psql(
+			'front',
+			'SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range = 12 UNION ALL SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range <> 12'
+		),
+		$node->name . "\nfirst",
+		"$name: the front sends the range there, and no other");
+	is( join(' ', map { alias($_) } qw(port database paused pool_size)),
+		$node->port . ' postgres 0 10',
+		"$name: and so does PgBouncer, which waits for nothing");
 	return;
 }
 
@@ -300,13 +354,25 @@ $plain->start;
 my $to_second = [ '--range', $range, '--target', $second->connstr('postgres'), '--source' ];
 my $from_first = [ '--range', $range, '--source', $first->connstr('postgres'), '--target' ];
 
-refuses('nobody at home', [ @$from_first, 'host=' . $first->host . ' port=1 dbname=postgres' ], qr/the target cannot be asked/);
-refuses('a server without the extension', [ @$to_second, $plain->connstr('postgres') ], qr/source: it does not have the extension/);
+refuses(
+	'nobody at home',
+	[ @$from_first, 'host=' . $first->host . ' port=1 dbname=postgres' ],
+	qr/the target cannot be asked/);
+refuses(
+	'a server without the extension',
+	[ @$to_second, $plain->connstr('postgres') ],
+	qr/source: it does not have the extension/);
 query($plain, 'CREATE EXTENSION session_service; CREATE ROLE somebody LOGIN');
-refuses('no superuser', [ @$to_second, $first->connstr('postgres') . ' user=load' ], qr/source: the role is no superuser/);
+refuses(
+	'no superuser',
+	[ @$to_second, $first->connstr('postgres') . ' user=load' ],
+	qr/source: the role is no superuser/);
 my $version = query($plain, q{SELECT extversion FROM pg_extension WHERE extname = 'session_service'});
 query($plain, q{UPDATE pg_extension SET extversion = '0.9' WHERE extname = 'session_service'});
-refuses('another version', [ @$to_second, $plain->connstr('postgres') ], qr/the target has not: extension of version 0.9/);
+refuses(
+	'another version',
+	[ @$to_second, $plain->connstr('postgres') ],
+	qr/the target has not: extension of version 0.9/);
 query($plain, "UPDATE pg_extension SET extversion = '$version' WHERE extname = 'session_service'");
 refuses('a log without rows', [ @$to_second, $plain->connstr('postgres') ], qr/wal_level is not logical/);
 refuses('a standby', [ @$from_first, $standby{second}->connstr('postgres') ], qr/target: it is a standby/);
@@ -340,22 +406,64 @@ for my $case (
 	set_buckets($node, $setting{first}{ $node->name });
 }
 for my $case (
-	[ 'a setting of the database', $second, q{ALTER DATABASE postgres SET session_service.buckets = '0-255'}, 'ALTER DATABASE postgres RESET session_service.buckets', qr/target: session_service.buckets is set for a database or a role/ ],
-	[ 'no list of transactions', $first, 'ALTER DATABASE postgres SET track_activities = off', 'ALTER DATABASE postgres RESET track_activities', qr/track_activities is off/ ],
-	[ 'a table without its key', $first, 'ALTER TABLE session_service.devices REPLICA IDENTITY NOTHING', 'ALTER TABLE session_service.devices REPLICA IDENTITY DEFAULT', qr/table devices is not replicated by its primary key/ ],
-	[ 'a column of the source alone', $first, 'ALTER TABLE session_service.external_sessions ADD COLUMN note text', 'ALTER TABLE session_service.external_sessions DROP COLUMN note', qr/the target has not: table external_sessions with note text/ ],
-	[ 'no slot', $first, q{SELECT pg_create_physical_replication_slot('taken_' || n) FROM generate_series(1, 7) n}, q{SELECT pg_drop_replication_slot('taken_' || n) FROM generate_series(1, 7) n}, qr/source has no two free slots/ ],
-	[ 'rows of the range at the target', $second, q{INSERT INTO session_service.users (user_id, bucket, epoch) VALUES (gen_random_uuid(), 3100, 1)}, 'DELETE FROM session_service.users WHERE bucket = 3100', qr/target has rows of the range that no move put there.*: users/ ])
+	[
+		'a setting of the database',
+		$second,
+		q{ALTER DATABASE postgres SET session_service.buckets = '0-255'},
+		'ALTER DATABASE postgres RESET session_service.buckets',
+		qr/target: session_service.buckets is set for a database or a role/
+	],
+	[
+		'no list of transactions',
+		$first,
+		'ALTER DATABASE postgres SET track_activities = off',
+		'ALTER DATABASE postgres RESET track_activities',
+		qr/track_activities is off/
+	],
+	[
+		'a table without its key',
+		$first,
+		'ALTER TABLE session_service.devices REPLICA IDENTITY NOTHING',
+		'ALTER TABLE session_service.devices REPLICA IDENTITY DEFAULT',
+		qr/table devices is not replicated by its primary key/
+	],
+	[
+		'a column of the source alone',
+		$first,
+		'ALTER TABLE session_service.external_sessions ADD COLUMN note text',
+		'ALTER TABLE session_service.external_sessions DROP COLUMN note',
+		qr/the target has not: table external_sessions with note text/
+	],
+	[
+		'no slot',
+		$first,
+		q{SELECT pg_create_physical_replication_slot('taken_' || n) FROM generate_series(1, 7) n},
+		q{SELECT pg_drop_replication_slot('taken_' || n) FROM generate_series(1, 7) n},
+		qr/source has no two free slots/
+	],
+	[
+		'rows of the range at the target',
+		$second,
+		q{INSERT INTO session_service.users (user_id, bucket, epoch) VALUES (gen_random_uuid(), 3100, 1)},
+		'DELETE FROM session_service.users WHERE bucket = 3100',
+		qr/target has rows of the range that no move put there.*: users/
+	])
 {
 	my ($name, $node, $before, $after, $reason) = @$case;
 	query($node, $before);
 	refuses($name, [ from($first) ], $reason);
 	query($node, $after);
 }
-refuses('a front that does not know the target', [ from($first), @with_front, '--target-shard', 'third' ], qr/front does not know the target/);
+refuses(
+	'a front that does not know the target',
+	[ from($first), @with_front, '--target-shard', 'third' ],
+	qr/front does not know the target/);
 refuses('no front', [ from($first), '--front', $second->connstr('postgres') ], qr/front cannot be asked, or is none/);
 refuses('no alias', [ from($first), '--pgbouncer', $console, '--alias', 'nobody' ], qr/does not know the alias nobody/);
-refuses('another file', [ from($first), @with_bouncer, '--pgbouncer-ini', "$directory/users.txt" ], qr/does not have one line of the alias/);
+refuses(
+	'another file',
+	[ from($first), @with_bouncer, '--pgbouncer-ini', "$directory/users.txt" ],
+	qr/does not have one line of the alias/);
 $plain->stop;
 
 {
@@ -394,7 +502,8 @@ sub moves_in_two
 	return;
 }
 
-my @places = qw(checked published subscribed copied paused closed caught_up compared opened fronts_switched switched unsubscribed dropped deleting);
+my @places =
+  qw(checked published subscribed copied paused closed caught_up compared opened fronts_switched switched unsubscribed dropped deleting);
 my @quick = qw(published closed opened deleting);
 my $number = 0;
 for my $place (extent(0, 1) ? @places : @quick)
@@ -416,13 +525,17 @@ if ($at != $first)
 	moves('and back', [ from($at, @with_front, @with_bouncer) ]);
 	$at = $first;
 }
-is(range_contents($_, $of_others), $others{ $_->name }, 'nobody else was touched at the ' . $_->name) for $first, $second;
+is(range_contents($_, $of_others), $others{ $_->name }, 'nobody else was touched at the ' . $_->name)
+  for $first, $second;
 counted("$number moves that were killed on the way went on");
 
 # --- transactions from before the source stopped to take calls
 
 # Of users of the range who have no session yet
-my ($user, $other_user) = split /\n/, query($first, q{SELECT u FROM (SELECT md5('late ' || i)::uuid AS u FROM generate_series(1, 200) i) u WHERE session_service.user_bucket(u) BETWEEN 3072 AND 3327});
+my ($user, $other_user) = split /\n/,
+  query($first,
+	q{SELECT u FROM (SELECT md5('late ' || i)::uuid AS u FROM generate_series(1, 200) i) u WHERE session_service.user_bucket(u) BETWEEN 3072 AND 3327}
+  );
 my $create = "SELECT token FROM session_service.create_session('$user')";
 
 # From where nothing more has to be copied: a subscription waits for all transactions that are open as it is made.
@@ -439,22 +552,27 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 	unlike($stderr, qr/create_session|\Q$token\E/, 'and not what it does');
 	is(buckets($first), '256-4095', 'and the source goes on');
 	$open->ask("PREPARE TRANSACTION 'late'");
-	like((run([ from($first, '--timeout', 1) ]))[2], qr/still open: prepared transaction late/, 'so has a prepared one');
+	like((run([ from($first, '--timeout', 1) ]))[2], qr/still open: prepared transaction late/,
+		'so has a prepared one');
 
 	# Both kinds that end in time, and a statement that commits on the way, again and again.
 	query($first, 'CREATE TABLE late (n serial, token text)');
 	my $looping = Client->new($first);
-	my $create_late = "INSERT INTO late (token) SELECT token FROM session_service.create_session('$other_user', device_key => 'loop')";
-	$looping->send("DO \$\$ BEGIN FOR n IN 1 .. 60 LOOP $create_late; COMMIT; PERFORM pg_sleep(0.05); END LOOP; END \$\$");
+	my $create_late =
+	  "INSERT INTO late (token) SELECT token FROM session_service.create_session('$other_user', device_key => 'loop')";
+	$looping->send(
+		"DO \$\$ BEGIN FOR n IN 1 .. 60 LOOP $create_late; COMMIT; PERFORM pg_sleep(0.05); END LOOP; END \$\$");
 	my $run = begin([ from($first, @with_front) ]);
 	ok(has_printed($run, 'takes no more calls'), 'the source stops to take calls') || diag($run->{stderr});
 	query($first, "COMMIT PREPARED 'late'");
 	is(end($run), 0, 'those that end in time are waited for') || diag($run->{stdout}, $run->{stderr});
 	$looping->answer;
-	is(query($second, "SELECT count(*) FROM session_service.validate_session('$token')"), 1, 'what one of them did is there');
+	is(query($second, "SELECT count(*) FROM session_service.validate_session('$token')"),
+		1, 'what one of them did is there');
 	is(query($first, 'SELECT count(*) FROM late'), 60, 'a statement from before goes on to its end');
 	my $last = query($first, 'SELECT token FROM late ORDER BY n DESC LIMIT 1');
-	is(query($second, "SELECT count(*) FROM session_service.validate_session('$last')"), 1, 'and what it did last is there');
+	is(query($second, "SELECT count(*) FROM session_service.validate_session('$last')"),
+		1, 'and what it did last is there');
 	$_->close for $open, $looping;
 	moves('and back', [ from($second, @with_front) ]);
 	$contents = range_contents($first, $in_range);
@@ -470,7 +588,8 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 	ok(has_printed($run, 'PgBouncer keeps'), 'PgBouncer pauses') || diag($run->{stderr});
 	ok(has_printed($run, 'takes no more calls'), 'and the source stops to take calls');
 	kill_server($first);
-	is(end($run), 3, 'the source goes down then: it says that it has to be run again') || diag($run->{stdout}, $run->{stderr});
+	is(end($run), 3, 'the source goes down then: it says that it has to be run again')
+	  || diag($run->{stdout}, $run->{stderr});
 	like($run->{stderr}, qr/run this again/, 'in words too');
 	is(alias('paused'), 0, 'PgBouncer waits for nothing');
 	$first->start;
@@ -485,7 +604,9 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 
 {
 	prepare_move($first);
-	query($second, "UPDATE session_service.sessions SET acr = 'another' WHERE id = (SELECT min(id::text)::uuid FROM session_service.sessions WHERE $in_range)");
+	query($second,
+		"UPDATE session_service.sessions SET acr = 'another' WHERE id = (SELECT min(id::text)::uuid FROM session_service.sessions WHERE $in_range)"
+	);
 	my ($status, $stdout, $stderr) = run([ from($first, @with_front) ]);
 	is($status, 1, 'a row that differs has the move fail');
 	like($stderr, qr/what differs: sessions with \d+ rows/, 'which tells in which table');
@@ -523,13 +644,20 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 
 # --- under load
 
-query($_, q{LOAD 'session_service'; ALTER SYSTEM SET session_service.touch_interval = 0; SELECT pg_reload_conf()}) for $first, $second;
+query($_, q{LOAD 'session_service'; ALTER SYSTEM SET session_service.touch_interval = 0; SELECT pg_reload_conf()})
+  for $first, $second;
 my $operations = extent(400, 20000);
 for my $way ('PgBouncer pauses', 'clients ask again')
 {
 	my $is_paused = $way =~ /pauses/;
 	my @more = (@with_front, $is_paused ? (@with_bouncer, '--compare-before') : ());
-	my $load = Load->new($first, clients => 8, program => 'moving_load.py', range => $range, servers => [ map { $_->connstr('postgres') } $first, $second ], $is_paused ? (bouncer => $bouncer) : ());
+	my $load = Load->new(
+		$first,
+		clients => 8,
+		program => 'moving_load.py',
+		range => $range,
+		servers => [ map { $_->connstr('postgres') } $first, $second ],
+		$is_paused ? (bouncer => $bouncer) : ());
 	$load->start;
 	$load->wait($operations);
 	my $rounds = extent(1, 10);
@@ -549,11 +677,16 @@ for my $way ('PgBouncer pauses', 'clients ask again')
 	if ($is_paused) { is($told->{counts}{refused} // 0, 0, "$way: no call is refused") }
 	else
 	{
-		cmp_ok($told->{counts}{refused} // 0, '>', 0, "$way: calls were refused");
-		cmp_ok($told->{counts}{'of others, while it was refused'} // 0, '>', 0, "$way: and others were answered meanwhile");
+		cmp_ok($told->{counts}{refused}                           // 0, '>', 0, "$way: calls were refused");
+		cmp_ok($told->{counts}{'of others, while it was refused'} // 0,
+			'>', 0, "$way: and others were answered meanwhile");
 	}
 	tables_are_consistent($_, "$way: tables and indexes agree at the " . $_->name) for $first, $second;
-	counted("$way: " . 2 * $rounds . " moves, $told->{acknowledged} operations acknowledged, " . ($told->{counts}{refused} // 0) . " refused and tried again");
+	counted("$way: "
+		  . 2 * $rounds
+		  . " moves, $told->{acknowledged} operations acknowledged, "
+		  . ($told->{counts}{refused} // 0)
+		  . " refused and tried again");
 	$load->finish;
 }
 

@@ -7,7 +7,10 @@ import { bucketOfSession, bucketOfToken, bucketOfUser, poolOf, rangeOf } from '.
 const pools = 'aaaabbbbcccccccd'.split('');
 const bucketOf = { user: bucketOfUser, session: bucketOfSession, token: bucketOfToken };
 
-const lines = readFileSync(process.argv[2], 'utf8').trimEnd().split('\n').filter((line) => !line.startsWith('#'));
+const lines = readFileSync(process.argv[2], 'utf8')
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !line.startsWith('#'));
 for (const line of lines) {
     const [kind, value, sessionId, bucket, range] = line.split('\t');
     const where = `${kind} ${value}`;

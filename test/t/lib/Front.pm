@@ -31,8 +31,10 @@ sub make
 {
 	my ($node, $database, $connections, $shard_of, $aliases) = @_;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
-	my $statements = 'CREATE EXTENSION session_service; CREATE EXTENSION plproxy; CREATE EXTENSION session_service_front;';
-	$statements .= "INSERT INTO session_service_front.shards VALUES ('$_', '$connections->{$_}');" for sort keys %$connections;
+	my $statements =
+	  'CREATE EXTENSION session_service; CREATE EXTENSION plproxy; CREATE EXTENSION session_service_front;';
+	$statements .= "INSERT INTO session_service_front.shards VALUES ('$_', '$connections->{$_}');"
+	  for sort keys %$connections;
 	for my $range (0 .. 15)
 	{
 		my $alias = $aliases && $aliases->{$range} ? "'$aliases->{$range}'" : 'NULL';
