@@ -113,6 +113,18 @@ empty(
     "where its bucket is held all goes on as before",
 )
 
+# Activity that was noted before the fence went up is left out, and no COMMIT fails for it.
+connection.execute("SET session_service.buckets = ''")
+active = f"SELECT last_activity_at FROM {SCHEMA}get_session(%s)"
+before = connection.execute(active, (fixture["session_id"],)).fetchone()
+with connection.transaction():
+    connection.execute(f"SELECT FROM {SCHEMA}validate_session(%s)", (fixture["token"],))
+    connection.execute(f"SET LOCAL session_service.buckets = '{ELSEWHERE}'")
+ok(connection.execute(active, (fixture["session_id"],)).fetchone() == before, "activity of another server's is left out")
+with connection.transaction():
+    connection.execute(f"SELECT FROM {SCHEMA}validate_session(%s)", (fixture["token"],))
+ok(connection.execute(active, (fixture["session_id"],)).fetchone() > before, "and else written")
+
 # As the setting changes under a kept plan, a remembered row and an open transaction.
 connection.execute("SET session_service.buckets = ''")
 validate = f"SELECT count(*) FROM {SCHEMA}validate_session(%s)"
