@@ -11,6 +11,15 @@
 --   SELECT session_service_front.apply();
 --   SELECT * FROM session_service_front.check();   -- no row: all is well
 --
+-- The front comes to a shard as `user` of the connection, else as the user mapping of the foreign servers
+-- session_service_ranges and session_service_shards says, which may hold a password, else by its owner's name: a role
+-- with the access level admin there. A call whose shard cannot be reached fails with XX000, and PL/Proxy's text; all
+-- other errors have the SQLSTATE that the shard gave. For a shard that does not answer at all set tcp_user_timeout in
+-- its connection, and query_timeout, in seconds, as an option of the foreign servers: apply() leaves it there.
+--
+-- A connection to the front opens one to each shard that it calls, or for each alias that its ranges have, and one more
+-- to each for what is asked of all.
+--
 -- apply() puts functions of PL/Proxy in the place of those of session_service, which nothing but a call outside of
 -- CREATE EXTENSION may do. It is called again after each change of these tables, after ALTER EXTENSION session_service
 -- UPDATE, and where a dump was restored: a dump has the tables, and not what became of another extension's functions.
@@ -54,7 +63,8 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION session_service_front.is_connection(text) IS 'whether a shard can be reached so; an error that says why not';
+COMMENT ON FUNCTION session_service_front.is_connection(text)
+    IS 'whether a shard can be reached so; an error that says why not';
 
 CREATE TABLE session_service_front.shards (
     shard      text NOT NULL,
@@ -63,7 +73,8 @@ CREATE TABLE session_service_front.shards (
     CONSTRAINT shards_connection CHECK (session_service_front.is_connection(connection))
 );
 COMMENT ON TABLE session_service_front.shards IS 'The servers that hold sessions. apply() after each change';
-COMMENT ON COLUMN session_service_front.shards.connection IS 'As libpq reads it, without a password; several hosts may stand in it, such as a primary and its standby';
+COMMENT ON COLUMN session_service_front.shards.connection
+    IS 'As libpq reads it, without a password; several hosts may stand in it, such as a primary and its standby';
 
 CREATE TABLE session_service_front.ranges (
     range  integer NOT NULL,
@@ -74,8 +85,11 @@ CREATE TABLE session_service_front.ranges (
     CONSTRAINT ranges_shard FOREIGN KEY (shard) REFERENCES session_service_front.shards (shard) ON UPDATE CASCADE
 );
 COMMENT ON TABLE session_service_front.ranges IS 'Which server holds which range of buckets. apply() after each change';
-COMMENT ON COLUMN session_service_front.ranges.range IS 'Buckets range * 256 to range * 256 + 255 (user_range, session_range, token_range)';
-COMMENT ON COLUMN session_service_front.ranges.dbname IS 'Another name for the shard''s database, such as one of PgBouncer''s for this range alone; NULL: the shard''s own';
+COMMENT ON COLUMN session_service_front.ranges.range
+    IS 'Buckets range * 256 to range * 256 + 255 (user_range, session_range, token_range)';
+COMMENT ON COLUMN session_service_front.ranges.dbname
+    IS 'Another name for the shard''s database, such as one of PgBouncer''s for this range alone; NULL: the '
+        'shard''s own';
 
 -- --- Imported tokens name no bucket: a directory of their hashes
 
@@ -87,8 +101,10 @@ CREATE TABLE session_service_front.imported_tokens (
     is_refresh  boolean     NOT NULL,
     CONSTRAINT imported_tokens_pkey PRIMARY KEY (token_hash)
 );
-COMMENT ON TABLE session_service_front.imported_tokens IS 'Where the tokens are that another system issued. An entry whose session is gone does no harm';
-COMMENT ON COLUMN session_service_front.imported_tokens.session_id IS 'NULL while the import is under way, in its own transaction';
+COMMENT ON TABLE session_service_front.imported_tokens
+    IS 'Where the tokens are that another system issued. An entry whose session is gone does no harm';
+COMMENT ON COLUMN session_service_front.imported_tokens.session_id
+    IS 'NULL while the import is under way, in its own transaction';
 
 CREATE FUNCTION session_service_front.imported_token_range(token text)
 RETURNS integer
@@ -98,7 +114,8 @@ AS $$
         SELECT i.bucket >> 8 FROM session_service_front.imported_tokens i
         WHERE i.token_hash OPERATOR(session_service.=) session_service.hash_token(token)), 0)
 $$;
-COMMENT ON FUNCTION session_service_front.imported_token_range(text) IS 'range of an imported token; 0 for anything else';
+COMMENT ON FUNCTION session_service_front.imported_token_range(text)
+    IS 'range of an imported token; 0 for anything else';
 
 -- Asked for each call with a token. The planner puts this in the place of its call, which takes a set, no SET and no
 -- table: one of our own tokens costs an expression. What is longer than any token is nobody's.
@@ -125,7 +142,9 @@ AS $$
         RETURNING 1)
     SELECT count(*) FROM gone
 $$;
-COMMENT ON FUNCTION session_service_front.forget_imported_tokens() IS 'deletes the entries of imported tokens whose sessions are gone, one call of get_session for each entry; how many';
+COMMENT ON FUNCTION session_service_front.forget_imported_tokens()
+    IS 'deletes the entries of imported tokens whose sessions are gone, one call of get_session for each '
+        'entry; how many';
 
 -- --- What apply() makes
 
@@ -336,7 +355,8 @@ AS $$
     WHERE i.token_hash OPERATOR(session_service.=) hash AND i.session_id IS NOT NULL
         AND EXISTS (SELECT FROM session_service.get_session(i.session_id))
 $$;
-COMMENT ON FUNCTION session_service_front.known_import(session_service.token_hash) IS 'the entry of an imported token whose session is there';
+COMMENT ON FUNCTION session_service_front.known_import(session_service.token_hash)
+    IS 'the entry of an imported token whose session is there';
 
 -- How the answers of several servers make one, by a column's name and type. A share counts by the rows that it is of.
 CREATE FUNCTION session_service_front.total(column_name name, type regtype)
@@ -362,7 +382,8 @@ AS $$
     FROM pg_proc p, unnest(p.proargnames, p.proargmodes, p.proallargtypes) WITH ORDINALITY a (name, mode, type, n)
     WHERE p.oid = function AND a.mode IN ('o', 't')
 $$;
-COMMENT ON FUNCTION session_service_front.columns_of(oid) IS 'columns that a function of OUT arguments or RETURNS TABLE gives';
+COMMENT ON FUNCTION session_service_front.columns_of(oid)
+    IS 'columns that a function of OUT arguments or RETURNS TABLE gives';
 
 CREATE FUNCTION session_service_front.filled(template text, member oid)
 RETURNS text
@@ -447,7 +468,8 @@ AS $$
         session_service_front.filled(body, oid)
     FROM route WHERE suffix = ''
 $$;
-COMMENT ON FUNCTION session_service_front.routes() IS 'the functions that apply() makes, or puts in the place of those of session_service';
+COMMENT ON FUNCTION session_service_front.routes()
+    IS 'the functions that apply() makes, or puts in the place of those of session_service';
 
 -- Those of routes() that are not here as they should be: what is there under the name, and the statement that makes it.
 -- No statement for one that has no route.
@@ -478,7 +500,8 @@ AS $$
     -- What is called first.
     ORDER BY r.schema DESC, r.name
 $$;
-COMMENT ON FUNCTION session_service_front.unrouted() IS 'what apply() has to make, or to put in the place of functions of session_service';
+COMMENT ON FUNCTION session_service_front.unrouted()
+    IS 'what apply() has to make, or to put in the place of functions of session_service';
 
 -- Nothing here is for anybody but the owner, nor for a role that has rights by default on whatever the owner makes.
 CREATE FUNCTION session_service_front.keep_private()
@@ -501,7 +524,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION session_service_front.keep_private() IS 'takes all rights in this schema from everybody but the owner';
+COMMENT ON FUNCTION session_service_front.keep_private()
+    IS 'takes all rights in this schema from everybody but the owner';
 
 CREATE FUNCTION session_service_front.options_of(server name)
 RETURNS TABLE (option_name text, option_value text)
@@ -510,7 +534,8 @@ AS $$
     SELECT o.option_name, o.option_value FROM pg_foreign_server s, pg_options_to_table(s.srvoptions) o
     WHERE s.srvname = server AND o.option_name ~ '^(p\d+|modular_mapping)$'
 $$;
-COMMENT ON FUNCTION session_service_front.options_of(name) IS 'options of a foreign server that apply() sets; others are the DBA''s, such as query_timeout';
+COMMENT ON FUNCTION session_service_front.options_of(name)
+    IS 'options of a foreign server that apply() sets; others are the DBA''s, such as query_timeout';
 
 -- Brings one foreign server to what the tables ask for.
 CREATE FUNCTION session_service_front.apply_server(server name, options text[])
@@ -546,7 +571,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION session_service_front.apply_server(name, text[]) IS 'creates or alters a foreign server of PL/Proxy';
+COMMENT ON FUNCTION session_service_front.apply_server(name, text[])
+    IS 'creates or alters a foreign server of PL/Proxy';
 
 CREATE FUNCTION session_service_front.drop_remote(function oid)
 RETURNS void
@@ -613,7 +639,9 @@ BEGIN
             WHERE p.oid = to_regprocedure(format('%I.%I(%s)', r.schema, r.name, r.types)));
 END
 $$;
-COMMENT ON FUNCTION session_service_front.apply() IS 'makes this database the front that the tables describe; again after each change of them, after an update of session_service and after a dump was restored';
+COMMENT ON FUNCTION session_service_front.apply()
+    IS 'makes this database the front that the tables describe; again after each change of them, after an '
+        'update of session_service and after a dump was restored';
 
 -- --- Whether all is well
 
@@ -688,7 +716,8 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION session_service_front.check_shard(integer, text) IS 'what is wrong with one shard, and the buckets that it holds';
+COMMENT ON FUNCTION session_service_front.check_shard(integer, text)
+    IS 'what is wrong with one shard, and the buckets that it holds';
 
 CREATE FUNCTION session_service_front.check()
 RETURNS TABLE (subject text, problem text)

@@ -152,7 +152,9 @@ Front::make($node{front}, 'front', { map { $_ => "$at{$_} dbname=postgres user=p
 is(Front::problems($node{front}, 'front'), '', 'a front of two shards');
 my @held = map { [ split /\|/ ] } split /\n/, query(
 	'front', q{
-	SELECT session_service.user_range(u) / 8, u, c.token, c.refresh_token, c.session_id FROM generate_series(1, 20) n, LATERAL (SELECT md5('held ' || n)::uuid AS u OFFSET 0) x, session_service.create_session(u) c},
+	SELECT session_service.user_range(u) / 8, u, c.token, c.refresh_token, c.session_id
+	FROM generate_series(1, 20) n, LATERAL (SELECT md5('held ' || n)::uuid AS u OFFSET 0) x,
+		session_service.create_session(u) c},
 	'front');
 my ($here) = grep { $_->[0] == 0 } @held;
 my ($there) = grep { $_->[0] == 1 } @held;
@@ -207,7 +209,8 @@ my $mapped = $node{front}->background_psql('mapped');
 $mapped->query($count);
 is( query(
 		'primary',
-		q{SELECT string_agg(DISTINCT usename, ',') FROM pg_stat_activity WHERE query LIKE '%count_active_sessions%' AND pid <> pg_backend_pid()}
+		q{SELECT string_agg(DISTINCT usename, ',') FROM pg_stat_activity
+		WHERE query LIKE '%count_active_sessions%' AND pid <> pg_backend_pid()}
 	),
 	'proxy',
 	'and the shards see');
@@ -242,7 +245,8 @@ is(Front::problems($node{front}, 'front'), '', 'and all is well');
 
 query(
 	'front',
-	"SELECT session_service.grant_access('client', 'application'); SELECT session_service.import_session(session_service.hash_token('imported'), '$there->[1]', now() + '1 day')",
+	"SELECT session_service.grant_access('client', 'application');
+		SELECT session_service.import_session(session_service.hash_token('imported'), '$there->[1]', now() + '1 day')",
 	'front');
 my $dump = "$directory/dump";
 IPC::Run::run([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node{front}->connstr('front') ], '2>', \$stderr);
@@ -252,7 +256,8 @@ $node{front}
   ->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node{front}->connstr('restored'), $dump ], 'it is restored');
 is( query(
 		'front',
-		'SELECT s.shard, count(*) FROM session_service_front.shards s JOIN session_service_front.ranges r USING (shard) GROUP BY 1 ORDER BY 1',
+		q{SELECT s.shard, count(*) FROM session_service_front.shards s JOIN session_service_front.ranges r USING (shard)
+			GROUP BY 1 ORDER BY 1},
 		'restored'),
 	"other|8\nprimary|8",
 	'with its tables');
@@ -269,22 +274,26 @@ is(query('front', "SET ROLE client; SELECT session_service.validate_user('import
 
 query(
 	'front',
-	q{CREATE OR REPLACE FUNCTION session_service.get_session(session_id uuid, current_session_id uuid DEFAULT NULL) RETURNS SETOF session_service.session_info
+	q{CREATE OR REPLACE FUNCTION session_service.get_session(session_id uuid, current_session_id uuid DEFAULT NULL)
+	RETURNS SETOF session_service.session_info
 	AS '$libdir/session_service', 'session_service_get_session' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 	ALTER FUNCTION session_service.get_session(uuid, uuid) SECURITY INVOKER RESET ALL}, 'front');
 is( query(
 		'front',
-		"SELECT count(*) FROM session_service.get_session('$there->[4]'); SELECT session_service_front.apply(); SELECT count(*) FROM session_service.get_session('$there->[4]')",
+		"SELECT count(*) FROM session_service.get_session('$there->[4]');
+		SELECT session_service_front.apply(); SELECT count(*) FROM session_service.get_session('$there->[4]')",
 		'front'),
 	"0\n\n1",
 	'where an update made a function anew, apply() puts it right');
 query(
 	'front',
-	'DROP EXTENSION session_service CASCADE; DROP SERVER session_service_ranges, session_service_shards CASCADE; DROP EXTENSION plproxy',
+	q{DROP EXTENSION session_service CASCADE; DROP SERVER session_service_ranges, session_service_shards CASCADE;
+	DROP EXTENSION plproxy},
 	'front');
 is( query(
 		'front',
-		"SELECT count(*) FROM pg_proc WHERE proname LIKE 'remote%' OR pronamespace = to_regnamespace('session_service_front')",
+		"SELECT count(*) FROM pg_proc WHERE proname LIKE 'remote%'
+			OR pronamespace = to_regnamespace('session_service_front')",
 		'front'),
 	0,
 	'dropped, it leaves nothing');
