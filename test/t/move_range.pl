@@ -165,6 +165,14 @@ sub has_printed
 	return index($run->{stdout}, $text) >= 0;
 }
 
+# For a while in which it is not to print something.
+sub watch
+{
+	my ($run) = @_;
+	for (1 .. 20) { $run->{process}->pump_nb if $run->{process}->pumpable; select undef, undef, undef, 0.1; }
+	return;
+}
+
 # Its exit status, or 'killed'.
 sub end
 {
@@ -217,7 +225,8 @@ sub objects
 	return join ',', grep { $_ ne '' } map {
 		query(
 			$_,
-			q{SELECT 'publication ' || pubname FROM pg_publication UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
+			q{SELECT 'publication ' || pubname FROM pg_publication
+			UNION ALL SELECT 'subscription ' || subname FROM pg_subscription
 			UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_type = 'logical'})
 	} $first, $second;
 }
@@ -261,17 +270,21 @@ sub tokens_held
 query(
 	$first, q{
 	CREATE TABLE made AS
-		SELECT u AS user_id, n, c.* FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) of_all, generate_series(1, 3) n,
+		SELECT u AS user_id, n, c.*
+		FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) of_all, generate_series(1, 3) n,
 			LATERAL session_service.create_session(u, device_key => 'key ' || n, external_id => 'external ' || u || n) c
 		WHERE session_service.user_bucket(u) BETWEEN 3072 AND 3327;
 	SELECT session_service.revoke_session(session_id) FROM made WHERE n = 3;
 	SELECT session_service.refresh_session(refresh_token) FROM made WHERE n = 2;
 	SELECT count(*) FROM generate_series(1, 500) i, session_service.create_session(md5('other ' || i)::uuid)
 		WHERE session_service.user_bucket(md5('other ' || i)::uuid) NOT BETWEEN 0 AND 255;
-	SELECT session_service.import_session(session_service.hash_token('imported ' || user_id), user_id, now() + '1 day') FROM made WHERE n = 1}
+	SELECT session_service.import_session(session_service.hash_token('imported ' || user_id), user_id, now() + '1 day')
+		FROM made WHERE n = 1}
 );
-query($second,
-	q{SELECT count(*) FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) u, session_service.create_session(u) WHERE session_service.user_bucket(u) < 256}
+query(
+	$second,
+	q{SELECT count(*) FROM (SELECT md5('user ' || i)::uuid AS u FROM generate_series(1, 4000) i) u,
+		session_service.create_session(u) WHERE session_service.user_bucket(u) < 256}
 );
 @held = (
 	split(/\n/, query($first, 'SELECT token FROM made WHERE n = 1')),
@@ -323,7 +336,8 @@ sub front_and_bouncer_lead_to
 	my ($name, $node) = @_;
 	is( $second->safe_psql(
 			'front',
-			'SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range = 12 UNION ALL SELECT string_agg(DISTINCT shard, $$,$$) FROM session_service_front.ranges WHERE range <> 12'
+			q{SELECT string_agg(DISTINCT shard, ',' ORDER BY shard) FROM session_service_front.ranges
+				GROUP BY range <> 12 ORDER BY range <> 12}
 		),
 		$node->name . "\nfirst",
 		"$name: the front sends the range there, and no other");
@@ -503,7 +517,8 @@ sub moves_in_two
 }
 
 my @places =
-  qw(checked published subscribed copied paused closed caught_up compared opened fronts_switched switched unsubscribed dropped deleting);
+  qw(checked published subscribed copied paused closed caught_up compared opened fronts_switched switched unsubscribed
+  dropped deleting);
 my @quick = qw(published closed opened deleting);
 my $number = 0;
 for my $place (extent(0, 1) ? @places : @quick)
@@ -532,10 +547,11 @@ counted("$number moves that were killed on the way went on");
 # --- transactions from before the source stopped to take calls
 
 # Of users of the range who have no session yet
-my ($user, $other_user) = split /\n/,
-  query($first,
-	q{SELECT u FROM (SELECT md5('late ' || i)::uuid AS u FROM generate_series(1, 200) i) u WHERE session_service.user_bucket(u) BETWEEN 3072 AND 3327}
-  );
+my ($user, $other_user) = split /\n/, query(
+	$first,
+	q{SELECT u FROM (SELECT md5('late ' || i)::uuid AS u FROM generate_series(1, 200) i) u
+		WHERE session_service.user_bucket(u) BETWEEN 3072 AND 3327}
+);
 my $create = "SELECT token FROM session_service.create_session('$user')";
 
 # From where nothing more has to be copied: a subscription waits for all transactions that are open as it is made.
@@ -556,24 +572,53 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 		'so has a prepared one');
 
 	# Both kinds that end in time, and a statement that commits on the way, again and again.
-	query($first, 'CREATE TABLE late (n serial, token text)');
+	query($first, 'CREATE TABLE late (n serial, token text); CREATE TABLE enough ()');
 	my $looping = Client->new($first);
 	my $create_late =
 	  "INSERT INTO late (token) SELECT token FROM session_service.create_session('$other_user', device_key => 'loop')";
 	$looping->send(
-		"DO \$\$ BEGIN FOR n IN 1 .. 60 LOOP $create_late; COMMIT; PERFORM pg_sleep(0.05); END LOOP; END \$\$");
+		"DO \$\$ BEGIN LOOP $create_late; COMMIT; EXIT WHEN EXISTS (SELECT FROM enough);
+			PERFORM pg_sleep(0.02); END LOOP; END \$\$"
+	);
 	my $run = begin([ from($first, @with_front) ]);
 	ok(has_printed($run, 'takes no more calls'), 'the source stops to take calls') || diag($run->{stderr});
 	query($first, "COMMIT PREPARED 'late'");
-	is(end($run), 0, 'those that end in time are waited for') || diag($run->{stdout}, $run->{stderr});
+	my $goes_on = query($first, 'SELECT max(n) + 40 FROM late');
+	$first->poll_query_until('postgres', "SELECT max(n) > $goes_on FROM late");
+	watch($run);
+	unlike($run->{stdout}, qr/have ended/, 'a statement from before goes on, and is waited for');
+	query($first, 'INSERT INTO enough DEFAULT VALUES');
+	is(end($run), 0, 'what ends in time is waited for') || diag($run->{stdout}, $run->{stderr});
 	$looping->answer;
 	is(query($second, "SELECT count(*) FROM session_service.validate_session('$token')"),
 		1, 'what one of them did is there');
-	is(query($first, 'SELECT count(*) FROM late'), 60, 'a statement from before goes on to its end');
 	my $last = query($first, 'SELECT token FROM late ORDER BY n DESC LIMIT 1');
 	is(query($second, "SELECT count(*) FROM session_service.validate_session('$last')"),
 		1, 'and what it did last is there');
 	$_->close for $open, $looping;
+	moves('and back', [ from($second, @with_front) ]);
+	$contents = range_contents($first, $in_range);
+}
+
+# What was committed last, and cannot be written at the target yet
+{
+	prepare_move($first);
+	my ($open, $holder) = map { Client->new($_) } $first, $second;
+	$open->ask('BEGIN');
+	my $token = $open->ask($create);
+	my $run = begin([ from($first, @with_front) ]);
+	has_printed($run, 'takes no more calls');
+	$holder->ask('BEGIN; LOCK TABLE session_service.sessions IN SHARE MODE');
+	$open->ask('COMMIT');
+	ok(has_printed($run, 'have ended'), 'the transactions from before have ended') || diag($run->{stderr});
+	$second->poll_query_until('postgres',
+		q{SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'session_service.sessions'::regclass});
+	watch($run);
+	unlike($run->{stdout}, qr/step [67]:/, 'what does not arrive at the target is waited for');
+	$holder->ask('COMMIT');
+	is(end($run), 0, 'until it has arrived') || diag($run->{stdout}, $run->{stderr});
+	is(query($second, "SELECT count(*) FROM session_service.validate_session('$token')"), 1, 'and is good there');
+	$_->close for $open, $holder;
 	moves('and back', [ from($second, @with_front) ]);
 	$contents = range_contents($first, $in_range);
 }
@@ -604,8 +649,10 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 
 {
 	prepare_move($first);
-	query($second,
-		"UPDATE session_service.sessions SET acr = 'another' WHERE id = (SELECT min(id::text)::uuid FROM session_service.sessions WHERE $in_range)"
+	query(
+		$second,
+		"UPDATE session_service.sessions SET acr = 'another'
+			WHERE id = (SELECT min(id::text)::uuid FROM session_service.sessions WHERE $in_range)"
 	);
 	my ($status, $stdout, $stderr) = run([ from($first, @with_front) ]);
 	is($status, 1, 'a row that differs has the move fail');
@@ -647,28 +694,26 @@ sub prepare_move { return moves('killed when all is copied: it is', [ from(shift
 query($_, q{LOAD 'session_service'; ALTER SYSTEM SET session_service.touch_interval = 0; SELECT pg_reload_conf()})
   for $first, $second;
 my $operations = extent(400, 20000);
+# Of each kind; in the quick form one goes there, and the other back.
+my $moves = extent(1, 20);
 for my $way ('PgBouncer pauses', 'clients ask again')
 {
 	my $is_paused = $way =~ /pauses/;
 	my @more = (@with_front, $is_paused ? (@with_bouncer, '--compare-before') : ());
 	my $load = Load->new(
 		$first,
-		clients => 8,
+		clients => 6,
 		program => 'moving_load.py',
 		range => $range,
 		servers => [ map { $_->connstr('postgres') } $first, $second ],
 		$is_paused ? (bouncer => $bouncer) : ());
 	$load->start;
 	$load->wait($operations);
-	my $rounds = extent(1, 10);
-	for my $round (1 .. $rounds)
+	for my $move (1 .. $moves)
 	{
-		for my $node ($first, $second)
-		{
-			my $name = "$way, round $round, from the " . $node->name;
-			moves($name, [ from($node, @more) ]);
-			$load->wait($operations / 2);
-		}
+		moves("$way, move $move, from the " . $at->name, [ from($at, @more) ]);
+		$at = other($at);
+		$load->wait($operations / 2);
 	}
 	$load->stop;
 	my $told = $load->settle;
@@ -683,7 +728,7 @@ for my $way ('PgBouncer pauses', 'clients ask again')
 	}
 	tables_are_consistent($_, "$way: tables and indexes agree at the " . $_->name) for $first, $second;
 	counted("$way: "
-		  . 2 * $rounds
+		  . $moves
 		  . " moves, $told->{acknowledged} operations acknowledged, "
 		  . ($told->{counts}{refused} // 0)
 		  . " refused and tried again");
