@@ -498,12 +498,14 @@ measure_several_servers() {
     done
     sql postgres -c CHECKPOINT
     sql front -c 'SELECT session_service_front.apply()' >/dev/null
-    compare P16 validate:front validate:usual usual.tokens
-    compare P16 validate:front validate:usual usual.tokens --clients 8
-    compare P16-batch validate_100:front validate_100:usual usual.tokens
-    compare P16-batch validate_100:front validate_100:usual usual.tokens --clients 8
-    compare P16-routed validate_routed:shard validate:usual usual.tokens
-    compare P16-routed validate_routed:shard validate:usual usual.tokens --clients 8
+    # Few, since each connection reads each of them once before it is measured.
+    head -n 10000 "$WORKSPACE/run/usual.tokens" >"$WORKSPACE/run/usual.some"
+    compare P16 validate:front validate:usual usual.some
+    compare P16 validate:front validate:usual usual.some --clients 8
+    compare P16-batch validate_100:front validate_100:usual usual.some
+    compare P16-batch validate_100:front validate_100:usual usual.some --clients 8
+    compare P16-routed validate_routed:shard validate:usual usual.some
+    compare P16-routed validate_routed:shard validate:usual usual.some --clients 8
     sql postgres -c 'DROP DATABASE front' -c 'DROP DATABASE shard0' -c 'DROP DATABASE shard1' -c 'DROP DATABASE shard2' \
         -c 'DROP DATABASE shard3'
 }
