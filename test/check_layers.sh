@@ -55,9 +55,7 @@ owners+='|weak_ptr|lock_guard|unique_lock|scoped_lock|thread|jthread|exception_p
 lines_of pg table store service worker api | filter "$owners" | filter -v '#include' |
     rule "above src/core nothing has a destructor that does anything"
 
-# (But for what the server gives back with free(), before 16.)
 lines_of pg table store service worker api | filter '(^|[^_[:alnum:]])(new|delete(\[\])?) [A-Za-z_:(]|\b(malloc|calloc|realloc)\(' |
-    filter -v '^src/pg/compat.hpp:[0-9]+: *return std::malloc\(size\);' |
     rule "above src/core memory comes from the server's contexts"
 
 lines_of pg table store service worker api | filter '\b(try|catch|throw)\b' | filter -v '^src/pg/(entry|guard)\.hpp:' |

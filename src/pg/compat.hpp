@@ -22,7 +22,6 @@ extern "C" {
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
-#include "utils/guc.h"
 #include "utils/guc_hooks.h"
 #include "varatt.h"
 #else
@@ -53,18 +52,6 @@ extern "C" {
 #endif
 
 namespace session_service::pg {
-
-// --- settings
-
-/// Memory for what a check hook keeps of a setting's value, which the server frees; null where
-/// there is none left. The server's own allocator since 16, which it frees with.
-inline void* allocate_setting_extra(std::size_t size) {
-#if PG_VERSION_NUM >= 160000
-    return guc_malloc(LOG, size);
-#else
-    return std::malloc(size);
-#endif
-}
 
 // --- reading
 

@@ -2,7 +2,6 @@
 
 #include "core/token.hpp"
 
-#include "pg/compat.hpp"
 #include "pg/entry.hpp"
 #include "pg/name_list.hpp"
 
@@ -44,7 +43,8 @@ bool notify_on = false;
 int revocation_commit_choice = static_cast<int>(RevocationCommit::on);
 char* geoip_database_path = nullptr;
 char* bucket_list = nullptr;
-const core::BucketSet* held_buckets = nullptr;
+bool has_all_buckets = true;
+core::BucketSet held_buckets;
 char* maintenance_database_names = nullptr;
 int cleanup_interval_seconds = hour;
 
@@ -104,31 +104,24 @@ bool is_name_list(char** value, void** /*unused*/, GucSource /*unused*/) {
     });
 }
 
-// The set that a list names is worked out once, as the setting is given a value; nothing is kept of
-// one that has all.
-bool is_bucket_list(char** value, void** extra, GucSource /*unused*/) {
-    return guarded([value, extra] {
-        const auto set = core::BucketSet::parse(*value);
-        if (!set) {
+bool is_bucket_list(char** value, void** /*unused*/, GucSource /*unused*/) {
+    return guarded([value] {
+        const bool is_valid = core::BucketSet::parse(*value).has_value();
+        if (!is_valid) {
             GUC_check_errdetail("It is a list of buckets from 0 to %d and ranges of them, such as "
                                 "\"0-255,512\"; empty for all of them, \"none\" for none.",
                                 core::bucket_count - 1);
-            return false;
         }
-        if (set->has_all()) {
-            return true;
-        }
-        *extra = allocate_setting_extra(sizeof(core::BucketSet));
-        if (*extra == nullptr) {
-            return false;
-        }
-        std::construct_at(static_cast<core::BucketSet*>(*extra), *set);
-        return true;
+        return is_valid;
     });
 }
 
-void assign_buckets(const char* /*unused*/, void* extra) {
-    held_buckets = static_cast<const core::BucketSet*>(extra);
+// Works out the set once, as the setting is given a value. Reading needs no memory and raises no
+// error, neither of which may be here.
+void assign_buckets(const char* value, void* /*unused*/) {
+    const auto set = core::BucketSet::parse(value);
+    has_all_buckets = !set || set->has_all();
+    held_buckets = set.value_or(core::BucketSet{});
 }
 
 Micros from_seconds(int seconds) {
@@ -305,7 +298,7 @@ RevocationCommit revocation_commit() {
 }
 
 const core::BucketSet* buckets() {
-    return held_buckets;
+    return has_all_buckets ? nullptr : &held_buckets;
 }
 
 const char* geoip_database() {
