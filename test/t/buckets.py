@@ -120,7 +120,10 @@ before = connection.execute(active, (fixture["session_id"],)).fetchone()
 with connection.transaction():
     connection.execute(f"SELECT FROM {SCHEMA}validate_session(%s)", (fixture["token"],))
     connection.execute(f"SET LOCAL session_service.buckets = '{ELSEWHERE}'")
-ok(connection.execute(active, (fixture["session_id"],)).fetchone() == before, "activity of another server's is left out")
+ok(
+    connection.execute(active, (fixture["session_id"],)).fetchone() == before,
+    "activity of another server's is left out",
+)
 with connection.transaction():
     connection.execute(f"SELECT FROM {SCHEMA}validate_session(%s)", (fixture["token"],))
 ok(connection.execute(active, (fixture["session_id"],)).fetchone() > before, "and else written")
