@@ -140,7 +140,11 @@ class Checker:
             after.now, after.began = clock, moment.call.clocks[0]
             after.is_order_open = self.are_others_at_work(moment)
             proofs = [argument for argument in moment.call.arguments if isinstance(argument, Proof)]
-            for benefit in (True, False) if any(map(after.is_in_doubt, proofs)) else (True,):
+            for benefit in (
+                (True, False)
+                if any(after.is_in_doubt(proof) or after.was_in_doubt(proof) for proof in proofs)
+                else (True,)
+            ):
                 given = after.copy()
                 given.has_benefit_of_doubt = benefit
                 outcomes += self.outcomes_at_this_time(given, moment)

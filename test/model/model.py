@@ -123,6 +123,7 @@ class Binding(NamedTuple):
     number: int  # no other has it, not even after a rollback
     needed_for: str  # refresh or request
     thumbprint: str  # of the key
+    at: int  # since when
 
 
 class Session(NamedTuple):
@@ -861,20 +862,32 @@ class Model:
         self.challenges[text] = given
         return text
 
-    def is_in_doubt(self, proof: Proof) -> bool:
+    def is_in_doubt(self, proof: Proof, at: int | None = None) -> bool:
         """Whether nobody can tell if the challenge that it answers is good still."""
+        now = self.now if at is None else at
         known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
-        return known is not None and not known.is_spent(self.now, lifetime) and not known.is_fresh(self.now, lifetime)
+        return known is not None and not known.is_spent(now, lifetime) and not known.is_fresh(now, lifetime)
 
-    def _answers(self, proof: Proof, purpose: tuple) -> bool:
+    def was_in_doubt(self, proof: Proof) -> bool:
+        """The same of a time by which a proof that comes again is judged."""
+        return any(
+            self.is_in_doubt(proof, at)
+            for session in self.sessions.values()
+            if session.binding
+            for at in (session.binding.at, session.replaced_at)
+            if at is not None
+        )
+
+    def _answers(self, proof: Proof, purpose: tuple, at: int | None = None) -> bool:
+        now = self.now if at is None else at
         known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
-        if known is None or known.purpose != purpose or known.is_spent(self.now, lifetime):
+        if known is None or known.purpose != purpose or known.is_spent(now, lifetime):
             return False
-        return known.is_fresh(self.now, lifetime) or self.has_benefit_of_doubt
+        return known.is_fresh(now, lifetime) or self.has_benefit_of_doubt
 
-    def _is_for(self, proof: Proof, http_method: str | None, http_uri: str | None) -> bool:
+    def _is_for(self, proof: Proof, http_method: str | None, http_uri: str | None, at: int | None = None) -> bool:
         """Whether a proof of DPoP is for this request, at this time."""
-        is_of_now = abs(self.now - proof.issued_at) <= self.settings["proof_max_age"]
+        is_of_now = abs((self.now if at is None else at) - proof.issued_at) <= self.settings["proof_max_age"]
         is_same = http_method is not None and proof.method == http_method
         return is_of_now and is_same and URIS[http_uri] is not None and URIS[proof.uri] == URIS[http_uri]
 
@@ -887,12 +900,16 @@ class Model:
         session = self._by_token(token)
         if session is None or token != session.token or proof is None or proof.protocol is None:
             return None
+        times = [self.now, session.binding.at] if session.binding else [self.now]
+        return session if any(self._registers_at(at, session, proof, http_method, http_uri) for at in times) else None
+
+    def _registers_at(self, at, session, proof, http_method, http_uri) -> bool:
         is_good = proof.carried is not None and proof.is_by(proof.carried)
         if proof.protocol == "dpop":
-            is_good = is_good and self._is_for(proof, http_method, http_uri) and proof.token == token
+            is_good = is_good and self._is_for(proof, http_method, http_uri, at) and proof.token == session.token
         if proof.protocol == "dbsc" or self.settings["proof_nonce"]:
-            is_good = is_good and self._answers(proof, self._registration(session))
-        return session if is_good else None
+            is_good = is_good and self._answers(proof, self._registration(session), at)
+        return is_good
 
     def bind_proven(self, session_id, token, proof):
         session = self.sessions.get(session_id)
@@ -901,7 +918,7 @@ class Model:
         needed_for = BOUND_FOR[proof.protocol]
         if session.binding is None:
             self.bindings += 1
-            bound = session._replace(binding=Binding(self.bindings, needed_for, proof.carried))
+            bound = session._replace(binding=Binding(self.bindings, needed_for, proof.carried, self.now))
             expires_at = self._bounded(bound, session.expires_at)
             session = self._change_in_use(session, binding=bound.binding, expires_at=expires_at)
             self._log("session.bound", session.user_id, session.id, session.device_id)
@@ -961,14 +978,23 @@ class Model:
             return "nothing"
         if not proof.is_by(session.thumbprint):
             return "nothing"
-        if proof.protocol == "dpop" and not self._is_for(proof, http_method, http_uri):
-            return "nothing"
         is_retry = self._is_retry(session, refresh_token)
+        worth = self._worth_at(self.now, is_retry, session, refresh_token, proof, http_method, http_uri)
+        if worth != "nothing" or not is_retry:
+            return worth
+        then = self._worth_at(session.replaced_at, is_retry, session, refresh_token, proof, http_method, http_uri)
+        return "the same pair" if then == "the same pair" else "nothing"
+
+    def _worth_at(self, at, is_retry, session, refresh_token, proof, http_method, http_uri) -> str:
+        if proof.protocol == "dpop" and not self._is_for(proof, http_method, http_uri, at):
+            return "nothing"
         if proof.protocol == "dpop" and not self.settings["proof_nonce"]:
             return "the same pair" if is_retry else "a pair"
-        if self._answers(proof, self._renewal(session, refresh_token, session.generation)):
+        if self._answers(proof, self._renewal(session, refresh_token, session.generation), at):
             return "a pair"
-        is_repeated = is_retry and self._answers(proof, self._renewal(session, refresh_token, session.generation - 1))
+        is_repeated = is_retry and self._answers(
+            proof, self._renewal(session, refresh_token, session.generation - 1), at
+        )
         return "the same pair" if is_repeated else "nothing"
 
     def proves(
