@@ -530,12 +530,7 @@ class Database:
         self.fixture = make_sessions(self.owner)
         self.stored = "(SELECT stored FROM hostile.stored)"
         self.store_values()
-        # (bind_identity is nobody's but the owner's.)
-        self.functions = [
-            function
-            for function in every_function(self.owner)
-            if not function.is_of_type and function.name != "bind_identity"
-        ]
+        self.functions = [function for function in every_function(self.owner) if not function.is_of_type]
         self.caller = self.connect(user="caller", autocommit=False)
         self.caller.execute("SET statement_timeout = '2min'")
         self.caller.commit()

@@ -45,7 +45,6 @@ OF_NONE = {
     "is_mfa_verified",
     "is_authenticated_within",
     "current_metadata",
-    "bind_identity",
     "holds_bucket",
     "grant_access",
     "revoke_access",

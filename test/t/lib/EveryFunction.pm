@@ -5,6 +5,7 @@
 #                                    writes: refused where nothing may be written
 #                                    own: each call, or each server, has an answer of its own
 #                                    type: of the type token_hash
+#                                    owner: for the extension's owner alone
 #   EveryFunction::call($name)       SQL that calls it for all of the sessions of HeldSessions
 #   EveryFunction::call($name, 'plain')    for one of them
 #   EveryFunction::call_with($name, \%values, device_key => $sql)    the call alone, with SQL for each of {token}

@@ -9,7 +9,7 @@ WITH kinds (kind, names) AS (VALUES
     ('reads', 'validate_session validate_user validate_session_hash validate_sessions authenticate introspect_token
         hash_token token_session_id
         bind_session validate_session_proof
-        session_bucket user_bucket token_bucket session_range user_range token_range holds_bucket bind_identity
+        session_bucket user_bucket token_bucket session_range user_range token_range holds_bucket
         current_session_id current_user_id current_scopes has_scope is_mfa_verified
         is_authenticated_within current_metadata list_sessions find_external_sessions is_user_disabled
         get_session get_user_session list_user_sessions list_inactive_sessions list_mfa_verified_sessions
@@ -26,7 +26,9 @@ WITH kinds (kind, names) AS (VALUES
         revoke_sessions revoke_external_sessions disable_user enable_user
         delete_user set_user_session_limit import_session grant_access revoke_access'),
     -- each call, or each server, has an answer of its own
-    ('own', 'generate_token session_challenge stats health')),
+    ('own', 'generate_token session_challenge stats health'),
+    -- nobody's but the owner's, and so in no test of callers
+    ('owner', 'bind_identity')),
 kind AS (SELECT kind, name FROM kinds, regexp_split_to_table(names, '\s+') name),
 -- A value with which the call does what it is for, by the argument's name; of one function alone where it says so.
 -- Arguments without a name are those of token_hash, and go by their type. What is used of the server is named with
