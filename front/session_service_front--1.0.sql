@@ -251,15 +251,19 @@ $body$),
     ('health', '', '', '', 'CLUSTER ''session_service_shards''; RUN ON ALL; TARGET {member};', 'sql',
         'SELECT {totals} FROM {remote} r'),
 
-    -- A batch is split. Each server counts the tokens that it was given, so their places go along.
-    ('validate_sessions', '', '', 'places integer[]',
-        'CLUSTER ''session_service_ranges''; SPLIT tokens, places; RUN ON session_service_front.token_range(tokens);
-         SELECT ($2)[v.token_index] AS token_index, {columns} FROM {member}($1) v;', 'sql', $body$
-SELECT r.*
-FROM (SELECT array_agg(t.token ORDER BY t.place) AS tokens, array_agg(t.place::integer ORDER BY t.place) AS places
-      FROM unnest(tokens) WITH ORDINALITY t (token, place)) a,
-    session_service_front.remote_validate_sessions(a.tokens, a.places) r
-ORDER BY r.token_index
+    -- A batch is split. Each server counts the tokens that it was given, so their places go along. And so do their
+    -- ranges, found in one query: PL/Proxy runs one for each element.
+    ('validate_sessions', '', '', 'places integer[], ranges integer[]',
+        'CLUSTER ''session_service_ranges''; SPLIT tokens, places, ranges; RUN ON ranges;
+         SELECT ($2)[v.token_index] AS token_index, {columns} FROM {member}($1) v;', 'plpgsql', $body$
+BEGIN
+    RETURN QUERY
+    SELECT r.*
+    FROM (SELECT array_agg(t.token) AS tokens, array_agg(t.place::integer) AS places, array_agg(range) AS ranges
+          FROM unnest(tokens) WITH ORDINALITY t (token, place), session_service_front.token_range(t.token) range) a,
+        session_service_front.remote_validate_sessions(a.tokens, a.places, a.ranges) r
+    ORDER BY r.token_index;
+END
 $body$),
     ('touch_sessions', '', '', '',
         'CLUSTER ''session_service_ranges''; SPLIT session_ids; RUN ON session_service.session_range(session_ids);
@@ -456,7 +460,8 @@ AS $$
             m.remote, m.language, m.body
         FROM member f JOIN session_service_front.merged() m USING (name))
     SELECT 'session_service_front', 'remote_' || name || suffix,
-        concat_ws(', ', substring(before, ' (.*)'), types, substring(after, '^places (.*)')),
+        concat_ws(', ', substring(before, ' (.*)'), types,
+            nullif(regexp_replace(regexp_replace(after, '^OUT .*', ''), '\w+ (\S+)', '\1', 'g'), '')),
         concat_ws(', ', nullif(before, ''), nullif(identity, ''), nullif(after, '')),
         -- Of one server one answer, where it was made for one.
         CASE WHEN remote ~ 'RUN ON place' THEN result ELSE regexp_replace(result, '^(?!SETOF |TABLE)', 'SETOF ') END,
