@@ -113,10 +113,11 @@ outer_run() {
 # Runs a program of a stage, and ends it after STAGE_SECONDS.
 limited() {
     local status=0
+    local pid_file=$WORKSPACE/run/stage.$BASHPID.pid
     timeout --kill-after=10 "${STAGE_SECONDS:-1200}" "$@" &
-    echo $! >"$WORKSPACE/run/stage.pid"
+    echo $! >"$pid_file"
     wait $! || status=$?
-    rm -f "$WORKSPACE/run/stage.pid"
+    rm -f "$pid_file"
     [ "$status" -ne 124 ] || echo "Ended after ${STAGE_SECONDS:-1200} seconds: $*"
     return "$status"
 }
@@ -338,8 +339,6 @@ run_stage() {
     passed=$(grep -c '^pass' "$results" || true)
     failed=$(grep -c '^fail' "$results" || true)
     skipped=$(grep -c '^skip' "$results" || true)
-    total_passed=$((total_passed + passed))
-    total_failed=$((total_failed + failed))
     verdict=ok
     [ $((passed + failed)) -gt 0 ] || verdict=none
     [ "$failed" -eq 0 ] || verdict=FAILED
@@ -354,23 +353,46 @@ run_stage() {
     fi
 }
 
-end_stage_program() {
-    [ ! -e "$WORKSPACE/run/stage.pid" ] || kill "$(cat "$WORKSPACE/run/stage.pid")" 2>/dev/null || true
+end_stage_programs() {
+    local pid_file
+    for pid_file in "$WORKSPACE"/run/stage.*.pid; do
+        [ ! -e "$pid_file" ] || kill "$(cat "$pid_file")" 2>/dev/null || true
+    done
     stop_cluster || true
 }
 
+# No other stage waits for lint, so it takes the processors that they leave idle, and as long as they do. In a copy of
+# the tree, where nothing is built meanwhile.
+start_lint_beside() {
+    cp -a . "$WORKSPACE/lint"
+    (
+        cd "$WORKSPACE/lint"
+        renice -n 19 "$BASHPID" >/dev/null
+        STAGE_SECONDS=$((3 * ${STAGE_SECONDS:-1200})) run_stage lint
+    ) >"$WORKSPACE/log/lint.verdict" 2>&1 &
+    lint_pid=$!
+}
+
 inner_run() {
-    local stage
-    trap end_stage_program EXIT
+    local stage passed failed lint_pid=
+    trap end_stage_programs EXIT
     trap 'exit 130' INT TERM HUP
     BINDIR=$("$PG_CONFIG" --bindir)
-    total_passed=0
-    total_failed=0
+    if [ "$1" = lint ] && [ $# -gt 1 ]; then
+        shift
+        start_lint_beside
+    fi
     for stage in "$@"; do
         run_stage "$stage"
     done
-    echo "$total_passed passed, $total_failed failed"
-    [ "$total_failed" -eq 0 ]
+    if [ -n "$lint_pid" ]; then
+        wait "$lint_pid" || echo "fail lint: ended too early" >>"$WORKSPACE/log/lint.results"
+        cat "$WORKSPACE/log/lint.verdict"
+    fi
+    passed=$(cat "$WORKSPACE"/log/*.results | grep -c '^pass' || true)
+    failed=$(cat "$WORKSPACE"/log/*.results | grep -c '^fail' || true)
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
 }
 
 # The stages asked for, in their order, with the build where one of them needs it.
