@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use Test::More;
 
 use Client;
@@ -23,6 +24,19 @@ $node->start;
 my ($version) =
   PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service.control") =~ /^default_version = '(.*)'/m;
 my $script = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service--$version.sql");
+
+# The scripts of released versions, to begin an update with. That of this version is what it is.
+my @released = map { m{session_service--([^/]*)\.sql$} } glob dirname(__FILE__) . '/../released/*.sql';
+for my $released (@released)
+{
+	my $kept = PostgreSQL::Test::Utils::slurp_file(dirname(__FILE__) . "/../released/session_service--$released.sql");
+	if ($released eq $version)
+	{
+		ok($kept eq $script, "the install script of version $version, which was released, is the same");
+		next;
+	}
+	PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--$released.sql", $kept);
+}
 
 # What version 0.9 does not have: functions that are in every level, an index, a constraint, a storage
 # parameter; and one function has another default there.
@@ -171,7 +185,7 @@ is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'what comes out is
 $node->safe_psql('old', "ALTER EXTENSION session_service UPDATE TO '$version.again'");
 is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'also where the upgrade script is run twice');
 
-# From each version that there is a script from
+# From each version that there is a script from. Of those that were released the install scripts are kept.
 for my $from (
 	split /\n/,
 	$node->safe_psql(
@@ -185,7 +199,9 @@ for my $from (
 	$node->safe_psql('upgraded',
 		"CREATE EXTENSION session_service VERSION '$from'; ALTER EXTENSION session_service UPDATE; $grants");
 	is(rows_differ($fresh, catalog_rows('upgraded')), '0 rows differ', "from $from");
+	@released = grep { $_ ne $from } @released;
 }
+is("@{[grep { $_ ne $version } @released]}", '', 'there is a way from each version that was released');
 
 # --- a later version's tables, under backends that know this one's
 
