@@ -90,20 +90,22 @@ constinit pg::Statement select_of_user{
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID, UUIDOID), pg::Finds::two_lists};
 
 // $1 is now, $4 the device that stays, $5 how many may go. One that somebody holds stays.
+//
+// An aggregate, so that the sessions of each device are found by the index: a join that the planner
+// takes for one of a few rows reads all sessions of the user for each device.
 constinit pg::Statement delete_longest_unseen{
     R"(WITH unused AS (
            SELECT c.id, c.bucket FROM session_service.devices c
+               CROSS JOIN LATERAL (
+                   SELECT max(s.last_activity_at) AS last_activity_at, bool_or()" +
+        rules::usable + R"() AS is_usable
+                   FROM session_service.sessions s
+                   WHERE s.user_id = $2 AND s.bucket = $3 AND s.device_id = c.id AND )" +
+        rules::open + R"() s
            WHERE c.user_id = $2 AND c.bucket = $3 AND c.id <> $4
-               AND (c.trusted_until IS NULL OR c.trusted_until <= $1)
-               AND NOT EXISTS (
-                   SELECT 1 FROM session_service.sessions s
-                   WHERE s.user_id = $2 AND s.bucket = $3 AND s.device_id = c.id AND )" +
-        rules::usable + R"()
-           ORDER BY GREATEST(c.last_seen_at, (
-                   SELECT max(s.last_activity_at) FROM session_service.sessions s
-                   WHERE s.user_id = $2 AND s.bucket = $3 AND s.device_id = c.id AND )" +
-        rules::open + R"()), c.id
-           LIMIT $5 FOR UPDATE SKIP LOCKED)
+               AND (c.trusted_until IS NULL OR c.trusted_until <= $1) AND s.is_usable IS NOT TRUE
+           ORDER BY GREATEST(c.last_seen_at, s.last_activity_at), c.id
+           LIMIT $5 FOR UPDATE OF c SKIP LOCKED)
        DELETE FROM session_service.devices d USING unused
        WHERE d.id = unused.id AND d.bucket = unused.bucket)",
     pg::parameters(TIMESTAMPTZOID, UUIDOID, INT2OID, UUIDOID, INT4OID)};

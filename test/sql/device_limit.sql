@@ -65,6 +65,16 @@ SELECT count(import_session(hash_token('j' || i), :'bob', clock_timestamp() - in
     device_key => 'e' || i)) FROM generate_series(1, 5) i;
 SELECT count(*) FROM list_user_devices(:'bob');
 SELECT pg_temp.devices();
+-- the sessions of each device are looked up, and not all of the user's for each device
+TRUNCATE users, devices, sessions, events;
+SET session_service.max_devices_per_user = 40;
+SELECT count(*) FROM generate_series(1, 40) i, create_session(:'alice', device_key => 'd' || i);
+BEGIN;
+SELECT idx_tup_fetch AS before FROM pg_stat_xact_user_tables WHERE relname = 'sessions' \gset
+SELECT is_new_device FROM create_session(:'alice', device_key => 'one more');
+SELECT idx_tup_fetch - :before BETWEEN 40 AND 40 * 10 AS few
+FROM pg_stat_xact_user_tables WHERE relname = 'sessions';
+COMMIT;
 RESET session_service.max_devices_per_user;
 
 -- A sign-in that replaces the sessions of its device, and of no other
