@@ -83,8 +83,8 @@ need_stage() {
         ;;
     examples)
         need_plproxy
-        # Languages that are not here are skipped. One in root's home is none for who runs the tests.
-        ! command -v rustc >/dev/null || need rustc as_unprivileged_user rustc --version
+        # Languages that are not here are skipped.
+        need_rust
         ;;
     esac
 }

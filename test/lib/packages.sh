@@ -37,13 +37,50 @@ need_plproxy() {
         need "postgresql-$major-plproxy" test -e "/usr/share/postgresql/$major/extension/plproxy.control"
 }
 
-# What test/drivers/run.sh needs besides.
+# What test/drivers/run.sh needs besides. Go and a JDK are here or not.
 need_drivers() {
     need python3 test -x /usr/bin/python3
     need python3-psycopg /usr/bin/python3 -c 'import psycopg'
     need python3-psycopg2 /usr/bin/python3 -c 'import psycopg2'
+    need python3-asyncpg /usr/bin/python3 -c 'import asyncpg'
+    need python3-sqlalchemy /usr/bin/python3 -c 'import sqlalchemy'
     need nodejs command -v node
     need npm command -v npm
+    need php-cli command -v php
+    need php-pgsql php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);'
+    need ruby-pg ruby -r pg -e 1
+    need libdbd-pg-perl /usr/bin/perl -MDBD::Pg -e 1
+    need libpqxx-dev test -e /usr/include/pqxx/pqxx
+    if command -v javac >/dev/null; then
+        need libpostgresql-jdbc-java test -e /usr/share/java/postgresql.jar
+        need libjunixsocket-java test -e /usr/share/java/junixsocket-common.jar
+    fi
+    need_rust
+}
+
+# at_least VERSION SEEN: the latter may be empty, of what is not there.
+at_least() {
+    [ -n "$2" ] && printf '%s\n' "$1" "$2" | sort -CV
+}
+
+go_is_new() {
+    at_least 1.24 "$(go env GOVERSION 2>/dev/null | tr -d go)"
+}
+
+rust_is_new() {
+    at_least 1.85 "$(cargo --version 2>/dev/null | cut -d ' ' -f 2)"
+}
+
+# A Rust in root's home is none for who runs the tests. That of Debian 12 itself is too old for what cargo fetches, but
+# it has another one for its browsers.
+need_rust() {
+    local package=cargo
+    command -v cargo >/dev/null || return 0
+    export -f at_least rust_is_new
+    ! as_unprivileged_user bash -c rust_is_new || return 0
+    apt-cache show cargo-web >/dev/null 2>&1 || update_package_lists
+    ! apt-cache show cargo-web >/dev/null 2>&1 || package=cargo-web
+    missing_packages+=("$package")
 }
 
 # Whether `$1` is the pg_config of a server that extensions can be built for and that can run here.
