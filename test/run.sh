@@ -155,6 +155,7 @@ stage_lint() {
     check clang-tidy limited make -s lint
     recorded results_from_tap bash test/format.sh
     recorded results_from_tap perl test/check_links.pl
+    recorded results_from_tap perl test/check_snippets.pl
 }
 
 stage_layers() {
