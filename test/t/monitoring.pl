@@ -13,6 +13,7 @@ use SessionNode;
 
 my $directory = 'examples/monitoring';
 my ($exporter) = grep { -x } map { "$_/prometheus-postgres-exporter" } split(/:/, $ENV{PATH}), '/usr/bin';
+my ($prometheus) = grep { -x } map { "$_/prometheus" } split(/:/, $ENV{PATH}), '/usr/bin';
 
 # --- files
 
@@ -31,9 +32,10 @@ is_deeply([ grep { ($described{$_} eq 'COUNTER') != /_total$/ } @metrics ],
 
 my $dashboard = JSON::PP->new->decode(slurp_file("$directory/dashboard.json"));
 my @panels = @{ $dashboard->{panels} };
+my @targets = map { @{ $_->{targets} // [] } } @panels;
 my %in_use = (
 	'alerts.yaml' => slurp_file("$directory/alerts.yaml") =~ s/^ *#.*$//mgr,
-	'dashboard.json' => join("\n", map { $_->{expr} } map { @{ $_->{targets} // [] } } @panels));
+	'dashboard.json' => join("\n", map { $_->{expr} } @targets));
 for my $file (sort keys %in_use)
 {
 	my %used = map { $_ => 1 } $in_use{$file} =~ /\b(session_service_\w+)\b/g;
@@ -109,6 +111,65 @@ sub numbers
 {
 	my ($values, @names) = @_;
 	return join ' ', map { my $name = $_; "$name " . ($values->{"session_service_$name"} // 'unknown') } @names;
+}
+
+# Labels that the dashboard asks and tells by, and that its metric has not. Prometheus itself adds the instance.
+sub labels_that_are_not_there
+{
+	my ($values) = @_;
+	my @missing;
+	for my $target (@targets)
+	{
+		my ($metric) = $target->{expr} =~ /\b(session_service_\w+)/;
+		my @labels = grep { defined && $_ ne 'instance' }
+		  "$target->{expr} $target->{legendFormat}" =~ /(\w+)=~|by \((\w+)\)|\{\{(\w+)\}\}/g;
+		for my $label (@labels)
+		{
+			push @missing, "$label of $metric" if !grep { /^$metric .*\b$label="/ } keys %$values;
+		}
+	}
+	return \@missing;
+}
+
+# Queries of the dashboard, for this exporter and this database, to which a Prometheus has no answer.
+sub queries_without_answer
+{
+	my $data = PostgreSQL::Test::Utils::tempdir();
+	my $own_port = PostgreSQL::Test::Cluster::get_free_port();
+	append_to_file("$data/prometheus.yaml", <<~"END");
+		scrape_configs:
+		  - job_name: session_service
+		    scrape_interval: 1s
+		    static_configs: [{ targets: ['127.0.0.1:$port'] }]
+		END
+	my $output = '';
+	my $server = IPC::Run::start(
+		[
+			$prometheus, "--config.file=$data/prometheus.yaml",
+			"--storage.tsdb.path=$data/tsdb", "--web.listen-address=127.0.0.1:$own_port"
+		],
+		'>',
+		\$output,
+		'2>&1');
+	my %values = ('$instance' => "127.0.0.1:$port", '$datname' => 'app', '$__rate_interval' => '1m');
+	my @queries = map { $_->{expr} =~ s/(\$\w+)/$values{$1}/gr } @targets;
+	for (1 .. 600)
+	{
+		IPC::Run::pump_nb($server);
+		@queries = grep { !has_answer("http://127.0.0.1:$own_port/api/v1/query", $_) } @queries;
+		last if !@queries;
+		select undef, undef, undef, 0.1;
+	}
+	$server->signal('TERM');
+	eval { $server->finish };
+	return \@queries;
+}
+
+sub has_answer
+{
+	my ($url, $query) = @_;
+	my $answer = HTTP::Tiny->new(timeout => 60)->post_form($url, { query => $query });
+	return $answer->{success} && @{ JSON::PP::decode_json($answer->{content})->{data}{result} } > 0;
 }
 
 sub show_what_happened
@@ -210,6 +271,12 @@ sub show_what_happened
 		[],
 		'every metric is there');
 	is_deeply(\%types, { map { $_ => $described{$_} } @metrics }, 'and is of its type');
+	is_deeply(labels_that_are_not_there($after), [], 'each has the labels that the dashboard asks and tells by');
+  SKIP:
+	{
+		skip 'each query of the dashboard has an answer: prometheus is not here', 1 if !$prometheus;
+		is_deeply(queries_without_answer(), [], 'each query of the dashboard has an answer');
+	}
 
 	query(q{SELECT session_service.revoke_all_user_sessions(user_id) FROM session_service.users});
 	my $dead = scrape()->{'session_service_tables_oldest_dead_session_age_seconds datname="app"'};
