@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# The API over HTTP: tests in Go, and schemathesis against openapi.yaml. Prints TAP.
+#
+# The PG… variables lead to a running server that has the extension and on which the caller is superuser; everything
+# happens in a database of its own, which is dropped at the end, and so is its role. Needs Go, and Debian's
+# python3-venv; the Go module proxy and PyPI have the rest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+skip() {
+    echo "1..0 # skip media server: $1"
+    exit
+}
+
+command -v go >/dev/null || skip 'no go'
+GOTOOLCHAIN=local go list -m >/dev/null 2>&1 || skip 'a go that is older than go.mod asks for'
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || skip 'no python3-venv'
+
+# shellcheck source=/dev/null
+. ../../test/lib/own_database.sh
+own_database session_service_media
+psql -X -q -v ON_ERROR_STOP=1 -f schema.sql -f test/old_sessions.sql -f migration.sql >"$output"
+own_roles=media_server
+
+# test_that NAME COMMAND...
+test_that() {
+    local name=$1
+    shift
+    if "$@" >"$output" 2>&1 </dev/null; then
+        echo "ok - media server: $name"
+    else
+        echo "not ok - media server: $name"
+        sed 's/^/# /' "$output"
+        return 1
+    fi
+}
+
+# Compiled once and run for seconds: optimizing would take a third longer.
+export GOFLAGS="-modcacherw '-gcflags=all=-N -l'"
+test_that 'it is generated and compiled' bash build.sh || exit 1
+test_that 'Go has the form of gofmt' bash -c '[ -z "$(gofmt -d *.go test/*.go | tee /dev/stderr)" ]' || true
+test_that 'go vet finds nothing' go vet . ./test || true
+
+# Whom schemathesis signs in as.
+psql -X -q -v ON_ERROR_STOP=1 <<'EOF'
+INSERT INTO shared.users (username, password_hash) VALUES ('conformance', crypt('tea', gen_salt('bf', 4)));
+EOF
+
+program=
+log=$(mktemp)
+stop_program() {
+    [ -z "$program" ] || { kill "$program" && wait "$program"; } 2>/dev/null || true
+    rm -f "$log"
+    drop_own_database
+}
+trap stop_program EXIT
+
+PGUSER=media_server LISTEN=127.0.0.1:0 CLEANUP_INTERVAL=1s ./media_server >"$log" 2>&1 &
+program=$!
+until MEDIA_SERVER=$(sed -n 's/^Listening on //p' "$log") && [ -n "$MEDIA_SERVER" ]; do
+    kill -0 "$program" 2>/dev/null || {
+        echo "not ok - media server: it starts"
+        sed 's/^/# /' "$log"
+        exit 1
+    }
+    sleep 0.1
+done
+export MEDIA_SERVER
+
+# go test tells of "TestListedFields"; the test's name is "listed fields".
+go test -count=1 -vet=off -v ./test 2>&1 |
+    sed -E -e '/^(===|PASS|FAIL|ok|exit)/d' -e 's/^--- (SKIP|PASS): Test(\w+).*/ok - media server:\2/' \
+        -e 's/^--- FAIL: Test(\w+).*/not ok - media server:\1/' -e '/^(not )?ok - /!s/^/# /' \
+        -e '/^(not )?ok - /s/([A-Z])/ \l\1/g' || true
+
+.venv/bin/pip install --quiet --disable-pip-version-check -r test/requirements.txt >"$output" 2>&1 || cat "$output"
+conforms() {
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/test SCHEMATHESIS_HOOKS=conformance .venv/bin/schemathesis \
+        run openapi.yaml --url "$MEDIA_SERVER" --phases coverage,fuzzing --max-examples 20 --seed 1 --no-color
+}
+test_that 'schemathesis finds it as openapi.yaml says' conforms || true
