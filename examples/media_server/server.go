@@ -65,7 +65,8 @@ func withClient(next http.Handler) http.Handler {
 			address := remote.Addr().WithZone("")
 			c.address = &address
 		}
-		agent := []rune(strings.ToValidUTF8(r.UserAgent(), "\uFFFD"))
+		// As runes, bytes that are no UTF-8 become U+FFFD. PostgreSQL would refuse them.
+		agent := []rune(r.UserAgent())
 		c.userAgent = string(agent[:min(len(agent), maxUserAgent)])
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, c)))
 	})

