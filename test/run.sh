@@ -80,6 +80,8 @@ need_stage() {
         need npm command -v npm
         need chromium test -x /usr/bin/chromium
         need openssl command -v openssl
+        # Go is not installed: where it is not, the media server is skipped.
+        ! command -v go >/dev/null || need python3-venv /usr/bin/python3 -c 'import ensurepip'
         ;;
     examples)
         need_plproxy
@@ -274,7 +276,7 @@ stage_drivers() {
 stage_web() {
     local example status=0
     start_shared_cluster || return
-    for example in web backchannel_logout native_client; do
+    for example in web backchannel_logout native_client media_server; do
         recorded results_from_tap bash "examples/$example/test/run.sh" || status=$?
     done
     return "$status"
