@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -43,11 +42,11 @@ func (w *cleanupWorker) Work(ctx context.Context, _ *river.Job[cleanup]) error {
 
 func (w *cleanupWorker) Timeout(*river.Job[cleanup]) time.Duration { return 2 * time.Minute }
 
-// newJobs runs the jobs of River. Of several servers one, the leader, adds the periodic ones.
-func newJobs(lifecycle fx.Lifecycle, pool *pgxpool.Pool, queries *sessions.Queries) (*river.Client[pgx.Tx], error) {
+// runJobs runs the jobs of River. Of several servers one, the leader, adds the periodic ones.
+func runJobs(lifecycle fx.Lifecycle, pool *pgxpool.Pool, queries *sessions.Queries) error {
 	interval, err := time.ParseDuration(cmp.Or(os.Getenv("CLEANUP_INTERVAL"), "1h"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &cleanupWorker{queries: queries})
@@ -64,21 +63,21 @@ func newJobs(lifecycle fx.Lifecycle, pool *pgxpool.Pool, queries *sessions.Queri
 		)},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Schema: riverSchema})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lifecycle.Append(fx.StartStopHook(
 		func(ctx context.Context) error {
 			if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 				return err
 			}
-			// The context of a start ends with it, and with that of Start the client would.
+			// The client runs for as long as its context does. That of a start hook ends with the start.
 			return client.Start(context.WithoutCancel(ctx))
 		},
 		client.Stop,
 	))
-	return client, nil
+	return nil
 }

@@ -14,9 +14,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
@@ -34,12 +32,8 @@ func main() {
 			newPool,
 			func(pool *pgxpool.Pool) *sessions.Queries { return sessions.New(pool) },
 			newHTTPHandler,
-			newJobs,
 		),
-		fx.Invoke(
-			func(*river.Client[pgx.Tx]) {},
-			serve,
-		),
+		fx.Invoke(runJobs, serve),
 	).Run()
 }
 
