@@ -8,6 +8,7 @@
 #   make installcheck    the regression and isolation tests against an installed, running server
 #   make unit fuzz       the tests of the core, which need no server
 #   make format lint     clang-format and clang-tidy
+#   make dist            the archive of what is committed, as PGXN takes it
 #
 # DEVELOPER=yes makes errors of the warnings; the scripts in test/ set it. Whoever installs may have a compiler that
 # warns of more than those that were known when this was written.
@@ -19,9 +20,9 @@
 # The directory of the sources, as PGXS finds it, with a slash; empty where it is this one.
 TOP := $(filter-out ./ $(CURDIR)/,$(patsubst %//,%/,$(or $(VPATH:%=%/),$(dir $(firstword $(MAKEFILE_LIST))))))
 
-# These find a server for themselves, and install what they need to build. PGXS also has a target check,
+# These find a server for themselves, and install what they need to build, or need none. PGXS also has a target check,
 # which only tells that there is none: where one of ours is asked for, the other goals are passed on.
-ifneq ($(filter check quickstart soak,$(MAKECMDGOALS)),)
+ifneq ($(filter check quickstart soak dist,$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 
@@ -34,7 +35,13 @@ quickstart:
 soak:
 	bash $(TOP)test/soak.sh
 
-$(filter-out check quickstart soak,$(MAKECMDGOALS)):
+# META.json begins with the version of the whole.
+ARCHIVE = session_service-$(shell sed -n '/"version"/{s/.*: "\(.*\)".*/\1/p;q}' $(TOP)META.json)
+
+dist:
+	git -C $(TOP). archive --prefix=$(ARCHIVE)/ --output=$(CURDIR)/$(ARCHIVE).zip HEAD
+
+$(filter-out check quickstart soak dist,$(MAKECMDGOALS)):
 	$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $@
 
 else
@@ -58,6 +65,7 @@ OBJS         = $(SOURCES:.cpp=.o)
 SCRIPT_PARTS = $(call files,sql/[0-9][0-9]_*.sql)
 DATA_built   = sql/session_service--$(EXTVERSION).sql
 DATA         = $(call files,sql/session_service--*--*.sql front/session_service_front--*.sql)
+DOCS         = README.md $(call files,docs/*.md)
 
 REGRESS        = $(patsubst test/sql/%.sql,%,$(call files,test/sql/*.sql))
 REGRESS_OPTS   = --inputdir=$(TOP)test --load-extension=session_service
@@ -87,6 +95,11 @@ WARNINGS    += -Werror
 PG_CPPFLAGS += -DSESSION_SERVICE_DEVELOPER
 endif
 
+# The tools that make packages put their flags into the environment, where PGXS does not look.
+ifeq ($(origin CXXFLAGS),environment)
+PG_CXXFLAGS := $(PG_CXXFLAGS) $(CXXFLAGS)
+endif
+
 # Optional: countries and cities. MAXMINDDB=no builds without it, as where the library is missing.
 MAXMINDDB ?= $(if $(wildcard $(shell $(CXX) -print-file-name=libmaxminddb.so)),yes,no)
 ifeq ($(MAXMINDDB),yes)
@@ -105,6 +118,14 @@ override COMPILER = $(CXX) $(CXXFLAGS)
 # By renaming: install(1) removes the old file and then writes the new one, so that a backend that starts
 # meanwhile would find none, or half of one.
 override INSTALL_SHLIB = install_by_renaming() { $(INSTALL) $(INSTALL_SHLIB_OPTS) "$$1" "$$2.new" && mv -f "$$2.new" "$$2"; }; install_by_renaming
+
+# A directory of their own, since other extensions have a README.md as well. PGXS would forget them in uninstall.
+docmoduledir := $(docmoduledir)/session_service
+
+uninstall: uninstall-docs
+.PHONY: uninstall-docs
+uninstall-docs:
+	rm -rf '$(DESTDIR)$(docdir)/$(docmoduledir)'
 
 $(DATA_built): $(SCRIPT_PARTS)
 	@mkdir -p $(@D)
@@ -140,4 +161,4 @@ endif
 
 include $(TOP)test/tests.mk
 
-endif # check, quickstart, soak
+endif # check, quickstart, soak, dist

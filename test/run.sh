@@ -182,7 +182,7 @@ build_elsewhere() {
         find src -name '*.[od]' -print0 | tar -cf - --null -T - | tar -C "$WORKSPACE/elsewhere/build" -xf - &&
         rm "$WORKSPACE/elsewhere/build/src/core/hex.o" "$WORKSPACE/elsewhere/build/src/api/module.o" &&
         make_elsewhere -j"$(nproc)" && make_elsewhere install DESTDIR="$WORKSPACE/elsewhere/stage" &&
-        diff <(cd "$WORKSPACE/stage" && find . -name 'session_service*' | sort) \
+        diff <(cd "$WORKSPACE/stage" && find . -type f -path '*session_service*' | sort) \
             <(cd "$WORKSPACE/elsewhere/stage" && find . -type f | sort)
 }
 
