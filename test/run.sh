@@ -158,6 +158,7 @@ stage_lint() {
     recorded results_from_tap bash test/format.sh
     recorded results_from_tap perl test/check_links.pl
     recorded results_from_tap perl test/check_snippets.pl
+    recorded results_from_tap perl test/check_meta.pl
 }
 
 stage_layers() {
