@@ -7,8 +7,8 @@
 #   REPORT       the report's file (default soak-report.txt, in the directory where it is called)
 #   FUZZ_RUNS    inputs for each of the nine fuzzers (default 12000000)
 #
-# Then it runs test/valgrind.sh, test/core_regress.sh, test/versions.sh and test/upgrade.sh, which say so where they
-# cannot.
+# Then it runs test/valgrind.sh, test/core_regress.sh, test/versions.sh, test/upgrade.sh and test/packages.sh, which say
+# so where they cannot.
 # Arguments are stages of test/run.sh, instead of all that.
 set -euo pipefail
 
@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts=()
 [ $# -gt 0 ] || {
     set -- build fuzz tap sanitize
-    scripts=(valgrind core_regress versions upgrade)
+    scripts=(valgrind core_regress versions upgrade packages)
 }
 export EXTENT=soak STAGE_SECONDS=${STAGE_SECONDS:-36000} FUZZ_RUNS=${FUZZ_RUNS:-12000000}
 {
