@@ -67,6 +67,7 @@ need_stage() {
         need sqlsmith command -v sqlsmith
         need pgbouncer env PATH="$PATH:/usr/sbin" sh -c 'command -v pgbouncer'
         need prometheus-postgres-exporter command -v prometheus-postgres-exporter
+        need prometheus command -v promtool
         need_plproxy
         need libpq-dev test -e /usr/include/postgresql/libpq-fe.h
         need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
@@ -148,6 +149,7 @@ recorded() {
 }
 
 stage_lint() {
+    local status=0
     # Another version of clang-format has other opinions.
     if clang-format --version | grep -q 'version 14\.'; then
         check format limited make -s format
@@ -155,10 +157,11 @@ stage_lint() {
         echo "skip format" >&3
     fi
     check clang-tidy limited make -s lint
-    recorded results_from_tap bash test/format.sh
-    recorded results_from_tap perl test/check_links.pl
-    recorded results_from_tap perl test/check_snippets.pl
-    recorded results_from_tap perl test/check_meta.pl
+    recorded results_from_tap bash test/format.sh || status=$?
+    recorded results_from_tap perl test/check_links.pl || status=$?
+    recorded results_from_tap perl test/check_snippets.pl || status=$?
+    recorded results_from_tap perl test/check_meta.pl || status=$?
+    return "$status"
 }
 
 stage_layers() {
@@ -359,6 +362,8 @@ run_stage() {
 
 end_stage_programs() {
     local pid_file
+    # First, lest it begins with its next program.
+    [ -z "${lint_pid:-}" ] || kill "$lint_pid" 2>/dev/null || true
     for pid_file in "$WORKSPACE"/run/stage.*.pid; do
         [ ! -e "$pid_file" ] || kill "$(cat "$pid_file")" 2>/dev/null || true
     done
@@ -390,7 +395,11 @@ inner_run() {
         run_stage "$stage"
     done
     if [ -n "$lint_pid" ]; then
-        wait "$lint_pid" || echo "fail lint: ended too early" >>"$WORKSPACE/log/lint.results"
+        wait "$lint_pid" || {
+            echo "fail lint: ended too early" >>"$WORKSPACE/log/lint.results"
+            echo "lint       FAILED: ended too early"
+            tail -n 400 "$WORKSPACE/log/lint.log"
+        }
         cat "$WORKSPACE/log/lint.verdict"
     fi
     passed=$(cat "$WORKSPACE"/log/*.results | grep -c '^pass' || true)
