@@ -2,9 +2,9 @@
 # The form of all that is not C++: `bash test/format.sh [--write]`. Prints TAP; --write puts right what a program can.
 #
 # A formatter for each language, with its settings at the top of the tree, where editors find them: shfmt
-# (.editorconfig), perltidy (.perltidyrc), black (pyproject.toml), prettier (.prettierrc). Another version than Debian
-# 12's has other opinions, and is skipped; prettier is the one that format/package-lock.json names. Besides shellcheck,
-# and no line of more than 120 columns.
+# (.editorconfig), perltidy (.perltidyrc), black (pyproject.toml), prettier (.prettierrc), and gofmt and rustfmt where
+# there are Go and Rust. Another version than Debian 12's has other opinions, and is skipped; prettier is the one that
+# format/package-lock.json names. Besides shellcheck, and no line of more than 120 columns.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,11 +37,12 @@ test_that() {
     fi
 }
 
-# test_with PROGRAM VERSION NAME COMMAND...: skipped where there is another version of the program.
+# test_with PROGRAM VERSION NAME COMMAND...: skipped where there is another version of the program; '' is any.
 test_with() {
     local program=$1 version=$2 name=$3
     shift 3
-    if "$program" --version 2>/dev/null | grep -qF "$version"; then
+    if command -v "$program" >/dev/null &&
+        { [ -z "$version" ] || "$program" --version 2>/dev/null | grep -qF "$version"; }; then
         test_that "$name" "$@"
     else
         number=$((number + 1))
@@ -89,6 +90,18 @@ javascript_is_formatted() {
         files '*.js' '*.mjs' | xargs -0 test/format/node_modules/.bin/prettier --log-level warn "${options[@]}"
 }
 
+go_is_formatted() {
+    local options=(-d)
+    [ $write = no ] || options=(-w)
+    [ -z "$(files '*.go' | xargs -0 gofmt "${options[@]}" | tee /dev/stderr)" ]
+}
+
+rust_is_formatted() {
+    local options=(--check)
+    [ $write = no ] || options=()
+    files '*.rs' | xargs -0 rustfmt --edition 2021 "${options[@]}"
+}
+
 # But for the files that format/wide_files names, which are from before this was looked at. It may only become shorter.
 no_line_is_wide() {
     files '*.sql' '*.spec' '*.cpp' '*.hpp' '*.c' '*.sh' run '*.py' '*.pl' '*.pm' '*.js' '*.mjs' '*.mk' Makefile \
@@ -109,5 +122,7 @@ test_with shellcheck '0.9.' 'shellcheck finds nothing in shell' shell_is_sound
 test_with perltidy 'v20220613' 'Perl has the form of perltidy' perl_is_formatted
 test_with black '23.' 'Python has the form of black' python_is_formatted
 test_with npm '.' 'JavaScript has the form of prettier' javascript_is_formatted
+test_with gofmt '' 'Go has the form of gofmt' go_is_formatted
+test_with rustfmt '' 'Rust has the form of rustfmt' rust_is_formatted
 test_that 'no line is wider than 120 columns' no_line_is_wide
 echo "1..$number"
