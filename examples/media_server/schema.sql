@@ -1,10 +1,11 @@
 -- What the service needs in its database. Run once, by a superuser, with psql.
 
 CREATE EXTENSION session_service;
-CREATE EXTENSION pgcrypto; -- crypt(), for passwords
+CREATE EXTENSION IF NOT EXISTS pgcrypto; -- crypt(), for passwords
 
-CREATE SCHEMA shared;
-CREATE TABLE shared.users (
+-- They may be there, from the service before.
+CREATE SCHEMA IF NOT EXISTS shared;
+CREATE TABLE IF NOT EXISTS shared.users (
     id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     username      text NOT NULL UNIQUE,
     password_hash text NOT NULL

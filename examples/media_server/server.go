@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/ogen-go/ogen/ogenerrors"
 
 	"example.com/media_server/internal/api"
@@ -18,6 +19,9 @@ import (
 )
 
 const maxRequestBytes = 64 << 10
+
+// userIsDisabled is the SQLSTATE of a sign-in of somebody whom an operator disabled.
+const userIsDisabled = "28000"
 
 // maxUserAgent is how many characters of a user agent the extension takes.
 const maxUserAgent = 2048
@@ -141,6 +145,10 @@ func (h *handler) SignIn(ctx context.Context, credentials *api.Credentials) (api
 		IPAddress:  client.address,
 		Scopes:     []string{"read", "write"},
 	})
+	// As if the password were wrong: who was disabled is told no more.
+	if failed := (*pgconn.PgError)(nil); errors.As(err, &failed) && failed.Code == userIsDisabled {
+		return nil, problem(http.StatusUnauthorized, "Invalid username or password")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -153,6 +153,17 @@ func TestWholeLifeOfASession(t *testing.T) {
 	c.expect(401, "POST", "/sessions/refresh", map[string]string{"refresh_token": c.tokens.RefreshToken}, nil)
 }
 
+func TestDisabledUserIsSignedOutAndNotIn(t *testing.T) {
+	user := newUser(t, "")
+	c := signIn(t, user, "Laptop")
+	query(t, "SELECT session_service.disable_user(id) FROM shared.users WHERE username = :'1'", user)
+	if !c.isSignedOut() {
+		t.Error("the token still opens the session")
+	}
+	anew := &client{t: t}
+	anew.expect(401, "POST", "/auth/login", map[string]string{"username": user, "password": "tea"}, nil)
+}
+
 func TestListHasExactlyTheFieldsOfTheContract(t *testing.T) {
 	c := signIn(t, newUser(t, ""), "Laptop")
 	var answer struct {

@@ -1,5 +1,13 @@
--- The table of the service before, with a user's session that lives, one that is over, and one that was revoked.
+-- The tables of the service before, with a user's session that lives, one that is over, and one that was revoked.
 -- A token is the hexadecimal digits of 32 bytes, and its hash is over these digits.
+CREATE EXTENSION pgcrypto;
+CREATE SCHEMA shared;
+CREATE TABLE shared.users (
+    id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    username      text NOT NULL UNIQUE,
+    password_hash text NOT NULL,
+    email         text
+);
 CREATE TABLE shared.sessions (
     id                 uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id            uuid NOT NULL REFERENCES shared.users ON DELETE CASCADE,
