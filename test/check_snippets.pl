@@ -22,8 +22,9 @@ sub text_of
 my %shown;
 for my $section (split /^(?=## )/m, text_of('docs/clients.md'))
 {
-	my ($file) = $section =~ m{\]\(\.\./(test/drivers/[^)]+)\)} or next;
-	my @blocks = $section =~ /^```\w+\n(.*?)^```$/msg;
+	my @blocks = $section =~ /^```\w+\n(.*?)^```$/msg or next;
+	my ($file) = $section =~ m{\]\(\.\./(test/drivers/[^)]+)\)};
+	$file //= 'no file, under "' . ($section =~ /^## (.*)/)[0] . '"';
 	# Which stands before any comment.
 	$shown{$file} = $blocks[-1] =~ s/\A<\?php\n//r;
 }

@@ -27,12 +27,13 @@ my $script = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_se
 
 # The scripts of released versions, to begin an update with. That of this version is what it is.
 my @released = map { m{session_service--([^/]*)\.sql$} } glob dirname(__FILE__) . '/../released/*.sql';
+ok(scalar @released, 'install scripts are kept');
 for my $released (@released)
 {
 	my $kept = PostgreSQL::Test::Utils::slurp_file(dirname(__FILE__) . "/../released/session_service--$released.sql");
 	if ($released eq $version)
 	{
-		ok($kept eq $script, "the install script of version $version, which was released, is the same");
+		ok($kept eq $script, "the install script of version $version is as it is kept");
 		next;
 	}
 	PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--$released.sql", $kept);
