@@ -34,6 +34,7 @@ ROWS = {
     "P3-asleep": ("as P3, processors that may sleep", None, None),
     "P3-user": ("validate_user / Redis GET", 1.0, 1.0),
     "P3-user-row": ("validate_user / validate_session", None, None),
+    "P3-user-limit": ("SELECT $1 / Redis GET", None, None),
     "P3-batch": ("validate_sessions of 100 / Redis MGET of 100", 0.8, 0.8),
     "P3-create": ("create_session / Redis SET, appendfsync always", None, None),
     "P3-everysec": ("create_session / Redis SET, appendfsync everysec", None, None),

@@ -336,6 +336,9 @@ measure_reads() {
         for options in "--pin 1" "" "--clients 8"; do
             # shellcheck disable=SC2086
             compare P3-user validate_user:usual "redis_get:$(redis_everysec)" usual.tokens $options
+            # No question in SQL costs less than this one.
+            # shellcheck disable=SC2086
+            compare P3-user-limit select_one:usual "redis_get:$(redis_everysec)" usual.tokens $options
         done
         compare P3-user-row validate_user:usual validate:usual usual.tokens --pin 1
         compare P3-user-row validate_user:usual validate:usual usual.tokens
