@@ -22,7 +22,8 @@ TOP := $(filter-out ./ $(CURDIR)/,$(patsubst %//,%/,$(or $(VPATH:%=%/),$(dir $(f
 
 # These find a server for themselves, and install what they need to build, or need none. PGXS also has a target check,
 # which only tells that there is none: where one of ours is asked for, the other goals are passed on.
-ifneq ($(filter check quickstart soak dist,$(MAKECMDGOALS)),)
+SELF_SUFFICIENT = check quickstart soak dist
+ifneq ($(filter $(SELF_SUFFICIENT),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
 
@@ -41,7 +42,7 @@ ARCHIVE = session_service-$(shell sed -n '/"version"/{s/.*: "\(.*\)".*/\1/p;q}' 
 dist:
 	git -C $(TOP). archive --prefix=$(ARCHIVE)/ --output=$(CURDIR)/$(ARCHIVE).zip HEAD
 
-$(filter-out check quickstart soak dist,$(MAKECMDGOALS)):
+$(filter-out $(SELF_SUFFICIENT),$(MAKECMDGOALS)):
 	$(MAKE) --no-print-directory -f $(firstword $(MAKEFILE_LIST)) $@
 
 else
@@ -161,4 +162,4 @@ endif
 
 include $(TOP)test/tests.mk
 
-endif # check, quickstart, soak, dist
+endif # SELF_SUFFICIENT

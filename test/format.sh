@@ -10,9 +10,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 write=no
 [ "${1:-}" != --write ] || write=yes
-found=$(mktemp)
-trap 'rm -f "$found"' EXIT
-number=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+# shellcheck source=/dev/null
+. test/lib/test_that.sh
 
 # files PATTERN...: those of the tree, but for what was released and so stays as it is.
 files() {
@@ -24,26 +25,13 @@ files() {
         -type f \( "${names[@]:1}" \) -print0 | sort -z
 }
 
-# test_that NAME COMMAND...: a line of TAP, and what the command found.
-test_that() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$found" 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        head -n 200 "$found" | sed 's/^/# /'
-    fi
-}
-
 # test_with PROGRAM VERSION NAME COMMAND...: skipped where there is another version of the program; '' is any.
 test_with() {
     local program=$1 version=$2 name=$3
     shift 3
     if command -v "$program" >/dev/null &&
         { [ -z "$version" ] || "$program" --version 2>/dev/null | grep -qF "$version"; }; then
-        test_that "$name" "$@"
+        test_that "$name" "$@" || true
     else
         number=$((number + 1))
         echo "ok $number - $name # skip no $program $version"
@@ -121,8 +109,8 @@ test_with shfmt '3.6' 'shell has the form of shfmt' shell_is_formatted
 test_with shellcheck '0.9.' 'shellcheck finds nothing in shell' shell_is_sound
 test_with perltidy 'v20220613' 'Perl has the form of perltidy' perl_is_formatted
 test_with black '23.' 'Python has the form of black' python_is_formatted
-test_with npm '.' 'JavaScript has the form of prettier' javascript_is_formatted
+test_with npm '' 'JavaScript has the form of prettier' javascript_is_formatted
 test_with gofmt '' 'Go has the form of gofmt' go_is_formatted
 test_with rustfmt '' 'Rust has the form of rustfmt' rust_is_formatted
-test_that 'no line is wider than 120 columns' no_line_is_wide
-echo "1..$number"
+test_that 'no line is wider than 120 columns' no_line_is_wide || true
+end_of_tests

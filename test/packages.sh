@@ -42,32 +42,23 @@ missing_program() {
     done
 }
 
-[ $# -gt 0 ] || set -- bookworm trixie forky rpm text
-choose_directory
-skipped=()
-failed=()
-for name in "$@"; do
-    echo "--- $name"
-    case $name in
-    text) missing=$(missing_program hadolint shellcheck) ;;
-    rpm) missing=$(missing_requirement bookworm) ;;
-    *) missing=$(missing_requirement "$name") ;;
+missing_for() {
+    case $1 in
+    text) missing_program hadolint shellcheck ;;
+    rpm) missing_requirement bookworm ;;
+    *) missing_requirement "$1" ;;
     esac
-    if [ -n "$missing" ]; then
-        echo "skipped: $missing"
-        skipped+=("$name")
-        continue
-    fi
-    case $name in
+}
+
+make_and_test() {
+    case $1 in
     text) look_at_text ;;
     rpm) package_in bookworm "$systems/rpm" rpm ;;
     bookworm) package_in bookworm "$systems/bookworm" debian twice ;;
-    *) package_in "$name" "$systems/$name" debian ;;
-    esac || failed+=("$name")
-done
-[ ${#skipped[@]} -eq 0 ] || echo "skipped: ${skipped[*]}"
-[ ${#failed[@]} -eq 0 ] || {
-    echo "failed: ${failed[*]}"
-    exit 1
+    *) package_in "$1" "$systems/$1" debian ;;
+    esac
 }
-[ ${#skipped[@]} -lt $# ] || exit 77
+
+[ $# -gt 0 ] || set -- bookworm trixie forky rpm text
+choose_directory
+run_each missing_for make_and_test "$@"

@@ -13,26 +13,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # shellcheck source=/dev/null
 . test/lib/own_database.sh
+# shellcheck source=/dev/null
+. test/lib/test_that.sh
 
 page=docs/reference.md
 own_roles=$(printf ', session_service_reference_%s' validate application monitor admin)
 own_roles=${own_roles#, }
 own_database session_service_reference
-
-number=0
-
-# test_that NAME COMMAND...: one line of TAP, and what the command printed where it failed.
-test_that() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$output" 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' "$output"
-    fi
-}
 
 # The page's rows of one kind, each with the table's name before it where a table of the page is about one.
 documented() {
@@ -84,7 +71,7 @@ SELECT format('CREATE ROLE session_service_reference_%1$s;
 FROM unnest('{validate,application,monitor,admin}'::text[]) level \gexec
 SQL
 for kind in function setting type table column; do
-    test_that "each $kind is in the reference as it is in the catalog" rows_agree "$kind"
+    test_that "each $kind is in the reference as it is in the catalog" rows_agree "$kind" || true
 done
-test_that 'each SQLSTATE that the code raises is in the reference' errors_are_documented
-echo "1..$number"
+test_that 'each SQLSTATE that the code raises is in the reference' errors_are_documented || true
+end_of_tests

@@ -5,11 +5,10 @@
 # run for minutes or hours each instead of seconds, and writes what was done and counted to soak-report.txt.
 #
 #   REPORT       the report's file (default soak-report.txt, in the directory where it is called)
-#   FUZZ_RUNS    inputs for each of the nine fuzzers (default 12000000)
+#   FUZZ_RUNS    inputs for each fuzzer (default 12000000)
 #
 # Then it runs test/valgrind.sh, test/core_regress.sh, test/versions.sh, test/upgrade.sh and test/packages.sh, which say
-# so where they cannot.
-# Arguments are stages of test/run.sh, instead of all that.
+# so where they cannot. Arguments are stages of test/run.sh, instead of all that.
 set -euo pipefail
 
 report=$(realpath "${REPORT:-soak-report.txt}")

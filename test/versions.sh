@@ -63,29 +63,20 @@ test_in() {
     in_system "$1" ${STAGE_SECONDS:+STAGE_SECONDS="$STAGE_SECONDS"} bash /source/test/run.sh $stages
 }
 
+missing_for() {
+    case $1 in
+    16) missing_requirement_of_16 ;;
+    *) missing_requirement "$1" ;;
+    esac
+}
+
+test_with() {
+    case $1 in
+    16) make_16 "$systems/16" && test_16 "$systems/16" ;;
+    *) make_system "$1" "$systems/$1" && test_in "$systems/$1" ;;
+    esac
+}
+
 [ $# -gt 0 ] || set -- 16 trixie forky experimental
 choose_directory
-skipped=()
-failed=()
-for name in "$@"; do
-    echo "--- $name"
-    case $name in
-    16) missing=$(missing_requirement_of_16) ;;
-    *) missing=$(missing_requirement "$name") ;;
-    esac
-    if [ -n "$missing" ]; then
-        echo "skipped: $missing"
-        skipped+=("$name")
-        continue
-    fi
-    case $name in
-    16) make_16 "$systems/16" && test_16 "$systems/16" ;;
-    *) make_system "$name" "$systems/$name" && test_in "$systems/$name" ;;
-    esac || failed+=("$name")
-done
-[ ${#skipped[@]} -eq 0 ] || echo "skipped: ${skipped[*]}"
-[ ${#failed[@]} -eq 0 ] || {
-    echo "failed: ${failed[*]}"
-    exit 1
-}
-[ ${#skipped[@]} -lt $# ] || exit 77
+run_each missing_for test_with "$@"

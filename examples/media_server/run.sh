@@ -10,40 +10,18 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-for part in packages workspace cluster; do
-    # shellcheck source=/dev/null
-    . "$top/test/lib/$part.sh"
-done
+# shellcheck source=/dev/null
+. "$top/test/lib/example.sh"
 
-outer_run() {
-    local status=0
+need_example() {
     command -v go >/dev/null || {
         echo "Needs Go, of the version that examples/media_server/go.mod names or later." >&2
         exit 2
     }
-    need_build
     need python3-venv /usr/bin/python3 -c 'import ensurepip'
-    install_missing
-    trap remove_workspace EXIT
-    trap 'exit 130' INT TERM HUP
-    make_workspace "$top"
-    run_in_workspace examples/media_server/run.sh --in-workspace || status=$?
-    return "$status"
 }
 
-stop_all() {
-    [ -z "${program:-}" ] || { kill "$program" && wait "$program"; } 2>/dev/null || true
-    stop_cluster || true
-}
-
-inner_run() {
-    BINDIR=$("$PG_CONFIG" --bindir)
-    trap stop_all EXIT
-    trap 'exit 130' INT TERM HUP
-    echo "Building."
-    build_extension
-    stage_extension
-    start_cluster
+run_example() {
     createdb media
     export PGDATABASE=media LISTEN=${LISTEN:-127.0.0.1:8080}
     cd examples/media_server
@@ -64,18 +42,8 @@ Sign in, and call the API with the access_token that comes back:
 
 EOF
     PGUSER=media_server ./media_server &
-    program=$!
-    wait "$program"
+    programs+=($!)
+    wait $!
 }
 
-case "$*" in
-"") outer_run ;;
---in-workspace) inner_run ;;
-*)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$top/examples/media_server/run.sh"
-    case $* in
-    -h | --help) ;;
-    *) exit 2 ;;
-    esac
-    ;;
-esac
+run_on_own_server examples/media_server/run.sh "$@"

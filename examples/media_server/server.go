@@ -152,11 +152,7 @@ func (h *handler) SignIn(ctx context.Context, credentials *api.Credentials) (api
 	if err != nil {
 		return nil, err
 	}
-	return &api.Tokens{
-		AccessToken:  tokens.Token,
-		RefreshToken: tokens.RefreshToken,
-		ExpiresIn:    tokens.ExpiresIn,
-	}, nil
+	return tokensOf(sessions.RefreshSessionRow(tokens)), nil
 }
 
 // RefreshSession is a transaction of its own, which is committed also where no row came back: a statement on the pool.
@@ -173,11 +169,16 @@ func (h *handler) RefreshSession(ctx context.Context, request *api.RefreshReques
 	if err != nil {
 		return nil, err
 	}
+	return tokensOf(tokens), nil
+}
+
+// tokensOf is what a sign-in and a refresh answer.
+func tokensOf(row sessions.RefreshSessionRow) *api.Tokens {
 	return &api.Tokens{
-		AccessToken:  tokens.Token,
-		RefreshToken: tokens.RefreshToken,
-		ExpiresIn:    tokens.ExpiresIn,
-	}, nil
+		AccessToken:  row.Token,
+		RefreshToken: row.RefreshToken,
+		ExpiresIn:    row.ExpiresIn,
+	}
 }
 
 func (h *handler) ListSessions(ctx context.Context) (api.ListSessionsRes, error) {

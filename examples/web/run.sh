@@ -11,37 +11,15 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-for part in packages workspace cluster; do
-    # shellcheck source=/dev/null
-    . "$top/test/lib/$part.sh"
-done
+# shellcheck source=/dev/null
+. "$top/test/lib/example.sh"
 
-outer_run() {
-    local status=0
-    need_build
+need_example() {
     need nodejs command -v node
     need npm command -v npm
-    install_missing
-    trap remove_workspace EXIT
-    trap 'exit 130' INT TERM HUP
-    make_workspace "$top"
-    run_in_workspace examples/web/run.sh --in-workspace || status=$?
-    return "$status"
 }
 
-stop_all() {
-    [ -z "${application:-}" ] || { kill "$application" && wait "$application"; } 2>/dev/null || true
-    stop_cluster || true
-}
-
-inner_run() {
-    BINDIR=$("$PG_CONFIG" --bindir)
-    trap stop_all EXIT
-    trap 'exit 130' INT TERM HUP
-    echo "Building."
-    build_extension
-    stage_extension
-    start_cluster
+run_example() {
     createdb web
     export PGDATABASE=web
     psql -X -q -v ON_ERROR_STOP=1 -f examples/web/schema.sql >/dev/null
@@ -53,18 +31,8 @@ inner_run() {
     node seed.js
     echo
     PGUSER=web_app node server.js &
-    application=$!
-    wait "$application"
+    programs+=($!)
+    wait $!
 }
 
-case "$*" in
-"") outer_run ;;
---in-workspace) inner_run ;;
-*)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$top/examples/web/run.sh"
-    case $* in
-    -h | --help) ;;
-    *) exit 2 ;;
-    esac
-    ;;
-esac
+run_on_own_server examples/web/run.sh "$@"

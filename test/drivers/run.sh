@@ -110,7 +110,7 @@ psql -X -q -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION session_service'
 languages=(cpp)
 ! javac -version >/dev/null 2>&1 || languages+=(java)
 ! rust_is_new || languages+=(rust)
-! go_is_new || languages+=(go)
+! go_is_new go || languages+=(go)
 
 # They have the time of the first tests.
 for language in "${languages[@]}"; do
@@ -157,4 +157,4 @@ test_language cpp '' libpqxx listen "$built/pqxx"
 test_language java 'no JDK' pgjdbc listen \
     java -cp "$built/java:$jars/postgresql.jar:$jars/junixsocket-common.jar" Sessions
 test_language rust 'no Rust from 1.85 on' tokio-postgres listen "$built/target/debug/sessions"
-test_language go 'no Go from 1.24 on' pgx 'pool listen' "$built/pgx"
+test_language go 'no Go of the version that go.mod names' pgx 'pool listen' "$built/pgx"

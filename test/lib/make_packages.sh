@@ -65,7 +65,7 @@ tested_by_autopkgtest() {
     [ "$status" -eq 0 ] || [ "$status" -eq 2 ]
 }
 
-# Another directory, zone of time and language.
+# Another directory, zone of time and umask.
 build_again_in() (
     export TZ=Pacific/Kiritimati LC_ALL=C
     umask 002

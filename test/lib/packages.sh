@@ -63,9 +63,10 @@ at_least() {
     [ -n "$2" ] && printf '%s\n' "$1" "$2" | sort -CV
 }
 
-go_is_new() {
-    at_least 1.24 "$(go env GOVERSION 2>/dev/null | tr -d go)"
-}
+# Whether there is a Go that is new enough for the module in a directory.
+go_is_new() (
+    cd "$1" && GOTOOLCHAIN=local go list -m >/dev/null 2>&1
+)
 
 rust_is_new() {
     at_least 1.85 "$(cargo --version 2>/dev/null | cut -d ' ' -f 2)"

