@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # The snippets of docs/clients.md: `perl test/check_snippets.pl`. Prints TAP, a test for each file of test/drivers that
-# has one: what stands in it between the comments "snippet" and "end of snippet" is the last block of code of the
-# section that links to it.
+# has one: what stands in it between the comments "snippet" and "end of snippet" is the block of code of the section
+# that links to it, beside the one of commands for the shell.
 use strict;
 use warnings;
 
@@ -22,11 +22,11 @@ sub text_of
 my %shown;
 for my $section (split /^(?=## )/m, text_of('docs/clients.md'))
 {
-	my @blocks = $section =~ /^```\w+\n(.*?)^```$/msg or next;
+	my ($code) = $section =~ /^```(?!sh$)\w+\n(.*?)^```$/ms or next;
 	my ($file) = $section =~ m{\]\(\.\./(test/drivers/[^)]+)\)};
 	$file //= 'no file, under "' . ($section =~ /^## (.*)/)[0] . '"';
 	# Which stands before any comment.
-	$shown{$file} = $blocks[-1] =~ s/\A<\?php\n//r;
+	$shown{$file} = $code =~ s/\A<\?php\n//r;
 }
 
 my %tested;

@@ -4,8 +4,10 @@
 #
 #   bookworm, trixie, forky
 #                  Debian's packages, in a minimal system of that release, for the version of PostgreSQL that it has:
-#                  built, looked at by lintian, installed, and tested by autopkgtest. In bookworm a second time, in
-#                  another directory, which gives the same packages to the last byte
+#                  built, looked at by lintian, installed, and tested by autopkgtest. In bookworm built a second
+#                  time, in another directory, which gives the same packages to the last byte. In the others, whose
+#                  languages are not too old for today's clients, a newcomer's way goes on to a first session with
+#                  each of docs/clients.md
 #   rpm            the RPM package, in a system of bookworm with Debian's server in place of PGDG's
 #   text           what is only looked at here: the Dockerfile by hadolint, the APKBUILD by the shell and shellcheck
 #
@@ -55,7 +57,7 @@ make_and_test() {
     text) look_at_text ;;
     rpm) package_in bookworm "$systems/rpm" rpm ;;
     bookworm) package_in bookworm "$systems/bookworm" debian twice ;;
-    *) package_in "$1" "$systems/$1" debian ;;
+    *) package_in "$1" "$systems/$1" debian walk ;;
     esac
 }
 

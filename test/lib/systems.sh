@@ -9,6 +9,8 @@
 # The version in `experimental`.
 prepared_version=19
 
+local_authorities=/usr/local/share/ca-certificates
+
 skip() {
     echo "skipped: $1"
     exit 77
@@ -16,7 +18,8 @@ skip() {
 
 # The archive of Debian among apt's sources, of which apt knows more than their files say.
 find_mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1
+    apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
+        head -n 1
 }
 
 # The releases that a system is made of.
@@ -101,6 +104,8 @@ make_system() {
     }
     # An archive that stands still is out of date to apt, unless it was told here to take it.
     apt-config dump Acquire::Check-Valid-Until >"$2/etc/apt/apt.conf.d/90session_service" || return
+    # Authorities that only this machine's administrator trusts may vouch for the registries of its network.
+    [ ! -d "$local_authorities" ] || cp -R "$local_authorities" "$2${local_authorities%/*}" || return
     if [ "$1" = experimental ]; then
         add_prepared_version "$2" || return
         echo "/usr/lib/postgresql/$prepared_version/bin/pg_config" >"$2/complete"
@@ -111,9 +116,10 @@ make_system() {
 
 # add_prepared_version DIRECTORY: apt there takes the server and its libraries from `experimental`.
 add_prepared_version() {
+    local packages="libpq5 libpq-dev postgresql-$prepared_version postgresql-client-$prepared_version"
     echo "deb $mirror experimental main" >"$1/etc/apt/sources.list.d/experimental.list" &&
         cat >"$1/etc/apt/preferences.d/experimental" <<EOF
-Package: libpq5 libpq-dev postgresql-$prepared_version postgresql-client-$prepared_version postgresql-server-dev-$prepared_version
+Package: $packages postgresql-server-dev-$prepared_version
 Pin: release a=experimental
 Pin-Priority: 990
 EOF
@@ -123,7 +129,8 @@ EOF
 copy_tree() {
     rm -rf "$2/source"
     mkdir "$2/source"
-    tar -C "$1" -cf - --exclude=./.git --exclude=node_modules --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=./build . |
+    tar -C "$1" -cf - --exclude=./.git --exclude=node_modules \
+        --exclude='*.o' --exclude='*.d' --exclude='*.so' --exclude=./build . |
         tar -C "$2/source" --no-same-owner -xf -
 }
 
