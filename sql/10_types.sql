@@ -127,7 +127,8 @@ CREATE OPERATOR session_service.>= (
     COMMUTATOR = OPERATOR(session_service.<=), NEGATOR = OPERATOR(session_service.<),
     RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
-COMMENT ON OPERATOR session_service.>= (session_service.token_hash, session_service.token_hash) IS 'greater than or equal';
+COMMENT ON OPERATOR session_service.>= (session_service.token_hash, session_service.token_hash)
+    IS 'greater than or equal';
 
 -- token_hash: indexes, sorting, hashing
 
@@ -173,7 +174,8 @@ COMMENT ON OPERATOR FAMILY session_service.token_hash_ops USING hash IS 'token_h
 -- What callers see of a session
 
 CREATE TYPE session_service.session_status AS ENUM ('active', 'expired', 'idle', 'revoked');
-COMMENT ON TYPE session_service.session_status IS 'state of a session; where several hold, revoked before expired before idle';
+COMMENT ON TYPE session_service.session_status
+    IS 'state of a session; where several hold, revoked before expired before idle';
 
 CREATE TYPE session_service.session_info AS (
     id                  uuid,
@@ -208,8 +210,10 @@ CREATE TYPE session_service.session_info AS (
 );
 COMMENT ON TYPE session_service.session_info IS 'a session as shown to its user; never a token or a hash';
 COMMENT ON COLUMN session_service.session_info.status IS 'revoked, then expired, then idle, then active';
-COMMENT ON COLUMN session_service.session_info.binding IS 'none, or what a proof by the bound key is needed for: refresh, request';
-COMMENT ON COLUMN session_service.session_info.key_thumbprint IS 'Thumbprint of that key (RFC 7638, SHA-256), in base64url';
+COMMENT ON COLUMN session_service.session_info.binding
+    IS 'none, or what a proof by the bound key is needed for: refresh, request';
+COMMENT ON COLUMN session_service.session_info.key_thumbprint
+    IS 'Thumbprint of that key (RFC 7638, SHA-256), in base64url';
 
 -- Row types of what functions return. They are types of their own since columns and arguments share names.
 

@@ -13,10 +13,12 @@ CREATE TABLE session_service.users (
     CONSTRAINT users_pkey PRIMARY KEY (user_id, bucket)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
 
-COMMENT ON TABLE session_service.users IS 'One row per user seen. Whatever touches several sessions of a user updates or locks this row first.';
+COMMENT ON TABLE session_service.users
+    IS 'One row per user seen. Whatever touches several sessions of a user updates or locks this row first.';
 COMMENT ON COLUMN session_service.users.bucket IS 'First 12 bits of SHA-256 of the user id';
 COMMENT ON COLUMN session_service.users.epoch IS 'Grows with each revocation that ended a session';
-COMMENT ON COLUMN session_service.users.max_sessions IS 'The user''s own limit of sessions; 0: none, NULL: the setting''s';
+COMMENT ON COLUMN session_service.users.max_sessions
+    IS 'The user''s own limit of sessions; 0: none, NULL: the setting''s';
 COMMENT ON COLUMN session_service.users.disabled_at IS 'Since when nobody signs in as this user; NULL: one may';
 
 CREATE TABLE session_service.devices (
@@ -44,11 +46,14 @@ CREATE TABLE session_service.devices (
 CREATE INDEX devices_purge ON session_service.devices (purge_after);
 
 COMMENT ON TABLE session_service.devices IS 'Where users sign in from';
-COMMENT ON COLUMN session_service.devices.key_hash IS 'SHA-256 of the client''s key or, without one, of what describes the device';
+COMMENT ON COLUMN session_service.devices.key_hash
+    IS 'SHA-256 of the client''s key or, without one, of what describes the device';
 COMMENT ON COLUMN session_service.devices.is_keyed IS 'Whether the device was found by a key of the client''s';
-COMMENT ON COLUMN session_service.devices.is_renamed IS 'Whether the user named it: a sign-in then leaves the name alone';
+COMMENT ON COLUMN session_service.devices.is_renamed
+    IS 'Whether the user named it: a sign-in then leaves the name alone';
 COMMENT ON COLUMN session_service.devices.address_at IS 'When ip_address was told';
-COMMENT ON COLUMN session_service.devices.purge_after IS 'When cleanup looks at it next, after the retention: never later than its last session ends';
+COMMENT ON COLUMN session_service.devices.purge_after
+    IS 'When cleanup looks at it next, after the retention: never later than its last session ends';
 
 CREATE TABLE session_service.sessions (
     -- Read by each validation, fixed in width and never NULL: their offsets are constants.
@@ -106,25 +111,36 @@ COMMENT ON TABLE session_service.sessions IS 'One row per session. Tokens are st
 COMMENT ON COLUMN session_service.sessions.id IS 'UUIDv7 whose bits rand_a are the bucket';
 COMMENT ON COLUMN session_service.sessions.token_hash IS 'SHA-256 of the session token''s text';
 COMMENT ON COLUMN session_service.sessions.authenticated_at IS 'When the user was checked last: created_at, or later';
-COMMENT ON COLUMN session_service.sessions.purge_after IS 'When it is over: exact once revoked, else cut to the day so that activity seldom moves it';
+COMMENT ON COLUMN session_service.sessions.purge_after
+    IS 'When it is over: exact once revoked, else cut to the day so that activity seldom moves it';
 COMMENT ON COLUMN session_service.sessions.session_expiry IS 'Own life of a session token from creation, microseconds';
 COMMENT ON COLUMN session_service.sessions.refresh_expiry IS 'Own life of a refresh token from creation, microseconds';
-COMMENT ON COLUMN session_service.sessions.inactivity_timeout IS 'Own inactivity timeout from creation, microseconds; 0: none';
+COMMENT ON COLUMN session_service.sessions.inactivity_timeout
+    IS 'Own inactivity timeout from creation, microseconds; 0: none';
 COMMENT ON COLUMN session_service.sessions.generation IS 'Number of refreshes and reauthentications';
 COMMENT ON COLUMN session_service.sessions.secret_length IS 'Bytes in the secrets of the current pair';
-COMMENT ON COLUMN session_service.sessions.binding IS '0: a bearer session; 1: bound to a key that each refresh has to prove, 2: that each request has to prove';
-COMMENT ON COLUMN session_service.sessions.is_closed IS 'Found over by a later sign-in of its user, which no longer counts it: nothing renews it after that';
-COMMENT ON COLUMN session_service.sessions.replaced_token_until IS 'How long the session token that a refresh replaced stays good';
+COMMENT ON COLUMN session_service.sessions.binding
+    IS '0: a bearer session; 1: bound to a key that each refresh has to prove, 2: that each request has to prove';
+COMMENT ON COLUMN session_service.sessions.is_closed
+    IS 'Found over by a later sign-in of its user, which no longer counts it: nothing renews it after that';
+COMMENT ON COLUMN session_service.sessions.replaced_token_until
+    IS 'How long the session token that a refresh replaced stays good';
 COMMENT ON COLUMN session_service.sessions.replaced_token_hash IS 'SHA-256 of that token''s text';
-COMMENT ON COLUMN session_service.sessions.acr IS 'Authentication context class reference, the application''s word (RFC 9470)';
+COMMENT ON COLUMN session_service.sessions.acr
+    IS 'Authentication context class reference, the application''s word (RFC 9470)';
 COMMENT ON COLUMN session_service.sessions.amr IS 'Authentication methods, the application''s words (RFC 8176)';
 COMMENT ON COLUMN session_service.sessions.rotated_at IS 'When the refresh token was replaced last';
 COMMENT ON COLUMN session_service.sessions.refresh_hash IS 'SHA-256 of the refresh token''s text';
-COMMENT ON COLUMN session_service.sessions.previous_refresh_hash IS 'SHA-256 of the refresh token that was replaced last';
-COMMENT ON COLUMN session_service.sessions.family_hash IS 'SHA-256 of the key that all refresh tokens of the session carry';
-COMMENT ON COLUMN session_service.sessions.rotation_salt IS 'Derives the current pair from the token that it replaced; erased once a retry is no longer answered';
-COMMENT ON COLUMN session_service.sessions.bound_key IS 'The public key that the session is bound to, a JWK in the form of RFC 7638';
-COMMENT ON COLUMN session_service.sessions.challenge_key IS 'The server''s part of the keys under which challenges are made';
+COMMENT ON COLUMN session_service.sessions.previous_refresh_hash
+    IS 'SHA-256 of the refresh token that was replaced last';
+COMMENT ON COLUMN session_service.sessions.family_hash
+    IS 'SHA-256 of the key that all refresh tokens of the session carry';
+COMMENT ON COLUMN session_service.sessions.rotation_salt
+    IS 'Derives the current pair from the token that it replaced; erased once a retry is no longer answered';
+COMMENT ON COLUMN session_service.sessions.bound_key
+    IS 'The public key that the session is bound to, a JWK in the form of RFC 7638';
+COMMENT ON COLUMN session_service.sessions.challenge_key
+    IS 'The server''s part of the keys under which challenges are made';
 COMMENT ON COLUMN session_service.sessions.bound_at IS 'When it was bound';
 
 CREATE TABLE session_service.events (
@@ -157,7 +173,8 @@ CREATE TABLE session_service.imported_tokens (
 
 CREATE INDEX imported_tokens_session ON session_service.imported_tokens (session_id, bucket);
 
-COMMENT ON TABLE session_service.imported_tokens IS 'Hashes of tokens that another system issued, and the sessions they belong to';
+COMMENT ON TABLE session_service.imported_tokens
+    IS 'Hashes of tokens that another system issued, and the sessions they belong to';
 
 CREATE TABLE session_service.external_sessions (
     -- In a table of its own: an index of sessions would cost each sign-in that has none.
@@ -169,8 +186,10 @@ CREATE TABLE session_service.external_sessions (
 
 CREATE INDEX external_sessions_session ON session_service.external_sessions (session_id, bucket);
 
-COMMENT ON TABLE session_service.external_sessions IS 'Sessions of an identity provider, and the sessions that came of them';
-COMMENT ON COLUMN session_service.external_sessions.external_hash IS 'SHA-256 of the text by which the application names the identity provider''s session';
+COMMENT ON TABLE session_service.external_sessions
+    IS 'Sessions of an identity provider, and the sessions that came of them';
+COMMENT ON COLUMN session_service.external_sessions.external_hash
+    IS 'SHA-256 of the text by which the application names the identity provider''s session';
 
 CREATE TABLE session_service.access_levels (
     -- Each server grants to its own roles: of two that replicate, both may have granted the same, and neither row is
@@ -183,7 +202,8 @@ CREATE TABLE session_service.access_levels (
 );
 
 COMMENT ON TABLE session_service.access_levels IS 'Which access levels were granted to which roles';
-COMMENT ON COLUMN session_service.access_levels.role IS 'Name of the role when the level was granted; perhaps of none here';
+COMMENT ON COLUMN session_service.access_levels.role
+    IS 'Name of the role when the level was granted; perhaps of none here';
 
 SELECT pg_catalog.pg_extension_config_dump('session_service.users', '');
 SELECT pg_catalog.pg_extension_config_dump('session_service.devices', '');

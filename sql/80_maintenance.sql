@@ -4,19 +4,22 @@ CREATE FUNCTION session_service.set_user_session_limit(user_id uuid, max_session
 RETURNS void
 AS 'MODULE_PATHNAME', 'session_service_set_user_session_limit'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.set_user_session_limit(uuid, integer) IS 'gives a user an own limit of sessions: 0 for none, NULL for the setting''s';
+COMMENT ON FUNCTION session_service.set_user_session_limit(uuid, integer)
+    IS 'gives a user an own limit of sessions: 0 for none, NULL for the setting''s';
 
 CREATE FUNCTION session_service.disable_user(user_id uuid, reason text DEFAULT 'User disabled')
 RETURNS integer
 AS 'MODULE_PATHNAME', 'session_service_disable_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.disable_user(uuid, text) IS 'ends all sessions of a user, and lets nobody sign in as that user until enable_user; how many it ended';
+COMMENT ON FUNCTION session_service.disable_user(uuid, text)
+    IS 'ends all sessions of a user, and lets nobody sign in as that user until enable_user; how many it ended';
 
 CREATE FUNCTION session_service.enable_user(user_id uuid)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'session_service_enable_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.enable_user(uuid) IS 'lets a disabled user sign in again; whether the user was disabled';
+COMMENT ON FUNCTION session_service.enable_user(uuid)
+    IS 'lets a disabled user sign in again; whether the user was disabled';
 
 CREATE FUNCTION session_service.is_user_disabled(user_id uuid)
 RETURNS boolean
@@ -28,25 +31,30 @@ CREATE FUNCTION session_service.user_epoch(user_id uuid)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'session_service_user_epoch'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.user_epoch(uuid) IS 'number that grows with each revocation that ended a session of the user; 0 for an unknown user';
+COMMENT ON FUNCTION session_service.user_epoch(uuid)
+    IS 'number that grows with each revocation that ended a session of the user; 0 for an unknown user';
 
 CREATE FUNCTION session_service.cleanup_sessions(retention interval DEFAULT NULL, batch_size integer DEFAULT NULL)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'session_service_cleanup_sessions'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.cleanup_sessions(interval, integer) IS 'deletes a batch of sessions that have been over for longer than the retention, and old events and unused devices; call it until it returns 0';
+COMMENT ON FUNCTION session_service.cleanup_sessions(interval, integer)
+    IS 'deletes a batch of sessions that have been over for longer than the retention, '
+        'and old events and unused devices; call it until it returns 0';
 
 CREATE FUNCTION session_service.delete_user(user_id uuid)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'session_service_delete_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.delete_user(uuid) IS 'deletes everything stored about a user; the number of sessions deleted';
+COMMENT ON FUNCTION session_service.delete_user(uuid)
+    IS 'deletes everything stored about a user; the number of sessions deleted';
 
 CREATE FUNCTION session_service.export_user(user_id uuid)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'session_service_export_user'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.export_user(uuid) IS 'everything stored about a user, but no hash and no salt: the user, sessions, devices and events';
+COMMENT ON FUNCTION session_service.export_user(uuid)
+    IS 'everything stored about a user, but no hash and no salt: the user, sessions, devices and events';
 
 CREATE FUNCTION session_service.stats(
     OUT since timestamptz,
@@ -73,7 +81,8 @@ CREATE FUNCTION session_service.stats(
     OUT revocations_idle bigint)
 AS 'MODULE_PATHNAME', 'session_service_stats'
 LANGUAGE C VOLATILE PARALLEL SAFE;
-COMMENT ON FUNCTION session_service.stats() IS 'what calls did on this server since its start; NULL unless the library is in shared_preload_libraries';
+COMMENT ON FUNCTION session_service.stats()
+    IS 'what calls did on this server since its start; NULL unless the library is in shared_preload_libraries';
 
 CREATE FUNCTION session_service.health(
     OUT sessions bigint,
@@ -89,4 +98,6 @@ CREATE FUNCTION session_service.health(
     OUT worker_running boolean)
 AS 'MODULE_PATHNAME', 'session_service_health'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION session_service.health() IS 'how the tables of this database and their maintenance are, from statistics and the ends of indexes; what tells of maintenance is NULL unless the library is in shared_preload_libraries';
+COMMENT ON FUNCTION session_service.health()
+    IS 'how the tables of this database and their maintenance are, from statistics and the ends of indexes; '
+        'what tells of maintenance is NULL unless the library is in shared_preload_libraries';

@@ -49,7 +49,7 @@ for my $name (qw(introspect_token validate_sessions token_session_id touch_sessi
 	  or die "no $name";
 	my ($function, $comment) = ($1, $2);
 	$upgrade .= ($function =~ s/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/r) . $comment;
-	my ($signature) = $comment =~ /^COMMENT ON FUNCTION (.*?\)) IS/;
+	my ($signature) = $comment =~ /^COMMENT ON FUNCTION (.*?\))\s+IS/s;
 	# Not where there is nothing to take: ACLs that an extension's script touches count as its own after that,
 	# with what was granted meanwhile, and pg_dump would leave that out.
 	$upgrade .=
