@@ -177,7 +177,8 @@ def growth_figures(growth, sizes):
                 f"validate_session, {sizes[database]:,} sessions / {sizes['small']:,}",
                 outcomes["validate", database]["rate"] / outcomes["validate", "small"]["rate"],
                 0.9 if last else None,
-                note=f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}); the bare SELECT: {select:.2f}",
+                note=f"{statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}); "
+                f"the bare SELECT: {select:.2f}",
                 case=clients_of({"clients": clients, "pinned": pinned}),
                 spread=(min(rounds), max(rounds)),
             )
@@ -234,12 +235,15 @@ def memory_figures(memory, expected, wanted):
         if not probes:
             continue
         calls = [probe.calls for probe in probes]
-        of_them = f"{sum(count >= least for count in calls)} of {len(calls)} with {least:,} calls, the others within the time with {min(calls):,} or more"
-        for kind in ("private", "contexts"):
+        of_them = (
+            f"{sum(count >= least for count in calls)} of {len(calls)} with {least:,} calls, "
+            f"the others within the time with {min(calls):,} or more"
+        )
+        for kind, grown in (("private", "private memory"), ("contexts", "memory contexts")):
             worst = max(probes, key=lambda probe: getattr(probe, kind))
             yield Figure(
                 "P11",
-                f"growth of a backend's {'private memory' if kind == 'private' else 'memory contexts'} by {what} calls, the worst",
+                f"growth of a backend's {grown} by {what} calls, the worst",
                 getattr(worst, kind) / 1e6,
                 1,
                 True,
@@ -454,10 +458,12 @@ def report(directory, comparisons, growth, sizes, figures):
             if setup["awake"]
             else "may go to sleep."
         ),
-        f"- Sessions in the small, the usual and the large database: {', '.join(f'{count:,}' for count in sizes.values())}"
+        "- Sessions in the small, the usual and the large database: "
+        + ", ".join(f"{count:,}" for count in sizes.values())
         + (" (0: left out)." if 0 in sizes.values() else "."),
-        f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, of P2 half as many of four times that, "
-        f"of P1-cold half as many of 3 s, of P7 twice as many; prepared statements, unix sockets; "
+        f"- {setup['rounds']} rounds of {setup['seconds']} s for each side, A B A B …, "
+        "of P2 half as many of four times that, of P1-cold half as many of 3 s, of P7 twice as many; "
+        "prepared statements, unix sockets; "
         f"{'66,666' if setup['quick'] == 'yes' else '100,000'} tokens drawn at random, "
         "which the connections of those that only read have read before, but for P1-cold.",
         '- "One processor": the client and the server\'s process are bound to the same one, so that a call costs what '
@@ -524,8 +530,9 @@ def report(directory, comparisons, growth, sizes, figures):
         text += [
             "## Memory of a backend",
             "",
-            "Private memory is what the process has beside shared buffers, contexts what the server's allocator gave out of "
-            "it; both as they are after all calls of one backend, less what they were after its first 2,000.",
+            "Private memory is what the process has beside shared buffers, contexts what the server's allocator "
+            "gave out of it; both as they are after all calls of one backend, "
+            "less what they were after its first 2,000.",
             "",
         ]
         text += memory_table(memory)
@@ -538,14 +545,16 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .small { font-size: 11px; fill: #59636e } .end { text-anchor: end } .middle { text-anchor: middle }
 .background { fill: #ffffff } .band { fill: #f6f8fa }
 .axis { stroke: #d1d9e0 } .one { stroke: #59636e }
-.ahead { fill: #1a7f37; stroke: #1a7f37 } .behind { fill: #bc4c00; stroke: #bc4c00 } .free { fill: #6e7781; stroke: #6e7781 }
+.ahead { fill: #1a7f37; stroke: #1a7f37 } .behind { fill: #bc4c00; stroke: #bc4c00 }
+.free { fill: #6e7781; stroke: #6e7781 }
 .goal { stroke: #1f2328; stroke-width: 2.5 } .range { stroke-opacity: .4; stroke-width: 5; stroke-linecap: round }
 .way { stroke-width: 1.5 } .ours { stroke: #0969da; fill: #0969da } .select { stroke: #8250df; fill: #8250df }
 path { fill: none !important; stroke-width: 2 } .dashed { stroke-dasharray: 5 4 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .small { fill: #9198a1 } .background { fill: #0d1117 } .band { fill: #151b23 }
   .axis { stroke: #3d444d } .one { stroke: #9198a1 } .goal { stroke: #e6edf3 }
-  .ahead { fill: #3fb950; stroke: #3fb950 } .behind { fill: #f0883e; stroke: #f0883e } .free { fill: #9198a1; stroke: #9198a1 }
+  .ahead { fill: #3fb950; stroke: #3fb950 } .behind { fill: #f0883e; stroke: #f0883e }
+  .free { fill: #9198a1; stroke: #9198a1 }
   .ours { stroke: #4493f8; fill: #4493f8 } .select { stroke: #ab7df8; fill: #ab7df8 }
 }
 """
@@ -556,7 +565,8 @@ class Drawing:
 
     def __init__(self, width, height, title):
         self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            'role="img" aria-labelledby="title">',
             f'<title id="title">{html.escape(title)}</title>',
             f"<style>{STYLE}</style>",
             f'<rect class="background" width="{width}" height="{height}"/>',
@@ -601,13 +611,15 @@ def plot_ratios(path, figures):
     drawing.text(
         16,
         46,
-        "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; the thin line shows how far it is.",
+        "Dot: the ratio, of medians. Pale: least to greatest round. Upright mark: the goal; "
+        "the thin line shows how far it is.",
         "small",
     )
     drawing.text(
         16,
         62,
-        "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. Bound: each client and its server process on one processor.",
+        "Green reaches its goal, orange does not, grey has none. More is better, except where the goal has a ≤. "
+        "Bound: each client and its server process on one processor.",
         "small",
     )
     y = top

@@ -169,8 +169,8 @@ without_processors() {
 # start_redis APPENDFSYNC
 start_redis() {
     mkdir -p "$WORKSPACE/redis-$1"
-    without_processors redis-server --port 0 --unixsocket "$WORKSPACE/run/redis-$1" --dir "$WORKSPACE/redis-$1" --save '' \
-        --appendonly yes --appendfsync "$1" --auto-aof-rewrite-percentage 0 --daemonize yes \
+    without_processors redis-server --port 0 --unixsocket "$WORKSPACE/run/redis-$1" --dir "$WORKSPACE/redis-$1" \
+        --save '' --appendonly yes --appendfsync "$1" --auto-aof-rewrite-percentage 0 --daemonize yes \
         --pidfile "$WORKSPACE/run/redis-$1.pid" >"$WORKSPACE/log/redis-$1.log"
     until redis-cli -s "$WORKSPACE/run/redis-$1" ping >/dev/null 2>&1; do sleep 0.1; done
 }
@@ -229,7 +229,8 @@ make_database() {
 
 # draw_tokens NAME SESSIONS [SAMPLE]: tokens drawn at random, to be read.
 draw_tokens() {
-    client fill --sessions "$2" --now "$now" --spread "$spread" --tokens "$WORKSPACE/run/$1.tokens" --sample "${3:-100000}"
+    client fill --sessions "$2" --now "$now" --spread "$spread" \
+        --tokens "$WORKSPACE/run/$1.tokens" --sample "${3:-100000}"
 }
 
 # As many lines as of the others, each token several times: the client's own memory is as large at each size.
@@ -250,7 +251,8 @@ draw_tokens_to_spend() {
     part=$(($(wc -l <"$WORKSPACE/run/all.tokens") / 7))
     head -n $((part * 2)) "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.tokens"
     for i in 1 2 3 4 5; do
-        sed -n "$((part * (i + 1) + 1)),$((part * (i + 2)))p" "$WORKSPACE/run/all.tokens" >"$WORKSPACE/run/$name.spent$i"
+        sed -n "$((part * (i + 1) + 1)),$((part * (i + 2)))p" "$WORKSPACE/run/all.tokens" \
+            >"$WORKSPACE/run/$name.spent$i"
     done
     rm "$WORKSPACE/run/all.tokens"
 }
@@ -261,8 +263,9 @@ read_in() {
         sql "$1" -c "SELECT sum(pg_prewarm(oid)) FROM pg_class WHERE relkind IN ('r', 'i')
             AND relnamespace IN ('session_service'::regnamespace, 'original'::regnamespace)" >/dev/null
     fi
-    cut -f 3 "$WORKSPACE/run/$1.tokens" | sql "$1" -c 'CREATE TEMP TABLE drawn (id uuid)' -c '\copy drawn FROM pstdin' \
-        -c 'ANALYZE drawn' -c 'SET enable_hashjoin = off' -c 'SET enable_mergejoin = off' -c 'SET max_parallel_workers_per_gather = 0' \
+    cut -f 3 "$WORKSPACE/run/$1.tokens" | sql "$1" -c 'CREATE TEMP TABLE drawn (id uuid)' \
+        -c '\copy drawn FROM pstdin' -c 'ANALYZE drawn' \
+        -c 'SET enable_hashjoin = off' -c 'SET enable_mergejoin = off' -c 'SET max_parallel_workers_per_gather = 0' \
         -c 'SELECT count(s.metadata) FROM drawn JOIN session_service.sessions s USING (id)' >/dev/null
 }
 
@@ -509,8 +512,8 @@ measure_several_servers() {
     compare P16-batch validate_100:front validate_100:usual usual.some --clients 8
     compare P16-routed validate_routed:shard validate:usual usual.some
     compare P16-routed validate_routed:shard validate:usual usual.some --clients 8
-    sql postgres -c 'DROP DATABASE front' -c 'DROP DATABASE shard0' -c 'DROP DATABASE shard1' -c 'DROP DATABASE shard2' \
-        -c 'DROP DATABASE shard3'
+    sql postgres -c 'DROP DATABASE front' -c 'DROP DATABASE shard0' -c 'DROP DATABASE shard1' \
+        -c 'DROP DATABASE shard2' -c 'DROP DATABASE shard3'
 }
 
 # Dead sessions that wait for cleanup, and those that a transaction itself leaves.
@@ -528,8 +531,9 @@ measure_dead_sessions() {
     figure P15 list-many "$(milliseconds_of usual "SELECT count(*) FROM session_service.list_user_devices('${user}2')")"
     for name in sign-ins imports; do
         call="session_service.create_session('${user}3', device_key => (i % 5)::text)"
-        [ "$name" = sign-ins ] || call="session_service.import_session(session_service.hash_token('dead' || i), '${user}3',
-            clock_timestamp() + interval '1 day', device_key => (i % 5)::text)"
+        [ "$name" = sign-ins ] ||
+            call="session_service.import_session(session_service.hash_token('dead' || i), '${user}3',
+                clock_timestamp() + interval '1 day', device_key => (i % 5)::text)"
         say "P15: $name of one user in one transaction"
         figure P15 "$name-few" "$(milliseconds_of_rolled_back "$some" "$call")" \
             P15 "$name-many" "$(milliseconds_of_rolled_back $((some * 2)) "$call")"
@@ -556,7 +560,8 @@ measure_search() {
         say "P18: sessions of all users, in $database"
         figure P18 "page-$name" "$(milliseconds_of_page "$database")"
         figure P18 "rows-$name" "$(sql "$database" -c 'SELECT count(*) FROM session_service.sessions')"
-        figure P18 "all-$name" "$(repeat_line 1 "$nothing_found" | sql "$database" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p')"
+        figure P18 "all-$name" \
+            "$(repeat_line 1 "$nothing_found" | sql "$database" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p')"
         figure P18 "memory-$name" "$({ echo "$nothing_found" && echo "$own_memory"; } | sql "$database" | tail -n 1)"
     done
     figure P18 ended "$(milliseconds_of_rolled_back 1 "session_service.revoke_sessions(network => '0.0.0.0/0')")"
@@ -678,11 +683,16 @@ measure_cleanup() {
 
 # make_memory_database NAME SESSIONS: one in which the functions are called, see sql/memory.sql.
 make_memory_database() {
+    local columns
     make_database "$1" "$2" --bulk 1
     draw_tokens "$1" "$2"
     set_for_all "$1" max_per_user 0
-    sql "$1" -f bench/sql/memory.sql -c '\copy memory.tickets (token, refresh_token, session_id, user_id, device_key, device_name, user_agent, address, peer_token, peer_refresh_token) FROM pstdin' \
-        -c 'UPDATE memory.tickets t SET device_id = s.device_id FROM session_service.sessions s WHERE s.id = t.session_id' \
+    # In a variable, since \copy is one line.
+    columns='token, refresh_token, session_id, user_id, device_key, device_name, '
+    columns+='user_agent, address, peer_token, peer_refresh_token'
+    sql "$1" -f bench/sql/memory.sql -c "\copy memory.tickets ($columns) FROM pstdin" \
+        -c 'UPDATE memory.tickets t SET device_id = s.device_id
+            FROM session_service.sessions s WHERE s.id = t.session_id' \
         -c 'VACUUM (FREEZE, ANALYZE)' <"$WORKSPACE/run/$1.tokens"
 }
 
@@ -695,7 +705,8 @@ probe_memory() {
 measure_memory() {
     wanted P11 || return 0
     say "P11: $calls calls of each function, for at most $call_seconds s"
-    sql postgres -c 'CREATE ROLE session_service_memory_probe' -c 'ALTER SYSTEM SET fsync = off' -c 'SELECT pg_reload_conf()' >/dev/null
+    sql postgres -c 'CREATE ROLE session_service_memory_probe' -c 'ALTER SYSTEM SET fsync = off' \
+        -c 'SELECT pg_reload_conf()' >/dev/null
     export -f probe_memory
     sql memory -F ' ' -c "SELECT CASE WHEN few THEN 'memory_few' ELSE 'memory' END, n,
             CASE WHEN outcome IN ('error', 'any') THEN $calls / 10 ELSE $calls END FROM memory.probes ORDER BY n" |

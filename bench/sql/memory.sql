@@ -35,21 +35,27 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('session_bucket', 'ASSERT session_service.session_bucket(t.session_id) >= 0'),
 ('user_bucket', 'ASSERT session_service.user_bucket(t.user_id) >= 0'),
 ('create_session', :'sign_in'),
-('create_session, known device', 'SELECT * INTO STRICT c FROM session_service.create_session(u, t.device_name, t.user_agent, t.address,
-    ''{read,write}'', ''a key'', ''{"a": 1}'', ''1 day'', ''1 hour'')'),
+('create_session, known device',
+    'SELECT * INTO STRICT c FROM session_service.create_session(u, t.device_name, t.user_agent, t.address,
+        ''{read,write}'', ''a key'', ''{"a": 1}'', ''1 day'', ''1 hour'')'),
 ('validate_session', 'SELECT * INTO STRICT c FROM session_service.validate_session(t.token, t.address)'),
 ('validate_user', 'ASSERT session_service.validate_user(t.token, t.address) = t.user_id'),
-('validate_session_hash', 'SELECT * INTO STRICT c FROM session_service.validate_session_hash(t.session_id, session_service.hash_token(t.token))'),
+('validate_session_hash',
+    'SELECT * INTO STRICT c
+    FROM session_service.validate_session_hash(t.session_id, session_service.hash_token(t.token))'),
 ('validate_sessions', 'SELECT * INTO STRICT c FROM session_service.validate_sessions(ARRAY[t.token, ''x'', NULL])'),
 ('refresh_session', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
-    SELECT refresh_token INTO STRICT c.refresh_token FROM session_service.refresh_session(c.refresh_token, t.address, t.user_agent)'),
+    SELECT refresh_token INTO STRICT c.refresh_token
+    FROM session_service.refresh_session(c.refresh_token, t.address, t.user_agent)'),
 ('rotate_session_token', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
     SELECT token INTO STRICT c.token FROM session_service.rotate_session_token(c.token)'),
 ('reauthenticate_session', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' END IF;
     SELECT token INTO STRICT c.token FROM session_service.reauthenticate_session(c.token, ''gold'', ''{pwd}'')'),
 ('session_challenge', 'ASSERT session_service.session_challenge(t.token) IS NOT NULL'),
 ('bind_session, refused', 'ASSERT NOT EXISTS (SELECT FROM session_service.bind_session(t.token, ''a.b.c''))'),
-('validate_session_proof, refused', 'ASSERT NOT EXISTS (SELECT FROM session_service.validate_session_proof(t.token, ''a.b.c'', ''GET'', ''https://example.com/''))'),
+('validate_session_proof, refused',
+    'ASSERT NOT EXISTS (
+        SELECT FROM session_service.validate_session_proof(t.token, ''a.b.c'', ''GET'', ''https://example.com/''))'),
 ('extend_session', 'ASSERT session_service.extend_session(t.session_id) IS NOT NULL'),
 ('introspect_token', 'ASSERT session_service.introspect_token(t.token) ->> ''active'' = ''true'''),
 ('revoke_session', :'sign_in' || 'ASSERT session_service.revoke_session(c.session_id)'),
@@ -59,12 +65,15 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('revoke_all_user_sessions_except', :'sign_in' || :'sign_in' ||
     'ASSERT session_service.revoke_all_user_sessions_except(u, c.session_id) >= 1'),
 ('revoke_device_sessions', :'sign_in' || 'ASSERT session_service.revoke_device_sessions(u, c.device_id) = 1'),
-('create_session, of an identity provider', 'SELECT * INTO STRICT c FROM session_service.create_session(u, external_id => ''id '' || i);
+('create_session, of an identity provider',
+    'SELECT * INTO STRICT c FROM session_service.create_session(u, external_id => ''id '' || i);
     ASSERT session_service.revoke_external_sessions(''id '' || i) = 1'),
 ('find_external_sessions', 'PERFORM session_service.find_external_sessions(''none'')'),
 ('list_sessions', 'PERFORM session_service.list_sessions(ARRAY[t.user_id]); ASSERT FOUND'),
 ('revoke_sessions', :'sign_in' || 'ASSERT session_service.revoke_sessions(ARRAY[u]) >= 1'),
-('disable_user', :'sign_in' || 'ASSERT session_service.disable_user(u) >= 1 AND session_service.is_user_disabled(u) AND session_service.enable_user(u)'),
+('disable_user',
+    :'sign_in' || 'ASSERT session_service.disable_user(u) >= 1
+        AND session_service.is_user_disabled(u) AND session_service.enable_user(u)'),
 ('get_session', 'SELECT * INTO STRICT c FROM session_service.get_session(t.session_id, t.session_id)'),
 ('get_user_session', 'SELECT * INTO STRICT c FROM session_service.get_user_session(t.user_id, t.session_id)'),
 ('list_user_sessions', 'PERFORM session_service.list_user_sessions(t.user_id, t.session_id, true); ASSERT FOUND'),
@@ -100,71 +109,101 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('user_uuid, user_bigint', 'ASSERT session_service.user_bigint(session_service.user_uuid(i)) = i'),
 ('user_uuid_from_text', 'ASSERT session_service.user_uuid_from_text(t.device_key) IS NOT NULL'),
 ('import_session', 'ASSERT session_service.import_session(session_service.hash_token(gen_random_uuid()::text), u,
-    clock_timestamp() + interval ''1 day'', session_service.hash_token(gen_random_uuid()::text), t.device_name, t.user_agent, t.address) IS NOT NULL');
+    clock_timestamp() + interval ''1 day'', session_service.hash_token(gen_random_uuid()::text),
+    t.device_name, t.user_agent, t.address) IS NOT NULL');
 
 INSERT INTO memory.probes (name, statement, few) VALUES
 ('list_inactive_sessions', 'PERFORM session_service.list_inactive_sessions(''1 minute''); ASSERT FOUND', true),
 ('count_active_sessions', 'ASSERT session_service.count_active_sessions() > 0', true),
 ('list_all_events', 'PERFORM session_service.list_all_events(); ASSERT FOUND', true),
-('revoke_inactive_sessions', :'sign_in' || 'UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval ''2 days''
-    WHERE id = c.session_id; ASSERT session_service.revoke_inactive_sessions(''1 day'') >= 1', true),
-('cleanup_sessions', :'sign_in' || 'PERFORM session_service.revoke_session(c.session_id); ASSERT session_service.cleanup_sessions(''0'', 10) >= 0', true),
+('revoke_inactive_sessions',
+    :'sign_in' || 'UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval ''2 days''
+    WHERE id = c.session_id;
+    ASSERT session_service.revoke_inactive_sessions(''1 day'') >= 1', true),
+('cleanup_sessions',
+    :'sign_in' || 'PERFORM session_service.revoke_session(c.session_id);
+    ASSERT session_service.cleanup_sessions(''0'', 10) >= 0', true),
 ('grant_access, revoke_access', 'PERFORM session_service.grant_access(''session_service_memory_probe'', ''validate'');
     PERFORM session_service.revoke_access(''session_service_memory_probe'', ''validate'')', true);
 
 INSERT INTO memory.probes (name, statement, setup) VALUES
-('validate_session, activity written', 'SELECT * INTO STRICT c FROM session_service.validate_session(t.token, t.address)',
+('validate_session, activity written',
+    'SELECT * INTO STRICT c FROM session_service.validate_session(t.token, t.address)',
     'SET session_service.touch_interval = 0'),
 ('create_session, at the limit', :'sign_in', 'SET session_service.max_per_user = 2'),
 ('revoke_session, all events and notifications', :'sign_in' || 'ASSERT session_service.revoke_session(c.session_id)',
     'SET session_service.event_log = ''all''; SET session_service.notify = on'),
-('refresh_session, retried', 'IF i % 1000 = 1 THEN ' || :'sign_in' || ' PERFORM session_service.refresh_session(c.refresh_token); END IF;
-    SELECT * INTO STRICT r FROM session_service.refresh_session(c.refresh_token)', 'SET session_service.refresh_grace = ''10min''');
+('refresh_session, retried',
+    'IF i % 1000 = 1 THEN ' || :'sign_in' || ' PERFORM session_service.refresh_session(c.refresh_token); END IF;
+    SELECT * INTO STRICT r FROM session_service.refresh_session(c.refresh_token)',
+    'SET session_service.refresh_grace = ''10min''');
 
 INSERT INTO memory.probes (outcome, name, statement) VALUES
-('refusal', 'validate_session, malformed', 'PERFORM session_service.validate_session(t.token || ''x''); ASSERT NOT FOUND'),
-('refusal', 'validate_session, unknown imported token', 'PERFORM session_service.validate_session(substr(t.token, 5)); ASSERT NOT FOUND'),
-('refusal', 'validate_session_hash, wrong hash', 'PERFORM session_service.validate_session_hash(t.session_id, session_service.hash_token(''x'')); ASSERT NOT FOUND'),
+('refusal', 'validate_session, malformed',
+    'PERFORM session_service.validate_session(t.token || ''x''); ASSERT NOT FOUND'),
+('refusal', 'validate_session, unknown imported token',
+    'PERFORM session_service.validate_session(substr(t.token, 5)); ASSERT NOT FOUND'),
+('refusal', 'validate_session_hash, wrong hash',
+    'PERFORM session_service.validate_session_hash(t.session_id, session_service.hash_token(''x'')); ASSERT NOT FOUND'),
 ('refusal', 'authenticate, malformed', 'PERFORM session_service.authenticate(t.token || ''x''); ASSERT NOT FOUND'),
 ('refusal', 'introspect_token, malformed', 'PERFORM session_service.introspect_token(t.token || ''x'')'),
-('refusal', 'refresh_session, malformed', 'PERFORM session_service.refresh_session(t.refresh_token || ''x''); ASSERT NOT FOUND'),
-('refusal', 'refresh_session, reuse', :'sign_in' || 'SELECT * INTO STRICT r FROM session_service.refresh_session(c.refresh_token);
+('refusal', 'refresh_session, malformed',
+    'PERFORM session_service.refresh_session(t.refresh_token || ''x''); ASSERT NOT FOUND'),
+('refusal', 'refresh_session, reuse',
+    :'sign_in' || 'SELECT * INTO STRICT r FROM session_service.refresh_session(c.refresh_token);
     PERFORM session_service.refresh_session(r.refresh_token);
     PERFORM session_service.refresh_session(c.refresh_token); ASSERT NOT FOUND'),
-('refusal', 'revoke_session_by_token, malformed', 'ASSERT NOT session_service.revoke_session_by_token(t.token || ''x'')'),
+('refusal', 'revoke_session_by_token, malformed',
+    'ASSERT NOT session_service.revoke_session_by_token(t.token || ''x'')'),
 ('refusal', 'revoke_session, unknown', 'ASSERT NOT session_service.revoke_session(gen_random_uuid())'),
 ('refusal', 'touch_sessions, unknown', 'ASSERT session_service.touch_sessions(ARRAY[gen_random_uuid()]) = 0'),
 ('error', 'create_session, long device name', 'PERFORM session_service.create_session(u, repeat(''n'', 300))'),
-('error', 'create_session, long user agent', 'PERFORM session_service.create_session(u, user_agent => repeat(''a'', 3000))'),
-('error', 'create_session, long device key', 'PERFORM session_service.create_session(u, device_key => repeat(''k'', 600))'),
-('error', 'create_session, large metadata', 'PERFORM session_service.create_session(u, metadata => jsonb_build_object(''a'', repeat(''m'', 9000)))'),
+('error', 'create_session, long user agent',
+    'PERFORM session_service.create_session(u, user_agent => repeat(''a'', 3000))'),
+('error', 'create_session, long device key',
+    'PERFORM session_service.create_session(u, device_key => repeat(''k'', 600))'),
+('error', 'create_session, large metadata',
+    'PERFORM session_service.create_session(u, metadata => jsonb_build_object(''a'', repeat(''m'', 9000)))'),
 ('error', 'create_session, bad scope', 'PERFORM session_service.create_session(u, scopes => ''{"not valid"}'')'),
 ('error', 'create_session, NULL scope', 'PERFORM session_service.create_session(u, scopes => ''{NULL}'')'),
-('error', 'create_session, many scopes', 'PERFORM session_service.create_session(u, scopes => array_fill(''s''::text, ARRAY[101]))'),
+('error', 'create_session, many scopes',
+    'PERFORM session_service.create_session(u, scopes => array_fill(''s''::text, ARRAY[101]))'),
 ('error', 'create_session, negative expiry', 'PERFORM session_service.create_session(u, session_expiry => ''-1 day'')'),
 ('error', 'extend_session, negative', 'PERFORM session_service.extend_session(t.session_id, ''-1 day'')'),
 ('error', 'revoke_session, long reason', 'PERFORM session_service.revoke_session(t.session_id, repeat(''r'', 300))'),
-('error', 'mark_mfa_verified, long method', 'PERFORM session_service.mark_mfa_verified(t.session_id, repeat(''m'', 100))'),
-('error', 'set_session_scopes, bad scope', 'PERFORM session_service.set_session_scopes(t.session_id, ''{"not valid"}'')'),
-('error', 'set_session_metadata, large', 'PERFORM session_service.set_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
-('error', 'patch_session_metadata, large', 'PERFORM session_service.patch_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
-('error', 'rename_device, long name', 'PERFORM session_service.rename_device(t.user_id, t.device_id, repeat(''n'', 300))'),
+('error', 'mark_mfa_verified, long method',
+    'PERFORM session_service.mark_mfa_verified(t.session_id, repeat(''m'', 100))'),
+('error', 'set_session_scopes, bad scope',
+    'PERFORM session_service.set_session_scopes(t.session_id, ''{"not valid"}'')'),
+('error', 'set_session_metadata, large',
+    'PERFORM session_service.set_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
+('error', 'patch_session_metadata, large',
+    'PERFORM session_service.patch_session_metadata(t.session_id, jsonb_build_object(''a'', repeat(''m'', 9000)))'),
+('error', 'rename_device, long name',
+    'PERFORM session_service.rename_device(t.user_id, t.device_id, repeat(''n'', 300))'),
 ('error', 'set_user_session_limit, negative', 'PERFORM session_service.set_user_session_limit(t.user_id, -1)'),
 ('error', 'generate_token, short', 'PERFORM session_service.generate_token(1)'),
 ('error', 'cleanup_sessions, negative retention', 'PERFORM session_service.cleanup_sessions(''-1 day'')'),
 ('error', 'token_hash, malformed text', 'h := t.device_key::session_service.token_hash'),
 ('error', 'token_hash, wrong length', 'h := ''\x00''::bytea::session_service.token_hash'),
 ('error', 'grant_access, unknown role', 'PERFORM session_service.grant_access(4294967294::oid::regrole, ''validate'')'),
-('error', 'grant_access, unknown level', 'PERFORM session_service.grant_access(''session_service_memory_probe'', ''none'')'),
-('error', 'import_session, infinite expiry', 'PERFORM session_service.import_session(session_service.hash_token(t.token), u, ''infinity'')');
+('error', 'grant_access, unknown level',
+    'PERFORM session_service.grant_access(''session_service_memory_probe'', ''none'')'),
+('error', 'import_session, infinite expiry',
+    'PERFORM session_service.import_session(session_service.hash_token(t.token), u, ''infinity'')');
 
 INSERT INTO memory.probes (outcome, name, statement, setup) VALUES
 ('error', 'create_session, rejected by the limit',
-    'PERFORM session_service.create_session(u); PERFORM session_service.create_session(u); PERFORM session_service.create_session(u)',
+    'PERFORM session_service.create_session(u);
+    PERFORM session_service.create_session(u);
+    PERFORM session_service.create_session(u)',
     'SET session_service.max_per_user = 2; SET session_service.limit_policy = ''reject'''),
-('error', 'create_session, read-only', 'PERFORM session_service.create_session(u)', 'SET default_transaction_read_only = on'),
-('error', 'refresh_session, read-only', 'PERFORM session_service.refresh_session(t.refresh_token)', 'SET default_transaction_read_only = on'),
-('error', 'touch_sessions, read-only', 'PERFORM session_service.touch_sessions(ARRAY[t.session_id])', 'SET default_transaction_read_only = on');
+('error', 'create_session, read-only',
+    'PERFORM session_service.create_session(u)', 'SET default_transaction_read_only = on'),
+('error', 'refresh_session, read-only',
+    'PERFORM session_service.refresh_session(t.refresh_token)', 'SET default_transaction_read_only = on'),
+('error', 'touch_sessions, read-only',
+    'PERFORM session_service.touch_sessions(ARRAY[t.session_id])', 'SET default_transaction_read_only = on');
 
 -- Whatever is callable: with NULL for each argument that has no default.
 CREATE VIEW memory.functions AS
@@ -173,9 +212,13 @@ CREATE VIEW memory.functions AS
     WHERE p.pronamespace = 'session_service'::regnamespace AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[]);
 
 INSERT INTO memory.probes (outcome, name, statement, few)
-    SELECT 'any', f.name || ', NULL' || CASE count(*) OVER (PARTITION BY f.name) WHEN 1 THEN '' ELSE ' ' || f.oid::regprocedure END,
+    SELECT 'any',
+        f.name || ', NULL' ||
+            CASE count(*) OVER (PARTITION BY f.name) WHEN 1 THEN '' ELSE ' ' || f.oid::regprocedure END,
         format('PERFORM session_service.%I(%s)', f.name,
-            (SELECT string_agg('NULL::' || format_type(f.proargtypes[i], NULL), ', ') FROM generate_series(0, f.required - 1) AS i)), true
+            (SELECT string_agg('NULL::' || format_type(f.proargtypes[i], NULL), ', ')
+            FROM generate_series(0, f.required - 1) AS i)),
+        true
     FROM memory.functions f
     WHERE f.required > 0 AND f.name NOT LIKE 'token\_hash%' AND f.name <> 'bytea' ORDER BY f.oid;
 
@@ -183,7 +226,9 @@ DO $$
 DECLARE missing text;
 BEGIN
     SELECT string_agg(f.name, ', ') INTO missing FROM memory.functions f
-    WHERE NOT EXISTS (SELECT FROM memory.probes p WHERE p.outcome = 'success' AND p.statement ~ ('session_service\.' || f.name || '\('));
+    WHERE NOT EXISTS (
+        SELECT FROM memory.probes p
+        WHERE p.outcome = 'success' AND p.statement ~ ('session_service\.' || f.name || '\('));
     IF missing IS NOT NULL THEN
         RAISE 'no probe of the memory after calls of %', missing;
     END IF;
@@ -193,7 +238,8 @@ END $$;
 -- that adds to memory.calls how many it made. Until a block ends, the server keeps some bytes for each
 -- transaction that wrote, so none is larger than the first, after which memory is looked at for the first time.
 -- What a block leaves in `c` is not there in the next one, which begins where probes sign in anew.
-CREATE FUNCTION memory.calls(probe integer, calls bigint, seconds double precision) RETURNS SETOF text LANGUAGE sql AS $$
+CREATE FUNCTION memory.calls(probe integer, calls bigint, seconds double precision) RETURNS SETOF text
+LANGUAGE sql AS $$
     SELECT format($format$
 DO $block$
 DECLARE
