@@ -59,7 +59,8 @@ MODULE_big = session_service
 files = $(sort $(patsubst $(TOP)%,%,$(wildcard $(1:%=$(TOP)%))))
 
 CORE_SOURCES = $(call files,src/core/*.cpp)
-SOURCES      = $(CORE_SOURCES) $(call files,src/pg/*.cpp src/table/*.cpp src/store/*.cpp src/service/*.cpp src/worker/*.cpp src/api/*.cpp)
+SOURCES      = $(CORE_SOURCES) \
+	$(call files,src/pg/*.cpp src/table/*.cpp src/store/*.cpp src/service/*.cpp src/worker/*.cpp src/api/*.cpp)
 OBJS         = $(SOURCES:.cpp=.o)
 
 # The install script is kept by topic and concatenated in the order of the numbers.
@@ -118,7 +119,9 @@ override COMPILER = $(CXX) $(CXXFLAGS)
 
 # By renaming: install(1) removes the old file and then writes the new one, so that a backend that starts
 # meanwhile would find none, or half of one.
-override INSTALL_SHLIB = install_by_renaming() { $(INSTALL) $(INSTALL_SHLIB_OPTS) "$$1" "$$2.new" && mv -f "$$2.new" "$$2"; }; install_by_renaming
+override INSTALL_SHLIB = install_by_renaming() { \
+	$(INSTALL) $(INSTALL_SHLIB_OPTS) "$$1" "$$2.new" && mv -f "$$2.new" "$$2"; \
+}; install_by_renaming
 
 # A directory of their own, since other extensions have a README.md as well. PGXS would forget them in uninstall.
 docmoduledir := $(docmoduledir)/session_service

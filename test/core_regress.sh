@@ -32,11 +32,12 @@ build_test_libraries() {
 
 # run_tests NAME: the verdicts are left in $WORKSPACE/NAME.results, what the tests printed in NAME/results.
 run_tests() {
-    local status=0 directory=$WORKSPACE/$1
+    local status=0 directory=$WORKSPACE/$1 pg_regress
+    pg_regress=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress
     mkdir -p "$directory"
     (
         cd "$tests"
-        "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" --inputdir=. --outputdir="$directory" --dlpath=. \
+        "$pg_regress" --inputdir=. --outputdir="$directory" --dlpath=. \
             --bindir="$BINDIR" --max-concurrent-tests=20 --schedule=parallel_schedule
     ) >"$directory.log" 2>&1 || status=$?
     results_from_pg_regress <"$directory.log" | sort >"$directory.results"
@@ -55,7 +56,8 @@ compare() {
     for name in $(sed -n 's/^fail //p' "$WORKSPACE/with.results"); do
         diff -u "$WORKSPACE/without/results/$name.out" "$WORKSPACE/with/results/$name.out" || status=1
     done
-    [ "$status" -ne 0 ] || echo "The same results. Failed in both: $(sed -n 's/^fail //p' "$WORKSPACE/with.results" | tr '\n' ' ')"
+    [ "$status" -ne 0 ] ||
+        echo "The same results. Failed in both: $(sed -n 's/^fail //p' "$WORKSPACE/with.results" | tr '\n' ' ')"
     return "$status"
 }
 
@@ -73,7 +75,8 @@ inner_run() {
     run_tests with
     # That it was there, and that the server is as it was.
     [ "$(psql -XAtc 'SHOW shared_preload_libraries')" = session_service ]
-    psql -XAtqc 'CREATE EXTENSION session_service' -c 'SELECT count(*) FROM session_service.create_session(gen_random_uuid())' >"$WORKSPACE/log/afterwards.log"
+    psql -XAtqc 'CREATE EXTENSION session_service' \
+        -c 'SELECT count(*) FROM session_service.create_session(gen_random_uuid())' >"$WORKSPACE/log/afterwards.log"
     compare
 }
 

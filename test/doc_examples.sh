@@ -77,7 +77,8 @@ policies_ask_once() {
     local name="$1: policies ask once for a statement"
     psql -X -q -A -t -d "$database" -c "
         SELECT tablename, policyname, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) expression
-        WHERE expression ~ 'session_service' AND expression !~ '^[^.]*SELECT[^.]* \(?session_service'" >"$directory/policies"
+        WHERE expression ~ 'session_service'
+            AND expression !~ '^[^.]*SELECT[^.]* \(?session_service'" >"$directory/policies"
     if [ -s "$directory/policies" ]; then
         result 'not ok' "$name" "$directory/policies"
     else

@@ -103,10 +103,12 @@ tell_the_story() {
     run_psql -c 'CREATE EXTENSION session_service'
 
     values[user]=ada00000-0000-4000-8000-000000000001
-    values[first_agent]='Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1'
+    values[first_agent]='Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15'
+    values[first_agent]+=' (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1'
     values[second_agent]='Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 
-    say "1. Ada signs in on her phone. (Her password was checked by the application; :'names' stand where an application binds parameters.) Both tokens are shown this once; the database keeps their hashes."
+    say "1. Ada signs in on her phone. (Her password was checked by the application; :'names' stand where an" \
+        "application binds parameters.) Both tokens are shown this once; the database keeps their hashes."
     call phone "SELECT session_id, token, refresh_token, expires_at, is_new_device
 FROM session_service.create_session(:'user', device_name => 'Ada''s phone', user_agent => :'first_agent',
                                     ip_address => '203.0.113.7', scopes => '{read,write}')"
@@ -134,7 +136,9 @@ FROM session_service.refresh_session(:'phone_refresh_token')"
     call old "SELECT session_id FROM session_service.validate_session(:'phone_token')"
     expect "the old token is dead at once" no_row
 
-    say "5. The answer got lost on the way: the phone never saw it, and asks again with the refresh token that it has. Within the grace it gets the very same pair, however often it asks."
+    say "5. The answer got lost on the way: the phone never saw it," \
+        "and asks again with the refresh token that it has." \
+        "Within the grace it gets the very same pair, however often it asks."
     call retry "SELECT session_id, token, refresh_token, repeated
 FROM session_service.refresh_session(:'phone_refresh_token')"
     expect "a repetition" is retry_repeated t
@@ -146,7 +150,9 @@ FROM session_service.refresh_session(:'phone_refresh_token')"
 FROM session_service.refresh_session(:'second_refresh_token')"
     expect "a new pair" other third_token second_token
 
-    say "7. Somebody stole the first refresh token, and tries it now. It was used twice over: somebody has it who should not. The answer is no, and the session ends, for the thief and for the phone, since nobody can tell which is which."
+    say "7. Somebody stole the first refresh token, and tries it now." \
+        "It was used twice over: somebody has it who should not." \
+        "The answer is no, and the session ends, for the thief and for the phone, since nobody can tell which is which."
     call stolen "SELECT session_id
 FROM session_service.refresh_session(:'phone_refresh_token', ip_address => '192.0.2.66')"
     expect "no row for the thief" no_row
@@ -160,7 +166,8 @@ FROM session_service.get_user_session(:'user', :'phone_session_id')"
 FROM session_service.list_events(:'user') ORDER BY at, id"
     expect "an event of it" grep -q 'session.reuse_detected' <<<"$shown"
 
-    say "8. Ada signs in on the phone again, and once more in a café. This is her page of sessions, seen from the laptop."
+    say "8. Ada signs in on the phone again, and once more in a café." \
+        "This is her page of sessions, seen from the laptop."
     call again "SELECT session_id, is_new_device
 FROM session_service.create_session(:'user', device_name => 'Ada''s phone', user_agent => :'first_agent',
                                     ip_address => '203.0.113.7')"

@@ -28,7 +28,11 @@ documented() {
         /^\| setting \| default \| values \| context \| what \|$/ { inside = "setting" }
         /^\| type \| fields or values \| what \|$/                { inside = "type" }
         /^\| table \| primary key \| what \|$/                    { inside = "table" }
-        /^\| column of `[a-z_]+` \| type \| what \|$/             { inside = "column"; split($0, of, "`"); before = of[2] ": " }
+        /^\| column of `[a-z_]+` \| type \| what \|$/ {
+            inside = "column"
+            split($0, of, "`")
+            before = of[2] ": "
+        }
         /^$/ { inside = before = "" }
         inside == kind && /^\| `/ { print before $0 }
     ' "$page"

@@ -310,7 +310,9 @@ stage_sanitize() {
     local WORKSPACE=$directory BINDIR=$directory/programs PATH=$PATH PGHOST PGUSER PGDATABASE
     # Unlike the shared one, with transactions that can be prepared, and with the rules of a language for the order
     # of texts.
-    ! "$PG_CONFIG" --configure | grep -q -e --with-icu || local CLUSTER_LOCALE='--locale-provider=icu --icu-locale=en-US'
+    if "$PG_CONFIG" --configure | grep -q -e --with-icu; then
+        local CLUSTER_LOCALE='--locale-provider=icu --icu-locale=en-US'
+    fi
     start_cluster 'max_prepared_transactions = 2' || return
     stage_regress || status=$?
     stage_isolation || status=$?
@@ -412,7 +414,9 @@ inner_run() {
 select_stages() {
     local stage asked=" $* "
     case $asked in
-    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" examples "* | *" sanitize "*) asked+="build " ;;
+    *" regress "* | *" isolation "* | *" tap "* | *" drivers "* | *" web "* | *" examples "* | *" sanitize "*)
+        asked+="build "
+        ;;
     esac
     for stage in "${all_stages[@]}"; do
         case $asked in

@@ -20,7 +20,9 @@ scripts=()
 }
 export EXTENT=soak STAGE_SECONDS=${STAGE_SECONDS:-36000} FUZZ_RUNS=${FUZZ_RUNS:-12000000}
 {
-    echo "session_service $(sed -n "s/^default_version = '\(.*\)'/\1/p" session_service.control)$(git describe --always --dirty 2>/dev/null | sed 's/^/, revision /')"
+    version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" session_service.control)
+    revision=$(git describe --always --dirty 2>/dev/null || true)
+    echo "session_service $version${revision:+, revision $revision}"
     echo "Begun $(date -u '+%Y-%m-%d %H:%M:%S') UTC on $(nproc) processors, Linux $(uname -r)."
     status=0
     bash test/run.sh "$@" || status=$?

@@ -31,7 +31,8 @@ build/unit/%.o: %.cpp
 # --- fuzzers of the core's parsers, one program each
 
 # With the library for places where there is one, whose reading is fuzzed through ours.
-FUZZ_CXXFLAGS  = $(CORE_CXXFLAGS) $(filter -DSESSION_SERVICE_%,$(PG_CPPFLAGS)) -fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=all
+FUZZ_CXXFLAGS  = $(CORE_CXXFLAGS) $(filter -DSESSION_SERVICE_%,$(PG_CPPFLAGS)) \
+	-fsanitize=fuzzer-no-link,$(SANITIZERS) -fno-sanitize-recover=all
 FUZZ_CORE_OBJS = $(patsubst %.cpp,build/fuzz/%.o,$(CORE_SOURCES))
 FUZZERS        = $(patsubst test/fuzz/%.cpp,build/fuzz/%,$(FUZZ_SOURCES))
 
@@ -84,10 +85,12 @@ build/sanitized/%.o: %.cpp
 
 # --- the form of the code
 
-FORMAT_SOURCES = $(call files,src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp)
+FORMAT_SOURCES = $(call files,src/*/*.hpp src/*/*.cpp test/unit/*.hpp test/unit/*.cpp \
+	test/fuzz/*.hpp test/fuzz/*.cpp bench/client/*.hpp bench/client/*.cpp)
 LINT_SOURCES  ?= $(SOURCES) $(UNIT_SOURCES) $(FUZZ_SOURCES) $(call files,bench/client/*.cpp)
 # The benchmark's client includes libpq's headers.
-LINT_FLAGS     = $(CXX_STANDARD) $(PG_CPPFLAGS) -I$(TOP)bench -isystem $(shell $(PG_CONFIG) --includedir) -Wreserved-identifier
+LINT_FLAGS     = $(CXX_STANDARD) $(PG_CPPFLAGS) -I$(TOP)bench \
+	-isystem $(shell $(PG_CONFIG) --includedir) -Wreserved-identifier
 
 format:
 	$(CLANG_FORMAT) --dry-run -Werror $(FORMAT_SOURCES:%=$(TOP)%)

@@ -31,7 +31,8 @@ server() {
 }
 
 start_server() {
-    server pg_ctl -D /shared/data -l /shared/log/server.log -s -w -o "-c listen_addresses='' -c unix_socket_directories=/shared" start
+    server pg_ctl -D /shared/data -l /shared/log/server.log -s -w \
+        -o "-c listen_addresses='' -c unix_socket_directories=/shared" start
 }
 
 stop_server() {
@@ -121,7 +122,10 @@ take_stock() {
     local contents
     contents=$(module 'HeldSessions::contents') || return
     ask postgres "$contents"
-    ask postgres "SELECT p.oid::regprocedure, a.grantee::regrole, a.privilege_type FROM pg_proc p, aclexplode(p.proacl) a WHERE p.pronamespace = 'session_service'::regnamespace ORDER BY p.oid::regprocedure::text, a.grantee::regrole::text"
+    ask postgres "SELECT p.oid::regprocedure, a.grantee::regrole, a.privilege_type
+        FROM pg_proc p, aclexplode(p.proacl) a
+        WHERE p.pronamespace = 'session_service'::regnamespace
+        ORDER BY p.oid::regprocedure::text, a.grantee::regrole::text"
 }
 
 # A copy of the database is used, and the database itself is left for the next version.
@@ -133,9 +137,11 @@ use_copy() {
         asked=$((asked + 1))
     done < <(module 'map { map { "$_\0" } @$_ } HeldSessions::go_on')
     is "$asked" "$(module 'scalar(my @all = HeldSessions::go_on)')" "$1: that was all of it"
-    is "$(ask used "SET ROLE app; SELECT count(*) FROM session_service.create_session(gen_random_uuid())")" 1 "$1: an application's role may go on"
-    is "$(ask used "SELECT session_service.revoke_access('app', 'application'); SELECT has_function_privilege('app', 'session_service.validate_session(text, inet)', 'EXECUTE')" | tail -n 1)" f \
-        "$1: its level is known to the extension"
+    is "$(ask used "SET ROLE app; SELECT count(*) FROM session_service.create_session(gen_random_uuid())")" 1 \
+        "$1: an application's role may go on"
+    sql="SELECT session_service.revoke_access('app', 'application');
+        SELECT has_function_privilege('app', 'session_service.validate_session(text, inet)', 'EXECUTE')"
+    is "$(ask used "$sql" | tail -n 1)" f "$1: its level is known to the extension"
     ask template1 'DROP DATABASE used'
 }
 
@@ -157,14 +163,15 @@ first_step() {
 }
 
 upgrade_step() {
-    local version
+    local version bindir
     install_here
+    bindir=$("$PG_CONFIG" --bindir)
     # The user has another number in each system.
     chown -R postgres: /shared
     place_old_server
     mv /shared/data /shared/data.old
     initdb_here /shared/data
-    if ! (cd /shared/log && runuser -u postgres -- "$("$PG_CONFIG" --bindir)/pg_upgrade" -U postgres -b /shared/old/bin -B "$("$PG_CONFIG" --bindir)" \
+    if ! (cd /shared/log && runuser -u postgres -- "$bindir/pg_upgrade" -U postgres -b /shared/old/bin -B "$bindir" \
         -d /shared/data.old -D /shared/data -s /shared/log) >/shared/log/pg_upgrade.log 2>&1; then
         cat /shared/log/pg_upgrade.log
         find /shared/data/pg_upgrade_output.d -type f -exec tail -n 20 {} + || true

@@ -118,8 +118,9 @@ run_under_valgrind() {
     build_extension
     stage_extension
     make_instrumented "$WORKSPACE/watched" session_service.so \
-        valgrind --quiet --tool=memcheck --leak-check=no --track-origins="${ORIGINS:-no}" --num-callers=30 --trace-children=yes \
-        --suppressions="$(dirname "$PG_CONFIG")/../valgrind.supp" --log-file="$WORKSPACE/watched/reports/%p.log"
+        valgrind --quiet --tool=memcheck --leak-check=no --track-origins="${ORIGINS:-no}" --num-callers=30 \
+        --trace-children=yes --suppressions="$(dirname "$PG_CONFIG")/../valgrind.supp" \
+        --log-file="$WORKSPACE/watched/reports/%p.log"
     WORKSPACE=$WORKSPACE/watched
     BINDIR=$WORKSPACE/programs
     export PGCTLTIMEOUT=600

@@ -39,8 +39,14 @@ app.use((req, res, next) => {
 
 app.use((req, res, next) => {
     res.set({
-        'Content-Security-Policy':
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        'Content-Security-Policy': [
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ].join('; '),
         'Cross-Origin-Opener-Policy': 'same-origin',
         'Cross-Origin-Resource-Policy': 'same-origin',
         // Not no-referrer: browsers would then send "Origin: null" with our own forms.

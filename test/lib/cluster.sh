@@ -51,8 +51,8 @@ copy_server() {
 # the lines of settings that are given. CLUSTER_LOCALE may have other options of initdb.
 start_cluster() {
     # shellcheck disable=SC2086
-    "$BINDIR/initdb" -D "$WORKSPACE/cluster" -U postgres --auth=trust ${CLUSTER_LOCALE:---no-locale} --encoding=UTF8 --no-sync \
-        >"$WORKSPACE/log/initdb.log" || return
+    "$BINDIR/initdb" -D "$WORKSPACE/cluster" -U postgres --auth=trust --encoding=UTF8 --no-sync \
+        ${CLUSTER_LOCALE:---no-locale} >"$WORKSPACE/log/initdb.log" || return
     cat "$WORKSPACE/extension.conf" - >>"$WORKSPACE/cluster/postgresql.conf" <<EOF
 listen_addresses = ''
 unix_socket_directories = '$WORKSPACE/run'

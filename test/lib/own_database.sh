@@ -32,7 +32,8 @@ own_database() {
 
 locked_packages() {
     local directory=${1:-.}
-    [ -d "$directory/node_modules" ] || npm --prefix "$directory" ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1 || {
+    [ ! -d "$directory/node_modules" ] || return 0
+    npm --prefix "$directory" ci --ignore-scripts --no-audit --no-fund >"$output" 2>&1 || {
         cat "$output"
         return 1
     }

@@ -94,7 +94,8 @@ is_complete_server() {
 # Sets `usual_major`: the newest version of Debian's servers here, else that of this Debian release.
 find_usual_major() {
     # A server without its development files first.
-    usual_major=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | sed -n '$s:.*/\([0-9]*\)/bin/postgres:\1:p')
+    usual_major=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V |
+        sed -n '$s:.*/\([0-9]*\)/bin/postgres:\1:p')
     if [ -z "$usual_major" ]; then
         update_package_lists
         usual_major=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
@@ -136,8 +137,9 @@ choose_server() {
 
 # PostgreSQL's own modules for tests in Perl: those of the server, else of another version, which know it as well.
 test_modules() {
-    local directory
-    for directory in "$(dirname "$("$PG_CONFIG" --pgxs 2>/dev/null)")/../test/perl" $(printf '%s\n' /usr/lib/postgresql/*/lib/pgxs/src/test/perl | sort -Vr); do
+    local directory of_server
+    of_server=$(dirname "$("$PG_CONFIG" --pgxs 2>/dev/null)")/../test/perl
+    for directory in "$of_server" $(printf '%s\n' /usr/lib/postgresql/*/lib/pgxs/src/test/perl | sort -Vr); do
         [ -e "$directory/PostgreSQL/Test/Cluster.pm" ] || continue
         echo "$directory"
         return

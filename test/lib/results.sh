@@ -21,7 +21,8 @@ results_from_googletest() {
 
 # `make fuzz`: one line for each fuzzer.
 results_from_fuzzers() {
-    sed -nE -e 's/^([a-z0-9_]+): ([0-9]+ inputs), nothing found$/pass \1\ncounted \1: \2/p' -e 's/^([a-z0-9_]+): an input fails$/fail \1/p'
+    sed -nE -e 's/^([a-z0-9_]+): ([0-9]+ inputs), nothing found$/pass \1\ncounted \1: \2/p' \
+        -e 's/^([a-z0-9_]+): an input fails$/fail \1/p'
 }
 
 # In a workspace: what pg_regress found to differ, and what the server said last.

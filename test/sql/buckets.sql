@@ -64,8 +64,9 @@ SELECT revoke_user_session(:'alice', :'bob_session_id'),
     (SELECT count(*) FROM list_user_sessions(:'alice', :'bob_session_id'));
 -- what goes over all rows passes over bob's
 SELECT count_active_sessions(), (SELECT count(*) FROM list_sessions()),
-    (SELECT count(*) FROM list_sessions(include_inactive => true)), (SELECT count(*) FROM find_external_sessions('theirs')),
-       (SELECT count(DISTINCT user_id) FROM list_all_events());
+    (SELECT count(*) FROM list_sessions(include_inactive => true)),
+    (SELECT count(*) FROM find_external_sessions('theirs')),
+    (SELECT count(DISTINCT user_id) FROM list_all_events());
 SELECT revoke_external_sessions('theirs');
 SELECT * FROM create_session(:'alice') \gset alice_
 CALL pg_temp.time_passes('1 hour');

@@ -32,9 +32,11 @@ import './dbsc_test.js';
 
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 const IPHONE =
-    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) ' +
+    'Version/17.5 Mobile/15E148 Safari/604.1';
 const EDGE =
-    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0';
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) ' +
+    'Chrome/126.0.0.0 Safari/537.36 Edg/126.0.0.0';
 
 // --- browsers
 
@@ -586,7 +588,8 @@ test('an administrator who would end the own session is told so', async () => {
 
 test('many sessions come in pages, and are ended in one go', async () => {
     await owner.query(
-        `SELECT session_service.create_session(gen_random_uuid(), ip_address => '198.18.0.0'::inet + n) FROM generate_series(1, 120) n`,
+        `SELECT session_service.create_session(gen_random_uuid(), ip_address => '198.18.0.0'::inet + n)
+         FROM generate_series(1, 120) n`,
     );
     const admin = await administrator();
     const { page } = admin;

@@ -142,7 +142,8 @@ def every_revocation():
         "reuse": (
             "SELECT count(*) FROM session_service.refresh_session(%(refresh_token)s) a,"
             " session_service.refresh_session(a.refresh_token) b,"
-            " LATERAL (SELECT count(*) FROM session_service.refresh_session(CASE WHEN b.token <> '' THEN %(refresh_token)s END)) c",
+            " LATERAL (SELECT count(*) FROM session_service.refresh_session("
+            "CASE WHEN b.token <> '' THEN %(refresh_token)s END)) c",
             "session.reuse_detected",
         ),
     }

@@ -484,7 +484,10 @@ def activity():
 
 @test
 def isolation():
-    """REPEATABLE READ sees a revocation at once; a refresh that lost there is the same pair or 40001, then a retry settles it"""
+    (
+        "REPEATABLE READ sees a revocation at once; "
+        "a refresh that lost there is the same pair or 40001, then a retry settles it"
+    )
     with connect() as connection, connect() as other:
         made = sign_in(connection, uuid.uuid4())
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
