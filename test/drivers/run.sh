@@ -97,7 +97,7 @@ build_rust() (
 
 build_java() { javac -cp "$jars/postgresql.jar" -d "$built/java" java/*.java; }
 
-build_cpp() { g++ -std=c++17 -o "$built/pqxx" cpp/pqxx_test.cpp -lpqxx -lpq; }
+build_cpp() { g++ -std=c++20 -o "$built/pqxx" cpp/pqxx_test.cpp -lpqxx -lpq; }
 
 own_roles='session_service_drivers_nobody, session_service_drivers_notify, session_service_drivers_cache'
 own_database session_service_drivers
