@@ -35,6 +35,7 @@ need_stage() {
         need shellcheck command -v shellcheck
         need perltidy command -v perltidy
         need black command -v black
+        need rubocop command -v rubocop
         need nodejs command -v node
         need npm command -v npm
         need libgtest-dev test -e /usr/include/gtest/gtest.h

@@ -7,6 +7,7 @@ import java.util.UUID;
 
 /** Which shard has a user, a session or a token of session_service. Asks no server; needs nothing but the JDK. */
 public final class Routing {
+
     private static final String ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     /** The first 12 bits of SHA-256 over the 16 bytes of the id. */
@@ -15,7 +16,7 @@ public final class Routing {
         bytes.putLong(userId.getMostSignificantBits()).putLong(userId.getLeastSignificantBits());
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes.array());
-            return (digest[0] & 0xff) << 4 | (digest[1] & 0xff) >> 4;
+            return ((digest[0] & 0xff) << 4) | ((digest[1] & 0xff) >> 4);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e); // each Java platform has SHA-256
         }

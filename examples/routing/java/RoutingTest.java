@@ -6,6 +6,7 @@ import java.util.UUID;
 
 /** Holds Routing to the vectors in the file that is named. Prints how many there were. */
 final class RoutingTest {
+
     private static void check(boolean condition, String what) {
         if (!condition) {
             throw new AssertionError(what);

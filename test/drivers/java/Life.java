@@ -5,9 +5,9 @@ import org.postgresql.PGConnection;
 import org.postgresql.util.PGInterval;
 
 class Life {
+
     static void require(String what, boolean holds) {
-        if (!holds)
-            throw new AssertionError(what);
+        if (!holds) throw new AssertionError(what);
     }
 
     static ResultSet validate(Connection db, String token) throws SQLException {
@@ -20,13 +20,15 @@ class Life {
     }
 
     static void live(Connection db, UUID user) throws SQLException {
-        PreparedStatement signIn = db.prepareStatement("SELECT * FROM session_service.create_session(?, ?, ?, ?, ?, "
-                + "metadata => ?, session_expiry => ?, inactivity_timeout => ?)");
+        PreparedStatement signIn = db.prepareStatement(
+            "SELECT * FROM session_service.create_session(?, ?, ?, ?, ?, " +
+                "metadata => ?, session_expiry => ?, inactivity_timeout => ?)"
+        );
         signIn.setObject(1, user);
         signIn.setString(2, "Laptop");
         signIn.setString(3, "pgjdbc");
         signIn.setObject(4, "2001:db8::7", Types.OTHER);
-        signIn.setArray(5, db.createArrayOf("text", new String[] {"read", "write"}));
+        signIn.setArray(5, db.createArrayOf("text", new String[] { "read", "write" }));
         signIn.setObject(6, "{\"plan\": \"free\"}", Types.OTHER);
         signIn.setObject(7, new PGInterval("2 hours"));
         signIn.setObject(8, new PGInterval("30 minutes"));
@@ -53,21 +55,27 @@ class Life {
         ResultSet first = row(Sessions.call(db, refresh, made.getString("refresh_token")));
         ResultSet second = row(Sessions.call(db, refresh, made.getString("refresh_token")));
         String token = first.getString("token");
-        require("the pair again", token.equals(second.getString("token"))
-                && first.getString("refresh_token").equals(second.getString("refresh_token")));
+        require(
+            "the pair again",
+            token.equals(second.getString("token")) &&
+                first.getString("refresh_token").equals(second.getString("refresh_token"))
+        );
         require("repeated", !first.getBoolean("repeated") && second.getBoolean("repeated"));
         require("old token", !validate(db, made.getString("token")).next());
         System.out.println("refresh");
 
-        ResultSet mine = row(Sessions.call(db,
-                "SELECT * FROM session_service.list_user_sessions(?, ?) WHERE is_current", user, id));
-        require("listed", mine.getString("ip_address").equals("2001:db8::7")
-                && mine.getString("status").equals("active"));
+        ResultSet mine = row(
+            Sessions.call(db, "SELECT * FROM session_service.list_user_sessions(?, ?) WHERE is_current", user, id)
+        );
+        require(
+            "listed",
+            mine.getString("ip_address").equals("2001:db8::7") && mine.getString("status").equals("active")
+        );
         OffsetDateTime active = mine.getObject("last_activity_at", OffsetDateTime.class);
         require("times", active.plusMinutes(30).equals(mine.getObject("idle_expires_at", OffsetDateTime.class)));
         System.out.println("list");
 
-        Array tokens = db.createArrayOf("text", new String[] {"nobody's", null, token});
+        Array tokens = db.createArrayOf("text", new String[] { "nobody's", null, token });
         ResultSet batch = row(Sessions.call(db, "SELECT * FROM session_service.validate_sessions(?)", tokens));
         require("batch", batch.getInt("token_index") == 3 && batch.getObject("session_id", UUID.class).equals(id));
         System.out.println("batch");

@@ -28,13 +28,13 @@ function same(string $what, mixed $seen, mixed $expected): void
 }
 
 $address = '2001:db8::7';
-$validate = fn ($token) => call($db, 'SELECT * FROM session_service.validate_session(?, ?)', $token, $address);
+$validate = fn($token) => call($db, 'SELECT * FROM session_service.validate_session(?, ?)', $token, $address);
 
 $made = call(
     $db,
     'SELECT * FROM session_service.create_session(?, ?, ?, ?, ?, metadata => ?, session_expiry => ?,
         inactivity_timeout => ?)',
-    ...[$user, 'Laptop', 'PHP', $address, '{read,write}', json_encode(['plan' => 'free']), '2 hours', '30 minutes']
+    ...[$user, 'Laptop', 'PHP', $address, '{read,write}', json_encode(['plan' => 'free']), '2 hours', '30 minutes'],
 );
 $seconds = (new DateTimeImmutable($made['expires_at']))->getTimestamp() - time();
 same('expiry', $seconds > 7140 && $seconds <= 7200, true);
@@ -51,10 +51,10 @@ echo "validate\n";
 same("nobody's", $validate("nobody's"), null);
 echo "nobody\n";
 
-[$first, $second] = array_map(
-    fn ($token) => call($db, 'SELECT * FROM session_service.refresh_session(?)', $token),
-    [$made['refresh_token'], $made['refresh_token']]
-);
+[$first, $second] = array_map(fn($token) => call($db, 'SELECT * FROM session_service.refresh_session(?)', $token), [
+    $made['refresh_token'],
+    $made['refresh_token'],
+]);
 same('repeated', [$first['repeated'], $second['repeated']], [false, true]);
 same('the pair again', ['repeated' => true] + $first, ['repeated' => true] + $second);
 same('old token', $validate($made['token']), null);
