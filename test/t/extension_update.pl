@@ -52,14 +52,21 @@ for my $name (qw(introspect_token validate_sessions token_session_id touch_sessi
 	my ($signature) = $comment =~ /^COMMENT ON FUNCTION (.*?\))\s+IS/s;
 	# Not where there is nothing to take: ACLs that an extension's script touches count as its own after that,
 	# with what was granted meanwhile, and pg_dump would leave that out.
-	$upgrade .=
-	  "DO \$\$ BEGIN IF pg_catalog.has_function_privilege('public', '$signature', 'EXECUTE') THEN REVOKE ALL ON FUNCTION $signature FROM PUBLIC; END IF; END \$\$;\n";
+	$upgrade .= <<~"SQL";
+		DO \$\$ BEGIN
+			IF pg_catalog.has_function_privilege('public', '$signature', 'EXECUTE') THEN
+				REVOKE ALL ON FUNCTION $signature FROM PUBLIC;
+			END IF;
+		END \$\$;
+		SQL
 }
 $script =~ s/^(CREATE INDEX events_user .*?;\n)//m or die 'no index';
 $upgrade .= $1 =~ s/^CREATE INDEX/CREATE INDEX IF NOT EXISTS/r;
 $script =~ s/,\s*(CONSTRAINT events_pkey PRIMARY KEY \(.*?\))\n\)/\n)/ or die 'no constraint';
-$upgrade .=
-  "ALTER TABLE session_service.events DROP CONSTRAINT IF EXISTS events_pkey;\nALTER TABLE session_service.events ADD $1;\n";
+$upgrade .= <<~"SQL";
+	ALTER TABLE session_service.events DROP CONSTRAINT IF EXISTS events_pkey;
+	ALTER TABLE session_service.events ADD $1;
+	SQL
 $script =~ s/(CREATE TABLE session_service\.devices .*?fillfactor = )90/${1}100/s or die 'no fillfactor';
 $upgrade .= "ALTER TABLE session_service.devices SET (fillfactor = 90);\n";
 $script =~ s/^(CREATE FUNCTION session_service\.revoke_session\(.*?DEFAULT )'User logout'(.*?;\n)/$1'Signed out'$2/ms
@@ -78,21 +85,40 @@ PostgreSQL::Test::Utils::append_to_file("$stage->{extension}/session_service--$v
 
 # Everything that the extension consists of, with its definition, privileges and comment, one line each.
 my $catalogs = q{
-	WITH member AS MATERIALIZED (SELECT classid, objid FROM pg_depend
-		WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_service') AND deptype = 'e')
-	SELECT 'member ' || pg_describe_object(classid, objid, 0) || ' ' || coalesce(obj_description(objid, classid::regclass::name), '-') FROM member
-	UNION ALL SELECT 'function ' || pg_get_functiondef(p.oid) || ' ' || coalesce(p.proacl::text, '-') FROM pg_proc p JOIN member ON objid = p.oid AND classid = 'pg_proc'::regclass
-	UNION ALL SELECT 'relation ' || c.oid::regclass || ' ' || c.relkind::text || coalesce((SELECT string_agg(o, ',' ORDER BY o) FROM unnest(c.reloptions) o), '-') || coalesce(c.relacl::text, '-') || c.relreplident::text || c.relpersistence::text
+	WITH member AS MATERIALIZED (
+		SELECT classid, objid FROM pg_depend
+		WHERE refclassid = 'pg_extension'::regclass
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'session_service')
+			AND deptype = 'e')
+	SELECT 'member ' || pg_describe_object(classid, objid, 0) || ' '
+			|| coalesce(obj_description(objid, classid::regclass::name), '-')
+		FROM member
+	UNION ALL SELECT 'function ' || pg_get_functiondef(p.oid) || ' ' || coalesce(p.proacl::text, '-')
+		FROM pg_proc p JOIN member ON objid = p.oid AND classid = 'pg_proc'::regclass
+	UNION ALL SELECT 'relation ' || c.oid::regclass || ' ' || c.relkind::text
+			|| coalesce((SELECT string_agg(o, ',' ORDER BY o) FROM unnest(c.reloptions) o), '-')
+			|| coalesce(c.relacl::text, '-') || c.relreplident::text || c.relpersistence::text
 		FROM pg_class c WHERE relnamespace = 'session_service'::regnamespace
-	UNION ALL SELECT 'column ' || a.attrelid::regclass || ' ' || a.attnum || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || a.attstorage::text || a.attcompression::text
-		|| coalesce(pg_get_expr(d.adbin, d.adrelid), '-') || coalesce(a.attacl::text, '-') || coalesce(col_description(a.attrelid, a.attnum), '-')
-		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE c.relnamespace = 'session_service'::regnamespace
-	UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid) || indisvalid || indisprimary FROM pg_index WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)
-	UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) || convalidated FROM pg_constraint WHERE connamespace = 'session_service'::regnamespace
-	UNION ALL SELECT 'type ' || oid::regtype || ' ' || typlen || typtype::text || typalign::text || typstorage::text || coalesce(typacl::text, '-') FROM pg_type WHERE typnamespace = 'session_service'::regnamespace
-	UNION ALL SELECT 'label ' || enumtypid::regtype || ' ' || enumlabel || enumsortorder FROM pg_enum JOIN pg_type t ON t.oid = enumtypid WHERE typnamespace = 'session_service'::regnamespace
+	UNION ALL SELECT 'column ' || a.attrelid::regclass || ' ' || a.attnum || ' ' || a.attname || ' '
+			|| format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || a.attstorage::text || a.attcompression::text
+			|| coalesce(pg_get_expr(d.adbin, d.adrelid), '-') || coalesce(a.attacl::text, '-')
+			|| coalesce(col_description(a.attrelid, a.attnum), '-')
+		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+			LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+		WHERE c.relnamespace = 'session_service'::regnamespace
+	UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid) || indisvalid || indisprimary FROM pg_index
+		WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)
+	UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' '
+			|| pg_get_constraintdef(oid) || convalidated
+		FROM pg_constraint WHERE connamespace = 'session_service'::regnamespace
+	UNION ALL SELECT 'type ' || oid::regtype || ' ' || typlen || typtype::text || typalign::text || typstorage::text
+			|| coalesce(typacl::text, '-')
+		FROM pg_type WHERE typnamespace = 'session_service'::regnamespace
+	UNION ALL SELECT 'label ' || enumtypid::regtype || ' ' || enumlabel || enumsortorder
+		FROM pg_enum JOIN pg_type t ON t.oid = enumtypid WHERE typnamespace = 'session_service'::regnamespace
 	UNION ALL SELECT 'schema ' || nspacl::text FROM pg_namespace WHERE nspname = 'session_service'
-	UNION ALL SELECT 'initial privileges ' || pg_describe_object(classoid, objoid, objsubid) || ' ' || initprivs::text FROM pg_init_privs i
+	UNION ALL SELECT 'initial privileges ' || pg_describe_object(classoid, objoid, objsubid) || ' ' || initprivs::text
+		FROM pg_init_privs i
 		WHERE EXISTS (SELECT FROM member WHERE (classid, objid) = (classoid, objoid))
 	UNION ALL SELECT 'in a dump: ' || c::regclass FROM pg_extension, unnest(extconfig) c WHERE extname = 'session_service'
 	ORDER BY 1};
@@ -119,7 +145,8 @@ sub catalog_rows
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(fresh old);
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE ROLE validator; CREATE ROLE watcher; CREATE ROLE chief');
 my $grants =
-  q{SELECT session_service.grant_access('app', 'application'), session_service.grant_access('validator', 'validate'), session_service.grant_access('watcher', 'monitor'), session_service.grant_access('chief', 'admin')};
+  q{SELECT session_service.grant_access('app', 'application'), session_service.grant_access('validator', 'validate'),
+	session_service.grant_access('watcher', 'monitor'), session_service.grant_access('chief', 'admin')};
 $node->safe_psql('fresh', "CREATE EXTENSION session_service; $grants");
 $node->safe_psql('old', "CREATE EXTENSION session_service VERSION '0.9'; $grants;" . HeldSessions::sign_in());
 my $fresh = catalog_rows('fresh');
@@ -132,17 +159,28 @@ cmp_ok($differences, '>', 20, 'the earlier version is another');
 
 my %others = map { $_ => Client->new($node, database => 'old') } qw(plans prepared repeatable cursor);
 $others{plans}->ask(
-	q{SELECT c.session_id, session_service.extend_session(c.session_id), session_service.count_user_sessions(u) FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token), session_service.list_user_sessions(u), session_service.list_user_devices(u), session_service.list_events(u)}
+	q{SELECT c.session_id, session_service.extend_session(c.session_id), session_service.count_user_sessions(u)
+	FROM gen_random_uuid() u,
+		session_service.create_session(u) c,
+		session_service.refresh_session(c.refresh_token) r,
+		session_service.validate_session(r.token),
+		session_service.list_user_sessions(u),
+		session_service.list_user_devices(u),
+		session_service.list_events(u)}
 );
 $others{prepared}->ask($_)
   for 'PREPARE valid AS SELECT count(*) FROM held h, session_service.validate_session(h.token)',
   'PREPARE sign_out (uuid) AS SELECT session_service.revoke_session($1)',
-  'PREPARE sign_in AS SELECT session_id, user_id FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.get_session(c.session_id)',
+  q{PREPARE sign_in AS SELECT session_id, user_id
+	FROM gen_random_uuid() u, session_service.create_session(u) c, session_service.get_session(c.session_id)},
   (map { 'EXECUTE valid' } 1 .. 7);
 $others{repeatable}
   ->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM session_service.count_active_sessions()');
 $others{cursor}->ask(
-	'BEGIN; DECLARE c CURSOR FOR SELECT name, status FROM held h, session_service.get_session(h.session_id) WHERE name < \'m\' ORDER BY name; FETCH 1 FROM c'
+	q{BEGIN;
+	DECLARE c CURSOR FOR
+	SELECT name, status FROM held h, session_service.get_session(h.session_id) WHERE name < 'm' ORDER BY name;
+	FETCH 1 FROM c}
 );
 
 my $contents = HeldSessions::contents();
@@ -171,16 +209,20 @@ is($node->safe_psql('old', $contents), $before, 'every row is there as it was');
 # --- what came out
 
 # Before it is granted again: the levels lack what is new, and PUBLIC has nothing of it
-my $may =
-  q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.introspect_token(text)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.touch_sessions(uuid[])', 'EXECUTE')
-	|| ' ' || has_function_privilege(role, 'session_service.list_all_events(timestamptz, integer, uuid)', 'EXECUTE') || ' ' || has_function_privilege(role, 'session_service.stats()', 'EXECUTE'), ', ')
+my $may = q{SELECT string_agg(role
+		|| ' ' || has_function_privilege(role, 'session_service.introspect_token(text)', 'EXECUTE')
+		|| ' ' || has_function_privilege(role, 'session_service.touch_sessions(uuid[])', 'EXECUTE')
+		|| ' ' || has_function_privilege(role, 'session_service.list_all_events(timestamptz, integer, uuid)', 'EXECUTE')
+		|| ' ' || has_function_privilege(role, 'session_service.stats()', 'EXECUTE'), ', ')
 	FROM unnest('{public,validator,app,watcher,chief}'::text[]) role};
 is( $node->safe_psql('old', $may),
-	'public false false false false, validator false false false false, app false false false false, watcher false false false false, chief false false false false',
+	'public false false false false, validator false false false false, app false false false false, '
+	  . 'watcher false false false false, chief false false false false',
 	'what is new is for nobody');
 $node->safe_psql('old', Documented::grant_again());
 is( $node->safe_psql('old', $may),
-	'public false false false false, validator true false false false, app true true false false, watcher false false false true, chief true true true true',
+	'public false false false false, validator true false false false, app true true false false, '
+	  . 'watcher false false false true, chief true true true true',
 	'until the levels are granted again');
 is(rows_differ($fresh, catalog_rows('old')), '0 rows differ', 'what comes out is what CREATE EXTENSION makes');
 $node->safe_psql('old', "ALTER EXTENSION session_service UPDATE TO '$version.again'");
@@ -191,7 +233,8 @@ for my $from (
 	split /\n/,
 	$node->safe_psql(
 		'fresh',
-		"SELECT source FROM pg_extension_update_paths('session_service') WHERE target = '$version' AND path IS NOT NULL ORDER BY 1"
+		qq{SELECT source FROM pg_extension_update_paths('session_service')
+		WHERE target = '$version' AND path IS NOT NULL ORDER BY 1}
 	))
 {
 	next if $from =~ /^\Q$version\E\./;
@@ -214,7 +257,8 @@ is($stays->ask('SELECT count(*) FROM held h, session_service.validate_session(h.
 $node->safe_psql('later', "ALTER EXTENSION session_service UPDATE TO '$version.1'");
 is( $node->safe_psql(
 		'later',
-		q{SELECT count(*) FROM pg_attribute WHERE attname = 'later' AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}
+		q{SELECT count(*) FROM pg_attribute WHERE attname = 'later'
+		AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'session_service'::regnamespace)}
 	),
 	7,
 	'its tables get more columns');

@@ -37,14 +37,20 @@ query(
 	CREATE EXTENSION session_service;
 	CREATE SCHEMA shared;
 	CREATE TABLE shared.sessions (
-		id uuid PRIMARY KEY, user_id uuid NOT NULL, token_hash text NOT NULL UNIQUE, refresh_token_hash text UNIQUE, ip_address inet,
+		id uuid PRIMARY KEY, user_id uuid NOT NULL,
+		token_hash text NOT NULL UNIQUE, refresh_token_hash text UNIQUE, ip_address inet,
 		user_agent text, device_name text, scopes text[], expires_at timestamptz NOT NULL, last_activity_at timestamptz,
 		created_at timestamptz NOT NULL, revoked_at timestamptz, mfa_verified boolean NOT NULL DEFAULT false);
 	-- The tokens that the clients have. The old service's own hash, not ours, so that both are seen to be the same.
-	CREATE TABLE clients AS SELECT n, md5('session ' || n)::uuid AS id, 'media.' || encode(sha256(('token ' || n)::bytea), 'base64') AS token,
-		encode(sha512(('refresh ' || n)::bytea), 'hex') AS refresh_token, n % 10 NOT IN (0, 1) AS is_live FROM generate_series(1, 100000) n;
+	CREATE TABLE clients AS
+	SELECT n, md5('session ' || n)::uuid AS id,
+		'media.' || encode(sha256(('token ' || n)::bytea), 'base64') AS token,
+		encode(sha512(('refresh ' || n)::bytea), 'hex') AS refresh_token,
+		n % 10 NOT IN (0, 1) AS is_live
+	FROM generate_series(1, 100000) n;
 	INSERT INTO shared.sessions
-	SELECT c.id, md5('user ' || n / 5)::uuid, encode(sha256(token::bytea), 'hex'), upper(encode(sha256(refresh_token::bytea), 'hex')),
+	SELECT c.id, md5('user ' || n / 5)::uuid,
+		encode(sha256(token::bytea), 'hex'), upper(encode(sha256(refresh_token::bytea), 'hex')),
 		CASE n % 3 WHEN 0 THEN '192.0.2.7'::inet WHEN 1 THEN inet '2001:db8::' + n END,
 		CASE WHEN n % 4 > 0 THEN 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' END,
 		CASE WHEN n % 7 > 0 THEN 'Television ' || n END,
@@ -78,13 +84,16 @@ note(
 	$kilobytes / 1024);
 is($imported, $all, 'one script carries them over, and says what became of each row');
 is( query(
-		'SELECT (SELECT count(*) FROM session_service.sessions), (SELECT count(*) FROM session_service.imported_tokens), (SELECT count(*) FROM session_service.users)'
+		q{SELECT (SELECT count(*) FROM session_service.sessions),
+			(SELECT count(*) FROM session_service.imported_tokens),
+			(SELECT count(*) FROM session_service.users)}
 	),
 	'80000|160000|20000',
 	'the living ones and no others, each with two hashes');
 is(query(q{SELECT count(*) FROM session_service.sessions WHERE revoked_at IS NOT NULL}), 0, 'and ends none of them');
 is( query(
-		q{SELECT reason, count(*), count(DISTINCT session_id) FROM session_service.events WHERE kind = 'session.created' GROUP BY 1}
+		q{SELECT reason, count(*), count(DISTINCT session_id) FROM session_service.events
+		WHERE kind = 'session.created' GROUP BY 1}
 	),
 	"Imported|$live|$live",
 	'the events tell where they came from');
@@ -92,31 +101,55 @@ is( query(
 # --- each of them
 
 is( query(
-		q{SELECT count(*) FROM shared.sessions s JOIN session_service.sessions n ON n.metadata->>'imported_id' = s.id::text, session_service.get_session(n.id) i
+		q{SELECT count(*)
+		FROM shared.sessions s JOIN session_service.sessions n ON n.metadata->>'imported_id' = s.id::text,
+			session_service.get_session(n.id) i
 		WHERE i.ip_address IS NOT DISTINCT FROM s.ip_address AND i.user_agent IS NOT DISTINCT FROM s.user_agent
-			AND i.device_name IS NOT DISTINCT FROM coalesce(s.device_name, CASE WHEN s.user_agent IS NOT NULL THEN 'Firefox on Linux' END)
-			AND i.status = 'active' AND i.refresh_expires_at = s.expires_at AND i.idle_expires_at = s.last_activity_at + interval '7 days'
-			AND i.absolute_expires_at = s.created_at + interval '365 days' AND i.mfa_verified_at IS NOT DISTINCT FROM CASE WHEN s.mfa_verified THEN s.created_at END}
+			AND i.device_name IS NOT DISTINCT FROM
+				coalesce(s.device_name, CASE WHEN s.user_agent IS NOT NULL THEN 'Firefox on Linux' END)
+			AND i.status = 'active'
+			AND i.refresh_expires_at = s.expires_at
+			AND i.idle_expires_at = s.last_activity_at + interval '7 days'
+			AND i.absolute_expires_at = s.created_at + interval '365 days'
+			AND i.mfa_verified_at IS NOT DISTINCT FROM CASE WHEN s.mfa_verified THEN s.created_at END}
 	),
 	$live,
 	'address, user agent, device and deadlines are as they were');
 is( query(
-		q{SELECT is_live, count(*), count(v), count(*) FILTER (WHERE v.user_id = s.user_id AND v.scopes = s.scopes AND v.mfa_verified = s.mfa_verified
-			AND v.created_at = s.created_at AND v.last_activity_at = s.last_activity_at AND v.expires_at = s.expires_at AND v.metadata->>'imported_id' = s.id::text)
-		FROM clients c JOIN shared.sessions s USING (id) LEFT JOIN LATERAL session_service.validate_session(c.token) v ON true GROUP BY 1 ORDER BY 1}
+		q{SELECT is_live, count(*), count(v),
+			count(*) FILTER (WHERE v.user_id = s.user_id
+				AND v.scopes = s.scopes
+				AND v.mfa_verified = s.mfa_verified
+				AND v.created_at = s.created_at
+				AND v.last_activity_at = s.last_activity_at
+				AND v.expires_at = s.expires_at
+				AND v.metadata->>'imported_id' = s.id::text)
+		FROM clients c JOIN shared.sessions s USING (id)
+			LEFT JOIN LATERAL session_service.validate_session(c.token) v ON true
+		GROUP BY 1 ORDER BY 1}
 	),
 	"f|20000|0|0\nt|80000|80000|80000",
 	'each living one validates, with all that it had; no other does');
 is(query('SELECT DISTINCT session_service.token_bucket(token) FROM clients'), 0, 'an imported token names no bucket');
 is( query(
-		q{SELECT count(*) FILTER (WHERE i->>'active' = 'true' AND i->>'sub' = s.user_id::text AND i->>'scope' = array_to_string(s.scopes, ' ') AND i->>'token_type' = 'Bearer'),
-			count(*) FILTER (WHERE r->>'active' = 'true' AND r->>'token_type' = 'refresh_token' AND r->>'jti' = i->>'jti'), count(*) FILTER (WHERE i = '{"active": false}' AND r = '{"active": false}')
-		FROM clients c JOIN shared.sessions s USING (id), session_service.introspect_token(token) i, session_service.introspect_token(refresh_token) r WHERE n <= 1000}
+		q{SELECT
+			count(*) FILTER (WHERE i->>'active' = 'true'
+				AND i->>'sub' = s.user_id::text
+				AND i->>'scope' = array_to_string(s.scopes, ' ')
+				AND i->>'token_type' = 'Bearer'),
+			count(*) FILTER (WHERE r->>'active' = 'true'
+				AND r->>'token_type' = 'refresh_token'
+				AND r->>'jti' = i->>'jti'),
+			count(*) FILTER (WHERE i = '{"active": false}' AND r = '{"active": false}')
+		FROM clients c JOIN shared.sessions s USING (id),
+			session_service.introspect_token(token) i, session_service.introspect_token(refresh_token) r
+		WHERE n <= 1000}
 	),
 	'800|800|200',
 	'introspection knows them, by either token');
 is( query(
-		q{SELECT (SELECT count(*) FROM clients, session_service.validate_session(refresh_token) WHERE n <= 1000), (SELECT count(*) FROM clients, session_service.refresh_session(token) WHERE n <= 1000)}
+		q{SELECT (SELECT count(*) FROM clients, session_service.validate_session(refresh_token) WHERE n <= 1000),
+			(SELECT count(*) FROM clients, session_service.refresh_session(token) WHERE n <= 1000)}
 	),
 	'0|0',
 	'neither token does for the other');
@@ -134,14 +167,20 @@ is(query($tables), $contents, 'and changes nothing');
 # --- the end of some: by session token, by refresh token
 
 is( query(
-		q{SELECT count(*) FILTER (WHERE session_service.revoke_session_by_token(CASE WHEN n % 2 = 0 THEN token ELSE refresh_token END)), count(*) FILTER (WHERE session_service.revoke_session_by_token(token)) FROM clients WHERE n <= 100}
+		q{SELECT count(*) FILTER (WHERE
+				session_service.revoke_session_by_token(CASE WHEN n % 2 = 0 THEN token ELSE refresh_token END)),
+			count(*) FILTER (WHERE session_service.revoke_session_by_token(token))
+		FROM clients WHERE n <= 100}
 	),
 	'80|0',
 	'an imported session is revoked by either token, once');
 is( query(
-		q{SELECT count(v), count(r), count(DISTINCT i.revoke_reason) FROM clients c JOIN session_service.sessions s ON s.metadata->>'imported_id' = c.id::text
-		LEFT JOIN LATERAL session_service.validate_session(token) v ON true LEFT JOIN LATERAL session_service.refresh_session(refresh_token) r ON true
-		LEFT JOIN LATERAL session_service.get_session(s.id) i ON true WHERE n <= 100}),
+		q{SELECT count(v), count(r), count(DISTINCT i.revoke_reason)
+		FROM clients c JOIN session_service.sessions s ON s.metadata->>'imported_id' = c.id::text
+			LEFT JOIN LATERAL session_service.validate_session(token) v ON true
+			LEFT JOIN LATERAL session_service.refresh_session(refresh_token) r ON true
+			LEFT JOIN LATERAL session_service.get_session(s.id) i ON true
+		WHERE n <= 100}),
 	'0|0|1',
 	'and neither opens it any more');
 is(run_script(), $all, 'the script once more');
@@ -152,18 +191,24 @@ is(query(q{SELECT count(*) FROM clients, session_service.validate_session(token)
 
 $began = Time::HiRes::time();
 query(
-	q{CREATE TABLE refreshed AS SELECT c.n, r.* FROM clients c, session_service.refresh_session(c.refresh_token) r WHERE n > 100}
+	q{CREATE TABLE refreshed AS
+	SELECT c.n, r.* FROM clients c, session_service.refresh_session(c.refresh_token) r WHERE n > 100}
 );
 note(sprintf 'refreshed in %.1f s', Time::HiRes::time() - $began);
 is( query(
-		q{SELECT count(*), count(*) FILTER (WHERE NOT repeated), count(*) FILTER (WHERE token ~ '^sst_[A-Za-z0-9_-]{71}$' AND refresh_token ~ '^ssr_[A-Za-z0-9_-]{92}$'),
-			count(*) FILTER (WHERE session_service.token_session_id(token) = session_id AND session_service.token_session_id(refresh_token) = session_id), count(DISTINCT token) FROM refreshed}
+		q{SELECT count(*), count(*) FILTER (WHERE NOT repeated),
+			count(*) FILTER (WHERE token ~ '^sst_[A-Za-z0-9_-]{71}$' AND refresh_token ~ '^ssr_[A-Za-z0-9_-]{92}$'),
+			count(*) FILTER (WHERE session_service.token_session_id(token) = session_id
+				AND session_service.token_session_id(refresh_token) = session_id),
+			count(DISTINCT token)
+		FROM refreshed}
 	),
 	'79920|79920|79920|79920|79920',
 	'each living one is refreshed, and has a pair of our own');
 is( query(
-		q{SELECT count(v), count(o) FROM refreshed r JOIN clients c USING (n) LEFT JOIN LATERAL session_service.validate_session(r.token) v ON v.session_id = r.session_id
-		LEFT JOIN LATERAL session_service.validate_session(c.token) o ON true}),
+		q{SELECT count(v), count(o) FROM refreshed r JOIN clients c USING (n)
+			LEFT JOIN LATERAL session_service.validate_session(r.token) v ON v.session_id = r.session_id
+			LEFT JOIN LATERAL session_service.validate_session(c.token) o ON true}),
 	'79920|0',
 	'the new token opens the session, the imported one does no more');
 is( query(
@@ -172,7 +217,10 @@ is( query(
 	query('SELECT count(*) FROM refreshed WHERE n <= 2000'),
 	'a retry with the imported refresh token gets the same pair');
 is( query(
-		q{SELECT session_service.introspect_token(token)->>'active', session_service.introspect_token(refresh_token)->>'active', session_service.revoke_session_by_token(token) FROM clients WHERE n = 102}
+		q{SELECT session_service.introspect_token(token)->>'active',
+			session_service.introspect_token(refresh_token)->>'active',
+			session_service.revoke_session_by_token(token)
+		FROM clients WHERE n = 102}
 	),
 	'false|false|f',
 	'the old session token is nothing to anybody');
@@ -183,22 +231,31 @@ is( run_script() . '|'
 
 # The new refresh token was used: the imported one is now one that somebody else has.
 query(
-	q{CREATE TABLE again AS SELECT f.n, r.* FROM refreshed f, session_service.refresh_session(f.refresh_token) r WHERE n BETWEEN 201 AND 300}
+	q{CREATE TABLE again AS
+	SELECT f.n, r.* FROM refreshed f, session_service.refresh_session(f.refresh_token) r WHERE n BETWEEN 201 AND 300}
 );
 is(query('SELECT count(*) FROM again WHERE NOT repeated'), 80, 'the pair buys the next one');
 is( query(
-		'SELECT count(r) FROM again JOIN clients c USING (n) LEFT JOIN LATERAL session_service.refresh_session(c.refresh_token) r ON true'
+		q{SELECT count(r) FROM again JOIN clients c USING (n)
+			LEFT JOIN LATERAL session_service.refresh_session(c.refresh_token) r ON true}
 	),
 	0,
 	'the imported refresh token after that buys nothing');
 is( query(
-		q{SELECT count(*), count(v), (SELECT count(*) FROM session_service.events e JOIN again USING (session_id) WHERE kind = 'session.reuse_detected')
-		FROM again a JOIN session_service.sessions s ON s.id = a.session_id AND s.revoke_reason = 'Refresh token reuse' LEFT JOIN LATERAL session_service.validate_session(a.token) v ON true}
+		q{SELECT count(*), count(v),
+			(SELECT count(*) FROM session_service.events e JOIN again USING (session_id)
+				WHERE kind = 'session.reuse_detected')
+		FROM again a
+			JOIN session_service.sessions s ON s.id = a.session_id AND s.revoke_reason = 'Refresh token reuse'
+			LEFT JOIN LATERAL session_service.validate_session(a.token) v ON true}
 	),
 	'80|0|80',
 	'and ends the session, as reuse');
 is( query(
-		q{SELECT count(*) FROM refreshed r JOIN clients c USING (n), LATERAL (SELECT set_config('session_service.refresh_grace', '0', false)) g, session_service.refresh_session(c.refresh_token) a WHERE n = 400 + 2}
+		q{SELECT count(*) FROM refreshed r JOIN clients c USING (n),
+			LATERAL (SELECT set_config('session_service.refresh_grace', '0', false)) g,
+			session_service.refresh_session(c.refresh_token) a
+		WHERE n = 400 + 2}
 	),
 	0,
 	'after the grace it is reuse at once');
@@ -220,14 +277,21 @@ is( query(
 
 is( query(
 		q{SET session_service.absolute_timeout = '30d';
-		SELECT session_service.import_session(session_service.hash_token(t), md5(t)::uuid, now() + '90 days', NULL, created_at => now() + c::interval, last_activity_at => now() + a::interval) IS NOT NULL
-		FROM (VALUES ('future', '1 day', '2 days'), ('backward', '-1 day', '-2 days'), ('idle', '-20 days', '-8 days'), ('too old', '-31 days', '0')) v (t, c, a)}
+		SELECT session_service.import_session(session_service.hash_token(t), md5(t)::uuid, now() + '90 days', NULL,
+			created_at => now() + c::interval, last_activity_at => now() + a::interval) IS NOT NULL
+		FROM (VALUES
+			('future', '1 day', '2 days'),
+			('backward', '-1 day', '-2 days'),
+			('idle', '-20 days', '-8 days'),
+			('too old', '-31 days', '0')) v (t, c, a)}
 	),
 	"t\nt\nt\nt",
 	'odd times are taken');
 is( query(
-		q{SELECT string_agg(concat_ws(' ', t, status, created_at <= now(), last_activity_at BETWEEN created_at AND now(), expires_at = absolute_expires_at), ', ' ORDER BY t)
-		FROM unnest(ARRAY['future', 'backward', 'idle', 'too old']) t, session_service.list_user_sessions(md5(t)::uuid, include_inactive => true)}
+		q{SELECT string_agg(concat_ws(' ', t, status, created_at <= now(),
+				last_activity_at BETWEEN created_at AND now(), expires_at = absolute_expires_at), ', ' ORDER BY t)
+		FROM unnest(ARRAY['future', 'backward', 'idle', 'too old']) t,
+			session_service.list_user_sessions(md5(t)::uuid, include_inactive => true)}
 	),
 	'backward active t t t, future active t t t, idle idle t t t, too old expired t t t',
 	'and cut to what can be; what is over by the settings is over');
@@ -240,19 +304,23 @@ is( query(
 # --- the limit
 
 my $twelve = q{
-	SELECT count(session_service.import_session(session_service.hash_token('many ' || n), md5('%s')::uuid, now() + '1 day', last_activity_at => now() - n * interval '1 minute', created_at => now() - interval '1 day'))
+	SELECT count(session_service.import_session(session_service.hash_token('many ' || n), md5('%s')::uuid,
+		now() + '1 day', last_activity_at => now() - n * interval '1 minute', created_at => now() - interval '1 day'))
 	FROM (SELECT n FROM generate_series(1, 12) n ORDER BY n DESC) s};
 is(state_of("SET session_service.limit_policy = reject; " . sprintf($twelve, 'many')),
 	'53400', 'at the limit with the policy reject, all of it fails');
 is(query(q{SELECT count(*) FROM session_service.sessions WHERE user_id = md5('many')::uuid}), 0, 'and leaves nothing');
 query(sprintf($twelve, 'many'));
 is( query(
-		q{SELECT string_agg(n::text, ',' ORDER BY n) FROM generate_series(1, 12) n, session_service.validate_session('many ' || n)}
+		q{SELECT string_agg(n::text, ',' ORDER BY n)
+		FROM generate_series(1, 12) n, session_service.validate_session('many ' || n)}
 	),
 	'1,2,3,4,5,6,7,8,9,10',
 	'else the latest active stay');
 is( query(
-		q{SELECT count(*), min(revoke_reason) FROM session_service.list_user_sessions(md5('many')::uuid, include_inactive => true) WHERE status = 'revoked'}
+		q{SELECT count(*), min(revoke_reason)
+		FROM session_service.list_user_sessions(md5('many')::uuid, include_inactive => true)
+		WHERE status = 'revoked'}
 	),
 	'2|Session limit exceeded',
 	'and the others are evicted');
@@ -281,10 +349,18 @@ my %wrong = (
 	'one hash for both' => [ 'refresh_token_hash = token_hash', 'another token was imported with one of these hashes' ]
 );
 query(
-	q{ALTER TABLE shared.sessions ALTER user_id DROP NOT NULL, ALTER token_hash DROP NOT NULL, DROP CONSTRAINT sessions_refresh_token_hash_key, DROP CONSTRAINT sessions_token_hash_key;
-	CREATE TABLE shared.rest AS SELECT * FROM shared.sessions WHERE revoked_at IS NULL AND expires_at > now() ORDER BY id LIMIT 20;
-	UPDATE shared.rest SET id = md5(id::text)::uuid, token_hash = encode(sha256(token_hash::bytea), 'hex'), refresh_token_hash = encode(sha256(refresh_token_hash::bytea), 'hex');
-	DELETE FROM shared.sessions WHERE device_name IS DISTINCT FROM 'Television 9'; INSERT INTO shared.sessions TABLE shared.rest}
+	q{ALTER TABLE shared.sessions
+		ALTER user_id DROP NOT NULL,
+		ALTER token_hash DROP NOT NULL,
+		DROP CONSTRAINT sessions_refresh_token_hash_key,
+		DROP CONSTRAINT sessions_token_hash_key;
+	CREATE TABLE shared.rest AS
+	SELECT * FROM shared.sessions WHERE revoked_at IS NULL AND expires_at > now() ORDER BY id LIMIT 20;
+	UPDATE shared.rest SET id = md5(id::text)::uuid,
+		token_hash = encode(sha256(token_hash::bytea), 'hex'),
+		refresh_token_hash = encode(sha256(refresh_token_hash::bytea), 'hex');
+	DELETE FROM shared.sessions WHERE device_name IS DISTINCT FROM 'Television 9';
+	INSERT INTO shared.sessions TABLE shared.rest}
 );
 my ($row) = query('SELECT id FROM shared.rest ORDER BY user_id DESC, last_activity_at DESC, id DESC LIMIT 1');
 my $hash = query("SELECT token_hash || '|' || refresh_token_hash FROM shared.rest WHERE id = '$row'");
@@ -298,11 +374,14 @@ for my $kind (sort keys %wrong)
 	is($stdout, "imported||20\nleft out|$reason|1", "$kind: left out, and no other row");
 	unlike($stdout . $stderr, qr/$hash|gggg|abc/, "$kind: the message tells no hash");
 	query(
-		"DELETE FROM shared.sessions WHERE id = '$row'; INSERT INTO shared.sessions SELECT * FROM shared.rest WHERE id = '$row'"
+		qq{DELETE FROM shared.sessions WHERE id = '$row';
+		INSERT INTO shared.sessions SELECT * FROM shared.rest WHERE id = '$row'}
 	);
 }
 is( query(
-		qq{SELECT (SELECT count(*) FROM session_service.sessions WHERE metadata->>'imported_id' = '$row'), (SELECT count(*) FROM session_service.imported_tokens t WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = t.session_id))}
+		qq{SELECT (SELECT count(*) FROM session_service.sessions WHERE metadata->>'imported_id' = '$row'),
+			(SELECT count(*) FROM session_service.imported_tokens t
+				WHERE NOT EXISTS (SELECT FROM session_service.sessions s WHERE s.id = t.session_id))}
 	),
 	'0|0',
 	'nothing of a row that was left out stays');
@@ -311,7 +390,9 @@ is( run_script(q{\set users 'SELECT id FROM people UNION SELECT NULL'}),
 	"imported||20\nleft out|no such user|1",
 	'sessions of who is no user are left out where the script is told who is');
 is( run_script(
-		"SELECT s.* FROM shared.rest r, session_service.create_session(r.user_id) s WHERE r.id = '$row' \\g /dev/null\nSET session_service.limit_policy = reject; SET session_service.max_per_user = 1;"
+		qq{SELECT s.* FROM shared.rest r, session_service.create_session(r.user_id) s WHERE r.id = '$row' \\g /dev/null
+		SET session_service.limit_policy = reject;
+		SET session_service.max_per_user = 1;}
 	),
 	"imported||20\nleft out|session limit reached|1",
 	'and what the limit refuses');
@@ -324,7 +405,11 @@ is( query(
 my ($refused) = (
 	$node->psql(
 		'postgres',
-		"CREATE ROLE reader; GRANT USAGE ON SCHEMA shared TO reader; GRANT SELECT, UPDATE ON shared.sessions TO reader; SET ROLE reader;\n\\i examples/import/shared_sessions.sql",
+		q{CREATE ROLE reader;
+		GRANT USAGE ON SCHEMA shared TO reader;
+		GRANT SELECT, UPDATE ON shared.sessions TO reader;
+		SET ROLE reader;
+		\i examples/import/shared_sessions.sql},
 		on_error_stop => 1))[2] =~ /ERROR: +(.*)/;
 is( $refused,
 	'permission denied for schema session_service',
@@ -337,7 +422,8 @@ sub race
 {
 	my ($token, $level, $first_user, $users, $end) = @_;
 	my $call = sub {
-		"SELECT session_service.import_session(session_service.hash_token('$token'), md5('$_[0]')::uuid, now() + '1 day', session_service.hash_token('refresh of $token'))";
+		qq{SELECT session_service.import_session(session_service.hash_token('$token'), md5('$_[0]')::uuid,
+			now() + '1 day', session_service.hash_token('refresh of $token'))};
 	};
 	query('BEGIN; ' . $call->($first_user) . q{; PREPARE TRANSACTION 'barrier'});
 	my @clients = map {
@@ -369,7 +455,10 @@ sub race
 	delete @answers{@ids};
 	cmp_ok(scalar(@ids), '<=', 1, "$token, $level: never two ids");
 	is( query(
-			"SELECT count(*), count(DISTINCT s.id), (SELECT count(*) FROM session_service.imported_tokens WHERE session_id = min(s.id::text)::uuid) FROM session_service.sessions s WHERE token_hash OPERATOR(session_service.=) session_service.hash_token('$token')"
+			qq{SELECT count(*), count(DISTINCT s.id),
+				(SELECT count(*) FROM session_service.imported_tokens WHERE session_id = min(s.id::text)::uuid)
+			FROM session_service.sessions s
+			WHERE token_hash OPERATOR(session_service.=) session_service.hash_token('$token')}
 		),
 		'1|1|2',
 		"$token, $level: one session, with its two hashes");
@@ -404,7 +493,8 @@ $node->safe_psql(
 		('sid-number', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": 17}}', LOCALTIMESTAMP + '1 hour'),
 		('sid-text', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": "ada"}}', LOCALTIMESTAMP + '1 day'),
 		('sid-nobody', '{"cookie": {"originalMaxAge": 3600000}}', LOCALTIMESTAMP + '1 hour'),
-		('sid-over', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": 17}}', LOCALTIMESTAMP - interval '1 minute')}
+		('sid-over', '{"cookie": {"originalMaxAge": 3600000}, "passport": {"user": 17}}',
+			LOCALTIMESTAMP - interval '1 minute')}
 );
 # The zone is that of the script, whatever the connection's.
 is( $node->safe_psql('express', "SET TimeZone = '$_';\n\\i examples/import/connect_pg_simple.sql"),
@@ -413,7 +503,9 @@ is( $node->safe_psql('express', "SET TimeZone = '$_';\n\\i examples/import/conne
 is( $node->safe_psql(
 		'express',
 		q{SET TimeZone = 'UTC';
-		SELECT string_agg(concat_ws(' ', sid, v.expires_at = expire, v.user_id = session_service.user_uuid_from_text(sess #>> '{passport,user}'), v.session_id IS NOT NULL), ', ' ORDER BY sid)
+		SELECT string_agg(concat_ws(' ', sid, v.expires_at = expire,
+				v.user_id = session_service.user_uuid_from_text(sess #>> '{passport,user}'),
+				v.session_id IS NOT NULL), ', ' ORDER BY sid)
 		FROM session LEFT JOIN LATERAL session_service.validate_session(sid) v ON true}),
 	'sid-nobody f, sid-number t t t, sid-over f, sid-text t t t',
 	'connect-pg-simple: the session ids open the sessions, for as long as they were to');
@@ -506,7 +598,10 @@ SKIP:
 		'django: odd rows are left out and counted, and the others come');
 	is( $node->safe_psql(
 			'django',
-			q{SELECT string_agg(session_key || ' ' || session_service.user_bigint(v.user_id) || ' ' || (v.expires_at = expire_date), ', ' ORDER BY session_key) FROM django_session, session_service.validate_session(session_key) v}
+			q{SELECT string_agg(
+				session_key || ' ' || session_service.user_bigint(v.user_id) || ' ' || (v.expires_at = expire_date),
+				', ' ORDER BY session_key)
+			FROM django_session, session_service.validate_session(session_key) v}
 		),
 		'good1 1 true, good2 2 true, good3-far 2 false',
 		'django: the keys open the sessions of their users, for as long as they were to');

@@ -88,7 +88,8 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 	});
 	my $directory = PostgreSQL::Test::Utils::tempdir();
 	PostgreSQL::Test::Utils::append_to_file("$directory/refresh", <<'SQL');
-INSERT INTO got SELECT r.token, r.refresh_token, r.repeated FROM held, session_service.refresh_session(held.refresh_token) r;
+INSERT INTO got
+	SELECT r.token, r.refresh_token, r.repeated FROM held, session_service.refresh_session(held.refresh_token) r;
 SQL
 	my ($stdout, $stderr) = ('', '');
 	my $clients = do
@@ -147,7 +148,8 @@ my $refresh = q{
 \set back random(0, 4)
 INSERT INTO held (u, id, token, refresh_token)
 	SELECT :u, r.session_id, r.token, r.refresh_token
-	FROM (SELECT * FROM held WHERE u = :u ORDER BY n DESC OFFSET :back LIMIT 1) h, session_service.refresh_session(h.refresh_token) r;
+	FROM (SELECT * FROM held WHERE u = :u ORDER BY n DESC OFFSET :back LIMIT 1) h,
+		session_service.refresh_session(h.refresh_token) r;
 };
 my %limit_scripts = (
 	'create@3' => q{
@@ -158,35 +160,41 @@ INSERT INTO held (u, id, token, refresh_token)
 	'create_expiring@3' => q{
 \set u random(1, 8)
 INSERT INTO held (u, id, token, refresh_token)
-	SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), session_expiry => '50 milliseconds');
+	SELECT :u, session_id, token, refresh_token
+	FROM session_service.create_session(a_user(:u), session_expiry => '50 milliseconds');
 },
 	'create_idling@3' => q{
 \set u random(1, 8)
 INSERT INTO held (u, id, token, refresh_token)
-	SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), inactivity_timeout => '30 milliseconds');
+	SELECT :u, session_id, token, refresh_token
+	FROM session_service.create_session(a_user(:u), inactivity_timeout => '30 milliseconds');
 },
 	'import@1' => q{
 \set u random(1, 8)
 INSERT INTO held (u, id, token, refresh_token)
-	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), clock_timestamp() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t
+	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u),
+			clock_timestamp() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t
 	FROM a_token() t;
 },
 	'import_expiring@2' => q{
 \set u random(1, 8)
 INSERT INTO held (u, id, token, refresh_token)
-	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), clock_timestamp() + '50 milliseconds', session_service.hash_token('r' || t),
-		refresh_expires_at => clock_timestamp() + '1 day'), t, 'r' || t
+	SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u),
+			clock_timestamp() + '50 milliseconds', session_service.hash_token('r' || t),
+			refresh_expires_at => clock_timestamp() + '1 day'), t, 'r' || t
 	FROM a_token() t;
 },
 	'refresh@9' => $refresh,
 	'extend@1' => q{
 \set u random(1, 8)
 \set back random(0, 4)
-SELECT session_service.extend_session(id) FROM (SELECT id FROM held WHERE u = :u ORDER BY n DESC OFFSET :back LIMIT 1) h;
+SELECT session_service.extend_session(id)
+FROM (SELECT id FROM held WHERE u = :u ORDER BY n DESC OFFSET :back LIMIT 1) h;
 },
 	'touch@1' => q{
 \set u random(1, 8)
-SELECT session_service.touch_sessions(coalesce(array_agg(id), '{}')) FROM (SELECT id FROM held WHERE u = :u ORDER BY n DESC LIMIT 3) h;
+SELECT session_service.touch_sessions(coalesce(array_agg(id), '{}'))
+FROM (SELECT id FROM held WHERE u = :u ORDER BY n DESC LIMIT 3) h;
 },
 	'count@2' => q{
 INSERT INTO found_over SELECT current_setting('transaction_isolation'), o.* FROM users_over() o;
@@ -201,16 +209,19 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 			# The refusal is an error, which would end the client.
 			query(
 				q{
-				CREATE OR REPLACE FUNCTION try_to_create(u integer, life interval, idle interval) RETURNS void LANGUAGE plpgsql AS $$
+				CREATE OR REPLACE FUNCTION try_to_create(u integer, life interval, idle interval) RETURNS void
+				LANGUAGE plpgsql AS $$
 				BEGIN
 					INSERT INTO held (u, id, token, refresh_token) SELECT u, session_id, token, refresh_token
 						FROM session_service.create_session(a_user(u), session_expiry => life, inactivity_timeout => idle);
 				EXCEPTION WHEN configuration_limit_exceeded THEN
 				END $$;
-				CREATE OR REPLACE FUNCTION try_to_import(u integer, life interval) RETURNS void LANGUAGE plpgsql AS $$
+				CREATE OR REPLACE FUNCTION try_to_import(u integer, life interval) RETURNS void
+				LANGUAGE plpgsql AS $$
 				BEGIN
 					INSERT INTO held (u, id, token, refresh_token)
-						SELECT u, session_service.import_session(session_service.hash_token(t), a_user(u), clock_timestamp() + life, session_service.hash_token('r' || t),
+						SELECT u, session_service.import_session(session_service.hash_token(t), a_user(u),
+							clock_timestamp() + life, session_service.hash_token('r' || t),
 							refresh_expires_at => clock_timestamp() + '1 day'), t, 'r' || t
 						FROM a_token() t;
 				EXCEPTION WHEN configuration_limit_exceeded THEN
@@ -248,7 +259,8 @@ isnt(query('SELECT count(*) FROM session_service.sessions WHERE is_closed'),
 isnt(query('SELECT count(*) FROM session_service.sessions WHERE generation > 0'), 0, 'and some were renewed');
 isnt(
 	query(
-		'SELECT count(*) FROM session_service.sessions WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)'
+		q{SELECT count(*) FROM session_service.sessions
+		WHERE generation > 0 AND id IN (SELECT session_id FROM session_service.imported_tokens)}
 	),
 	0,
 	'imported ones, too');
@@ -263,7 +275,9 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 		DROP TABLE IF EXISTS patched;
 		DROP SEQUENCE IF EXISTS members;
 		CREATE SEQUENCE members;
-		CREATE TABLE patched AS SELECT n, c.session_id FROM generate_series(0, 3) n, session_service.create_session(md5('patched ' || n)::uuid) c}
+		CREATE TABLE patched AS
+		SELECT n, c.session_id
+		FROM generate_series(0, 3) n, session_service.create_session(md5('patched ' || n)::uuid) c}
 	);
 	run_clients(
 		'that patch metadata',
@@ -273,11 +287,13 @@ for my $level ('read committed', 'repeatable read', 'serializable')
 		{
 			'patch' => q{
 SELECT nextval('members') AS member \gset
-SELECT session_service.patch_session_metadata(session_id, jsonb_build_object(:member::text, true)) FROM patched WHERE n = :member % 4;
+SELECT session_service.patch_session_metadata(session_id, jsonb_build_object(:member::text, true))
+FROM patched WHERE n = :member % 4;
 }
 		});
 	is( query(
-			q{SELECT count(*), count(DISTINCT member) FROM patched, session_service.get_session(session_id), jsonb_object_keys(metadata) member}
+			q{SELECT count(*), count(DISTINCT member)
+			FROM patched, session_service.get_session(session_id), jsonb_object_keys(metadata) member}
 		),
 		'600|600',
 		"$level: and none is lost");
@@ -295,41 +311,58 @@ my $device = q{(SELECT id FROM session_service.devices WHERE user_id = a_user(:u
 my %calls = (
 	create => [
 		4,
-		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)}
+		q{INSERT INTO held (u, id, token, refresh_token)
+		SELECT :u, session_id, token, refresh_token
+		FROM session_service.create_session(a_user(:u), 'device ' || :back % 3)}
 	],
 	create_replacing => [
 		1,
-		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), 'device ' || :back % 3, replace_device_sessions => true)}
+		q{INSERT INTO held (u, id, token, refresh_token)
+		SELECT :u, session_id, token, refresh_token
+		FROM session_service.create_session(a_user(:u), 'device ' || :back % 3, replace_device_sessions => true)}
 	],
 	refresh => [
 		6,
-		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r}
+		qq{INSERT INTO held (u, id, token, refresh_token)
+		SELECT h.u, r.session_id, r.token, r.refresh_token
+		FROM $held, session_service.refresh_session(h.refresh_token, user_agent => 'agent ' || :back) r}
 	],
 	import => [
 		1,
-		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u), now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t FROM a_token() t}
+		q{INSERT INTO held (u, id, token, refresh_token)
+		SELECT :u, session_service.import_session(session_service.hash_token(t), a_user(:u),
+			now() + '1 day', session_service.hash_token('r' || t)), t, 'r' || t
+		FROM a_token() t}
 	],
 	rotate => [
 		2,
-		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, h.refresh_token FROM $held, session_service.rotate_session_token(h.token) r}
+		qq{INSERT INTO held (u, id, token, refresh_token)
+		SELECT h.u, r.session_id, r.token, h.refresh_token
+		FROM $held, session_service.rotate_session_token(h.token) r}
 	],
 	reauthenticate => [
 		2,
-		qq{INSERT INTO held (u, id, token, refresh_token) SELECT h.u, r.session_id, r.token, r.refresh_token FROM $held, session_service.reauthenticate_session(h.token, 'gold') r}
+		qq{INSERT INTO held (u, id, token, refresh_token)
+		SELECT h.u, r.session_id, r.token, r.refresh_token
+		FROM $held, session_service.reauthenticate_session(h.token, 'gold') r}
 	],
 	create_external => [
 		1,
-		q{INSERT INTO held (u, id, token, refresh_token) SELECT :u, session_id, token, refresh_token FROM session_service.create_session(a_user(:u), external_id => 'external ' || :back)}
+		q{INSERT INTO held (u, id, token, refresh_token)
+		SELECT :u, session_id, token, refresh_token
+		FROM session_service.create_session(a_user(:u), external_id => 'external ' || :back)}
 	],
 	validate => [ 6, qq{SELECT count(v) FROM $held, session_service.validate_session(h.token, '192.0.2.1') v} ],
 	validate_user => [ 1, qq{SELECT session_service.validate_user(h.token, '192.0.2.1') FROM $held} ],
 	validate_many => [
 		1,
-		q{SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v}
+		q{SELECT count(v) FROM session_service.validate_sessions((
+			SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 20) h)) v}
 	],
 	validate_hash => [
 		1,
-		qq{SELECT count(v) FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v}
+		qq{SELECT count(v)
+		FROM $held, session_service.validate_session_hash(h.id, session_service.hash_token(h.token), '192.0.2.2') v}
 	],
 	authenticate =>
 	  [ 2, qq{SELECT count(a), session_service.current_user_id() FROM $held, session_service.authenticate(h.token) a} ],
@@ -337,7 +370,8 @@ my %calls = (
 	extend => [ 2, qq{SELECT session_service.extend_session(h.id) FROM $held} ],
 	touch => [
 		2,
-		q{SELECT session_service.touch_sessions((SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM held ORDER BY n DESC LIMIT 20) h))}
+		q{SELECT session_service.touch_sessions((
+			SELECT coalesce(array_agg(id), '{}') FROM (SELECT id FROM held ORDER BY n DESC LIMIT 20) h))}
 	],
 	mfa => [ 1, qq{SELECT session_service.mark_mfa_verified_by_token(h.token, 'totp') FROM $held} ],
 	mfa_by_id => [ 1, qq{SELECT session_service.mark_mfa_verified(h.id) FROM $held} ],
@@ -348,23 +382,33 @@ my %calls = (
 	list => [ 1, q{SELECT count(*) FROM session_service.list_user_sessions(a_user(:u), include_inactive => true)} ],
 	get => [
 		1,
-		qq{SELECT count(*) FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t}
+		qq{SELECT count(*)
+		FROM $held, session_service.get_session(h.id) s, session_service.get_user_session(s.user_id, s.id) t}
 	],
 	list_others => [
 		1,
-		q{SELECT count(*) FROM session_service.list_inactive_sessions('1 second'), session_service.list_mfa_verified_sessions(a_user(:u))}
+		q{SELECT count(*)
+		FROM session_service.list_inactive_sessions('1 second'),
+			session_service.list_mfa_verified_sessions(a_user(:u))}
 	],
 	counts => [
 		1,
-		q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(), session_service.user_epoch(a_user(:u)), count(*) FROM session_service.stats()}
+		q{SELECT session_service.count_user_sessions(a_user(:u)), session_service.count_active_sessions(),
+			session_service.user_epoch(a_user(:u)), count(*)
+		FROM session_service.stats()}
 	],
 	events => [
 		1,
-		q{SELECT count(*) FROM session_service.list_events(a_user(:u)), session_service.list_all_events(max_rows => 10) l, session_service.list_all_events(max_rows => 10, before => l.id)}
+		q{SELECT count(*)
+		FROM session_service.list_events(a_user(:u)),
+			session_service.list_all_events(max_rows => 10) l,
+			session_service.list_all_events(max_rows => 10, before => l.id)}
 	],
 	devices => [
 		1,
-		q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'), session_service.is_trusted_device(a_user(:u), 'key') FROM session_service.list_user_devices(a_user(:u))}
+		q{SELECT count(*), session_service.is_known_device(a_user(:u), 'key'),
+			session_service.is_trusted_device(a_user(:u), 'key')
+		FROM session_service.list_user_devices(a_user(:u))}
 	],
 	trust => [ 1, qq{SELECT session_service.trust_device(a_user(:u), d.id) FROM $device} ],
 	untrust => [ 1, qq{SELECT session_service.untrust_device(a_user(:u), d.id) FROM $device} ],
@@ -383,11 +427,14 @@ my %calls = (
 	revoke_external => [ 1, q{SELECT session_service.revoke_external_sessions('external ' || :back)} ],
 	list_found => [
 		1,
-		q{SELECT count(*) FROM session_service.list_sessions(scope => 'a', include_inactive => true), session_service.find_external_sessions('external ' || :back)}
+		q{SELECT count(*)
+		FROM session_service.list_sessions(scope => 'a', include_inactive => true),
+			session_service.find_external_sessions('external ' || :back)}
 	],
 	disable => [
 		1,
-		q{SELECT session_service.disable_user(a_user(:u)), session_service.is_user_disabled(a_user(:u)), session_service.enable_user(a_user(:u))}
+		q{SELECT session_service.disable_user(a_user(:u)), session_service.is_user_disabled(a_user(:u)),
+			session_service.enable_user(a_user(:u))}
 	],
 	limit => [ 1, q{SELECT session_service.set_user_session_limit(a_user(:u), 2 + :back % 4)} ],
 	cleanup => [ 1, q{SELECT session_service.cleanup_sessions('0', 50)} ],
@@ -433,7 +480,8 @@ if ($is_direct)
 	};
 	my $validate_all = sub {
 		$validated += $_->ask(
-			'SELECT count(v) FROM session_service.validate_sessions((SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 50) h)) v'
+			q{SELECT count(v) FROM session_service.validate_sessions((
+				SELECT array_agg(token) FROM (SELECT token FROM held ORDER BY n DESC LIMIT 50) h)) v}
 		) for @open;
 		return if time - $begun < 60;
 		# What the old snapshots keep would slow everything down.
