@@ -3,21 +3,21 @@
 
     histories.py CONNINFO CLOCK_FILE SEED COUNT LEAST SECONDS
 
-Runs COUNT histories, or as many as SECONDS allow, but LEAST. The caller looks whether there were enough, and of how many
-the checker could not tell.
+Runs COUNT histories, or as many as SECONDS allow, but LEAST. The caller looks whether there were enough, and of how
+many the checker could not tell.
 
 Each history begins with a few calls one after the other, and ends with calls that look at everything. In between
-connections call at the same time, some in transactions that stay open for a while, some in REPEATABLE READ, some rolled
-back. A call takes effect at one moment between its beginning and its end; where the model says so, at two: what it finds
-at the first decides what it does at the second. The checker looks for an order of these moments in which the model gives
-all the answers (Wing and Gong; places it has been to are not searched again).
+connections call at the same time, some in transactions that stay open for a while, some in REPEATABLE READ, some
+rolled back. A call takes effect at one moment between its beginning and its end; where the model says so, at two: what
+it finds at the first decides what it does at the second. The checker looks for an order of these moments in which the
+model gives all the answers (Wing and Gong; places it has been to are not searched again).
 
-In some histories the clock moves on while transactions are open and all other calls wait for them. A call that was under
-way may then have either time.
+In some histories the clock moves on while transactions are open and all other calls wait for them. A call that was
+under way may then have either time.
 
-What cannot be known is left open: activity is written as the transaction commits, or not at all where others are at work
-at that moment, and so is the event of a refused proof; which session goes at the limit, when others are at work on
-them; and whether a challenge is good still at the very end of its life.
+What cannot be known is left open: activity is written as the transaction commits, or not at all where others are at
+work at that moment, and so is the event of a refused proof; which session goes at the limit, when others are at work
+on them; and whether a challenge is good still at the very end of its life.
 """
 
 import itertools
@@ -37,7 +37,8 @@ READ_ONLY = frozenset(
     "validate_session validate_user validate_session_hash validate_sessions validate_session_proof session_challenge "
     "authenticate introspect_token get_session get_user_session "
     "list_user_sessions list_inactive_sessions list_mfa_verified_sessions count_user_sessions count_active_sessions "
-    "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch is_user_disabled".split()
+    "list_events list_all_events list_user_devices is_known_device is_trusted_device user_epoch "
+    "is_user_disabled".split()
 )
 # Isolation level, or none for a call outside of a transaction block; how the block ends.
 MODES = (
@@ -48,8 +49,8 @@ MODES = (
 )
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY ($1::integer[]) AND wait_event_type = 'Lock'"
 STUCK = (
-    "SELECT jsonb_agg(jsonb_build_array(pid, pg_blocking_pids(pid), wait_event_type, wait_event, query)) FROM pg_stat_activity "
-    "WHERE state = 'active' AND pid <> pg_backend_pid()"
+    "SELECT jsonb_agg(jsonb_build_array(pid, pg_blocking_pids(pid), wait_event_type, wait_event, query)) "
+    "FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
 )
 SERIALIZATION_FAILURE = "ERROR 40001"
 
@@ -133,7 +134,8 @@ class Checker:
         return self.steps > STEPS_OF_SEARCH
 
     def outcomes(self, model: Model, moment: Moment) -> list[tuple[Model, tuple]]:
-        """The models that the moment may leave, and what the call has to do after it; none where the answer is another."""
+        """The models that the moment may leave, and what the call has to do after it;
+        none where the answer is another."""
         outcomes = []
         for clock in moment.clocks:
             after = model.copy()
@@ -302,7 +304,8 @@ class HistoryGenerator(Generator):
         super().__init__(seed, transactions=False)
         self.users = self.dice.choice((1, 1, 2))
         self.moves_clock = self.dice.random() < 0.4
-        # A refresh that is under way as its session's time ends, and a sign-in that must count the session all the same.
+        # A refresh that is under way as its session's time ends,
+        # and a sign-in that must count the session all the same.
         self.is_race_at_the_end = self.moves_clock and self.dice.random() < 0.2
         # Or proofs that come at the same time.
         self.race_of = "" if self.is_race_at_the_end else self.dice.choice(("", "", "", "refreshes", "binds"))

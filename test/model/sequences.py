@@ -3,9 +3,9 @@
 
     sequences.py CONNINFO CLOCK_FILE SEED COUNT LEAST SECONDS
 
-Runs COUNT sequences, or as many as SECONDS allow, but LEAST. The first one that differs is made as short as deletion of
-operations makes it, and printed with the seed that makes it again: `sequences.py CONNINFO CLOCK_FILE SEED/NUMBER 1 1 60`.
-The caller looks whether there were enough.
+Runs COUNT sequences, or as many as SECONDS allow, but LEAST. The first one that differs is made as short as deletion
+of operations makes it, and printed with the seed that makes it again:
+`sequences.py CONNINFO CLOCK_FILE SEED/NUMBER 1 1 60`. The caller looks whether there were enough.
 """
 
 import random
@@ -352,7 +352,8 @@ def difference(connection: Connection, clock: Clock, seed: str, operations: list
 
 
 def shortened(connection: Connection, clock: Clock, seed: str, operations: list[Operation]) -> list[Operation]:
-    """What is left of a sequence that differs, when nothing more can be left out: first halves, then single operations."""
+    """What is left of a sequence that differs, when nothing more can be left out:
+    first halves, then single operations."""
     size = len(operations) // 2
     ends = time.monotonic() + SECONDS_TO_SHORTEN
     while size > 0:

@@ -76,8 +76,8 @@ SIGNATURES = {
 NAMED_ARGUMENTS = {
     "create_session": "user_id device_name user_agent ip_address scopes device_key metadata session_expiry "
     "inactivity_timeout issue_refresh acr amr".split(),
-    "import_session": "token_hash user_id expires_at refresh_token_hash device_name ip_address created_at last_activity_at "
-    "mfa_verified refresh_expires_at device_key".split(),
+    "import_session": "token_hash user_id expires_at refresh_token_hash device_name ip_address created_at "
+    "last_activity_at mfa_verified refresh_expires_at device_key".split(),
 }
 
 # In which order a list comes: latest first.
@@ -99,8 +99,8 @@ DEVICE = "SELECT to_jsonb(device_id) FROM session_service.sessions WHERE id = $1
 LEFT = (
     "SELECT jsonb_build_object('sessions', (SELECT coalesce(jsonb_agg(id), '[]') FROM session_service.sessions), "
     "'devices', (SELECT coalesce(jsonb_agg(id), '[]') FROM session_service.devices), "
-    "'events', (SELECT coalesce(jsonb_agg(jsonb_build_array((extract(epoch FROM at) * 1000000)::bigint, kind, session_id, "
-    "device_id, ip_address, reason, detail ->> 'method')), '[]') FROM session_service.events))"
+    "'events', (SELECT coalesce(jsonb_agg(jsonb_build_array((extract(epoch FROM at) * 1000000)::bigint, kind, "
+    "session_id, device_id, ip_address, reason, detail ->> 'method')), '[]') FROM session_service.events))"
 )
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)

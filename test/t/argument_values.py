@@ -485,25 +485,41 @@ CREATE FUNCTION hostile.state() RETURNS text LANGUAGE plpgsql SECURITY DEFINER S
             || (SELECT coalesce(string_agg(d::text, ',' ORDER BY d.id), '') FROM session_service.devices d)
             || (SELECT coalesce(string_agg(u::text, ',' ORDER BY u.user_id), '') FROM session_service.users u)
             || (SELECT coalesce(string_agg(e::text, ',' ORDER BY e.id), '') FROM session_service.events e)
-            || (SELECT coalesce(string_agg(i::text, ',' ORDER BY i.token_hash), '') FROM session_service.imported_tokens i)
+            || (SELECT coalesce(string_agg(i::text, ',' ORDER BY i.token_hash), '')
+                FROM session_service.imported_tokens i)
             || (SELECT coalesce(string_agg(a::text, ',' ORDER BY a::text), '') FROM session_service.access_levels a));
 END $$;
 -- What may never be stored, whatever was asked for.
 CREATE FUNCTION hostile.wrong() RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$ BEGIN
     RETURN (SELECT string_agg(what, ', ') FROM (
-        SELECT 'an infinite time' AS what FROM session_service.sessions s, LATERAL (VALUES (s.created_at), (s.last_activity_at), (s.expires_at), (s.purge_after), (s.idle_expires_at),
-            (s.refresh_expires_at), (s.absolute_expires_at), (s.revoked_at), (s.mfa_verified_at)) t (at) WHERE NOT isfinite(t.at)
-        UNION ALL SELECT 'an infinite time' FROM session_service.devices d WHERE NOT (isfinite(d.first_seen_at) AND isfinite(d.last_seen_at) AND isfinite(d.purge_after) AND isfinite(coalesce(d.trusted_until, 'epoch')))
-        UNION ALL SELECT 'past the absolute end' FROM session_service.sessions s WHERE greatest(s.expires_at, s.refresh_expires_at) > s.absolute_expires_at
-        UNION ALL SELECT 'activity in the future' FROM session_service.sessions s WHERE s.last_activity_at > clock_timestamp() OR s.created_at > clock_timestamp()
-        UNION ALL SELECT 'late to be purged' FROM session_service.sessions s WHERE s.purge_after > greatest(s.expires_at, s.refresh_expires_at)
-        UNION ALL SELECT 'scopes' FROM session_service.sessions s WHERE cardinality(s.scopes) > 100 OR array_ndims(s.scopes) > 1 OR array_lower(s.scopes, 1) <> 1 OR array_position(s.scopes, NULL) IS NOT NULL
-        UNION ALL SELECT 'metadata' FROM session_service.sessions s WHERE pg_column_size(s.metadata #> '{{}}') > 8192 + 4
-        UNION ALL SELECT 'a long text' FROM session_service.sessions s WHERE length(s.revoke_reason) > 255 OR length(s.mfa_method) > 64
-        UNION ALL SELECT 'a long text' FROM session_service.devices d WHERE length(d.name) > 255 OR length(d.user_agent) > 2048
+        SELECT 'an infinite time' AS what FROM session_service.sessions s,
+            LATERAL (VALUES (s.created_at), (s.last_activity_at), (s.expires_at), (s.purge_after), (s.idle_expires_at),
+                (s.refresh_expires_at), (s.absolute_expires_at), (s.revoked_at), (s.mfa_verified_at)) t (at)
+            WHERE NOT isfinite(t.at)
+        UNION ALL SELECT 'an infinite time' FROM session_service.devices d
+            WHERE NOT (isfinite(d.first_seen_at) AND isfinite(d.last_seen_at) AND isfinite(d.purge_after)
+                AND isfinite(coalesce(d.trusted_until, 'epoch')))
+        UNION ALL SELECT 'past the absolute end' FROM session_service.sessions s
+            WHERE greatest(s.expires_at, s.refresh_expires_at) > s.absolute_expires_at
+        UNION ALL SELECT 'activity in the future' FROM session_service.sessions s
+            WHERE s.last_activity_at > clock_timestamp() OR s.created_at > clock_timestamp()
+        UNION ALL SELECT 'late to be purged' FROM session_service.sessions s
+            WHERE s.purge_after > greatest(s.expires_at, s.refresh_expires_at)
+        UNION ALL SELECT 'scopes' FROM session_service.sessions s
+            WHERE cardinality(s.scopes) > 100 OR array_ndims(s.scopes) > 1
+                OR array_lower(s.scopes, 1) <> 1 OR array_position(s.scopes, NULL) IS NOT NULL
+        UNION ALL SELECT 'metadata' FROM session_service.sessions s
+            WHERE pg_column_size(s.metadata #> '{{}}') > 8192 + 4
+        UNION ALL SELECT 'a long text' FROM session_service.sessions s
+            WHERE length(s.revoke_reason) > 255 OR length(s.mfa_method) > 64
+        UNION ALL SELECT 'a long text' FROM session_service.devices d
+            WHERE length(d.name) > 255 OR length(d.user_agent) > 2048
         UNION ALL SELECT 'over the limit' FROM session_service.sessions s JOIN session_service.users u USING (user_id)
-            WHERE s.revoked_at IS NULL AND NOT s.is_closed AND greatest(s.expires_at, s.refresh_expires_at) > clock_timestamp() GROUP BY u.user_id, u.max_sessions
-            HAVING count(*) > coalesce(nullif(u.max_sessions, 0), 10) AND u.max_sessions IS DISTINCT FROM 0 AND u.user_id <> '{ALICE}'
+            WHERE s.revoked_at IS NULL AND NOT s.is_closed
+                AND greatest(s.expires_at, s.refresh_expires_at) > clock_timestamp()
+            GROUP BY u.user_id, u.max_sessions
+            HAVING count(*) > coalesce(nullif(u.max_sessions, 0), 10)
+                AND u.max_sessions IS DISTINCT FROM 0 AND u.user_id <> '{ALICE}'
         UNION ALL SELECT 'a bucket' FROM session_service.sessions s WHERE s.bucket NOT BETWEEN 0 AND 4095) w);
 END $$;
 GRANT USAGE ON SCHEMA hostile TO PUBLIC;
@@ -560,7 +576,8 @@ class Database:
         self.owner.execute(f"CREATE TABLE hostile.stored (short text, {defined}) WITH (toast_tuple_target = 128)")
         for name in columns:
             self.owner.execute(
-                f"ALTER TABLE hostile.stored ALTER external_{name} SET STORAGE external, ALTER compressed_{name} SET STORAGE main"
+                f"ALTER TABLE hostile.stored ALTER external_{name} SET STORAGE external, "
+                f"ALTER compressed_{name} SET STORAGE main"
             )
         self.owner.execute(f"INSERT INTO hostile.stored VALUES ('{MARK}', {', '.join(list(columns.values()) * 2)})")
         self.owner.execute("GRANT SELECT ON hostile.stored TO caller")
@@ -591,7 +608,8 @@ class Calls:
         """Calls with these values in the place of good ones; notes what is not as it may be."""
         self.made += 1
         source = "".join(value.source for value in chosen.values())
-        statement = f"SELECT r.* FROM {source}{good_call(function, self.database.fixture, {name: value.sql for name, value in chosen.items()})} r"
+        given = {name: value.sql for name, value in chosen.items()}
+        statement = f"SELECT r.* FROM {source}{good_call(function, self.database.fixture, given)} r"
         caller = self.database.caller
         try:
             rows = caller.execute(statement).fetchall()
@@ -753,11 +771,13 @@ def high_bytes(database):
     for text in texts:
         owner.execute("BEGIN")
         made = owner.execute(
-            f"SELECT session_id FROM {SCHEMA}create_session(gen_random_uuid(), convert_from(%b, '{source}'), convert_from(%b, '{source}'))",
+            f"SELECT session_id FROM {SCHEMA}create_session("
+            f"gen_random_uuid(), convert_from(%b, '{source}'), convert_from(%b, '{source}'))",
             (text, text),
         ).fetchone()
         stored = owner.execute(
-            f"SELECT convert_to(device_name, '{source}'), convert_to(user_agent, '{source}') FROM {SCHEMA}get_session(%s)",
+            f"SELECT convert_to(device_name, '{source}'), convert_to(user_agent, '{source}') "
+            f"FROM {SCHEMA}get_session(%s)",
             made,
         ).fetchone()
         revoked = owner.execute(
@@ -837,7 +857,8 @@ def largest_values(values):
             "jsonb",
             {
                 "of one string": f"to_jsonb({repeated(literal('x'), LONGEST_STRING)})",
-                "of strings": f"SELECT jsonb_agg(repeat('x', 1000000)) FROM generate_series(1, {LONGEST_STRING // 1000000 - 1})",
+                "of strings": "SELECT jsonb_agg(repeat('x', 1000000)) "
+                f"FROM generate_series(1, {LONGEST_STRING // 1000000 - 1})",
             },
         ),
         "bytea": of_type("bytea", {"of zeros": f"decode({repeated(literal('0'), LARGEST - 1024)}, 'hex')"}),
@@ -857,10 +878,12 @@ def of_largest(function, argument):
 
 
 def largest(database, values, calls):
-    """In the long form each argument of each function gets each of them that its type has; else one of each type one."""
+    """In the long form each argument of each function gets each of them that its type has;
+    else one of each type one."""
     if extent(False, True):
         database.owner.execute(
-            "CREATE TABLE hostile.largest (compressed text, external text); ALTER TABLE hostile.largest ALTER external SET STORAGE external;"
+            "CREATE TABLE hostile.largest (compressed text, external text); "
+            "ALTER TABLE hostile.largest ALTER external SET STORAGE external; "
             "GRANT SELECT ON hostile.largest TO caller"
         )
         text = repeated("'s'", LARGEST_STORED)
@@ -901,13 +924,15 @@ def largest(database, values, calls):
         [f"{value.name}: {size} bytes" for value, size in sizes.items() if size < 10_000_000],
         f"{database.encoding}: the largest values are large",
     )
-    empty(
-        calls.problems,
-        f"{database.encoding}: the largest values, of {', '.join(f'{function.name} {argument.type}' for function, argument in tried) if extent(True, False) else 'each argument'}",
-    )
+    if extent(True, False):
+        given = ", ".join(f"{function.name} {argument.type}" for function, argument in tried)
+    else:
+        given = "each argument"
+    empty(calls.problems, f"{database.encoding}: the largest values, of {given}")
     # A scope is looked for only among those of somebody.
     found = database.caller.execute(
-        f"SELECT {SCHEMA}has_scope(made) FROM {SCHEMA}authenticate(%s), (SELECT {by_type['text'][0].sql} AS made OFFSET 0) m",
+        f"SELECT {SCHEMA}has_scope(made) "
+        f"FROM {SCHEMA}authenticate(%s), (SELECT {by_type['text'][0].sql} AS made OFFSET 0) m",
         (database.fixture["token"],),
     ).fetchone()
     database.caller.rollback()
@@ -939,9 +964,8 @@ def long_arrays(database):
         def call():
             # The lock tells that the array is made, and the call comes next.
             try:
-                caller.execute(
-                    f"SELECT count(r) FROM (SELECT made, pg_advisory_lock(1) FROM (SELECT {array} AS made OFFSET 0) a OFFSET 0) m, LATERAL {SCHEMA}{name}(made) r"
-                )
+                made = f"SELECT made, pg_advisory_lock(1) FROM (SELECT {array} AS made OFFSET 0) a OFFSET 0"
+                caller.execute(f"SELECT count(r) FROM ({made}) m, LATERAL {SCHEMA}{name}(made) r")
             except psycopg.Error as error:
                 found.append(error.sqlstate)
             caller.execute("ROLLBACK; SELECT pg_advisory_unlock_all()")

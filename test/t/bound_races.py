@@ -83,7 +83,8 @@ class Session:
         return proofs.dbsc_proof(KEY, self.challenge(refresh_token or self.refresh_token))
 
     def refresh(self, proof, refresh_token=None):
-        statement = "SELECT token, refresh_token, repeated FROM session_service.refresh_session(%s, proof => %s, http_method => 'POST', http_uri => %s)"
+        statement = """SELECT token, refresh_token, repeated
+            FROM session_service.refresh_session(%s, proof => %s, http_method => 'POST', http_uri => %s)"""
         return statement, (refresh_token or self.refresh_token, proof, URI)
 
     def stored(self, column):
@@ -143,7 +144,8 @@ def test_several_proofs(pool, owner, level):
 
 
 def test_old_against_new(pool, owner, level):
-    """Refresh tokens of two generations, with proofs of the old challenge and the new: never two live pairs, never an end."""
+    """Refresh tokens of two generations, with proofs of the old challenge and the new:
+    never two live pairs, never an end."""
     wrong = []
     for _ in range(ROUNDS):
         session = Session(owner, "refresh")

@@ -52,7 +52,8 @@ OF_NONE = {
 TABLES = [
     name
     for (name,) in connection.execute(
-        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind = 'r' ORDER BY 1"
+        "SELECT c.relname FROM pg_class c "
+        "WHERE c.relnamespace = 'session_service'::regnamespace AND c.relkind = 'r' ORDER BY 1"
     )
 ]
 

@@ -73,7 +73,8 @@ CONTEXTS = [
     Context("one that nobody reads", "WITH c AS (SELECT * FROM {call}) SELECT 1"),
     Context(
         "a recursive one",
-        "WITH RECURSIVE c (n, x) AS (SELECT 1, (SELECT x::text FROM {call} x LIMIT 1) UNION ALL SELECT n + 1, x FROM c WHERE n < 3) SELECT * FROM c",
+        "WITH RECURSIVE c (n, x) AS (SELECT 1, (SELECT x::text FROM {call} x LIMIT 1) "
+        "UNION ALL SELECT n + 1, x FROM c WHERE n < 3) SELECT * FROM c",
         errors=WRONG_TYPE,
     ),
     Context("UNION ALL", "SELECT x::text FROM {call} x UNION ALL SELECT x::text FROM {call} x", errors=WRONG_TYPE),
@@ -205,7 +206,10 @@ CONTEXTS = [
     Context(
         "a trigger's condition",
         "CREATE TEMP TABLE made (n int) ON COMMIT DROP",
-        "CREATE TRIGGER t BEFORE INSERT ON made FOR EACH ROW WHEN ({call} IS NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        (
+            "CREATE TRIGGER t BEFORE INSERT ON made FOR EACH ROW "
+            "WHEN ({call} IS NULL) EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+        ),
         "INSERT INTO made VALUES (1)",
         errors=SET_REFUSED | {"39P01"},
     ),
@@ -267,7 +271,10 @@ CONTEXTS = [
     Context(
         "a function that lies of itself",
         f"SET LOCAL {PARALLEL} = on",
-        "CREATE FUNCTION pg_temp.lying() RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN (SELECT x::text FROM {call} x LIMIT 1); END $$",
+        (
+            "CREATE FUNCTION pg_temp.lying() RETURNS text LANGUAGE plpgsql PARALLEL SAFE "
+            "AS $$ BEGIN RETURN (SELECT x::text FROM {call} x LIMIT 1); END $$"
+        ),
         "SELECT pg_temp.lying() FROM pg_class LIMIT 1",
         errors={"25000", "42846"},
     ),
@@ -293,7 +300,10 @@ CONTEXTS = [
     ),
     Context(
         "RETURN QUERY",
-        "CREATE FUNCTION pg_temp.made() RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY SELECT x::text FROM {call} x; END $$",
+        (
+            "CREATE FUNCTION pg_temp.made() RETURNS SETOF text LANGUAGE plpgsql "
+            "AS $$ BEGIN RETURN QUERY SELECT x::text FROM {call} x; END $$"
+        ),
         "SELECT * FROM pg_temp.made()",
         errors=WRONG_TYPE,
     ),
@@ -305,14 +315,20 @@ CONTEXTS = [
     ),
     Context(
         "a SQL function with settings",
-        "CREATE FUNCTION pg_temp.made() RETURNS bigint LANGUAGE sql SET work_mem = '64kB' SET role = grantee AS $$ SELECT count(*) FROM {call} $$",
+        (
+            "CREATE FUNCTION pg_temp.made() RETURNS bigint LANGUAGE sql SET work_mem = '64kB' SET role = grantee "
+            "AS $$ SELECT count(*) FROM {call} $$"
+        ),
         "SELECT pg_temp.made()",
         errors={"42501"},
     ),
     Context(
         "a trigger's body",
         "CREATE TEMP TABLE made (n int) ON COMMIT DROP",
-        "CREATE FUNCTION pg_temp.fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM {call}; RETURN NEW; END $$",
+        (
+            "CREATE FUNCTION pg_temp.fired() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN PERFORM {call}; RETURN NEW; END $$"
+        ),
         "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON made FOR EACH ROW EXECUTE FUNCTION pg_temp.fired()",
         "INSERT INTO made VALUES (1), (2)",
         "UPDATE made SET n = 3",
@@ -320,8 +336,14 @@ CONTEXTS = [
     Context(
         "a deferred trigger's body",
         "CREATE TEMP TABLE made (n int)",
-        "CREATE FUNCTION pg_temp.fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM {call}; RETURN NEW; END $$",
-        "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON made DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.fired()",
+        (
+            "CREATE FUNCTION pg_temp.fired() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN PERFORM {call}; RETURN NEW; END $$"
+        ),
+        (
+            "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON made DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION pg_temp.fired()"
+        ),
         "INSERT INTO made VALUES (1), (2)",
         "SET CONSTRAINTS ALL IMMEDIATE",
     ),
@@ -457,11 +479,13 @@ empty(problems, "COPY writes what each function gives")
 
 NESTED = [
     (
-        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, {s}validate_session(c.token) v WHERE v.session_id = c.session_id",
+        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, {s}validate_session(c.token) v "
+        "WHERE v.session_id = c.session_id",
         [[1]],
     ),
     (
-        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, {s}refresh_session(c.refresh_token) r, {s}rotate_session_token(r.token) t, {s}validate_session(t.token) v",
+        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, {s}refresh_session(c.refresh_token) r, "
+        "{s}rotate_session_token(r.token) t, {s}validate_session(t.token) v",
         [[1]],
     ),
     ("SELECT count(*) FROM {s}validate_session((SELECT token FROM {s}create_session(gen_random_uuid())))", [[1]]),
@@ -470,16 +494,19 @@ NESTED = [
         [[True]],
     ),
     (
-        "SELECT {s}revoke_session_by_token(refresh_token), {s}revoke_session_by_token(token) FROM {s}create_session(gen_random_uuid())",
+        "SELECT {s}revoke_session_by_token(refresh_token), {s}revoke_session_by_token(token) "
+        "FROM {s}create_session(gen_random_uuid())",
         [[True, False]],
     ),
     (
-        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, {s}validate_session_hash({s}token_session_id(c.token), {s}hash_token(c.token))",
+        "SELECT count(*) FROM {s}create_session(gen_random_uuid()) c, "
+        "{s}validate_session_hash({s}token_session_id(c.token), {s}hash_token(c.token))",
         [[1]],
     ),
     ("SELECT {s}has_scope({s}generate_token()), {s}user_bigint({s}user_uuid(42)) = 42", [[False, True]]),
     (
-        "SELECT count(*) FROM {s}validate_sessions(ARRAY(SELECT token FROM generate_series(1, 3), LATERAL (SELECT token FROM {s}create_session(gen_random_uuid())) c))",
+        "SELECT count(*) FROM {s}validate_sessions(ARRAY(SELECT token FROM generate_series(1, 3), "
+        "LATERAL (SELECT token FROM {s}create_session(gen_random_uuid())) c))",
         [[3]],
     ),
     (
@@ -491,16 +518,21 @@ NESTED = [
         [[True]],
     ),
     (
-        "SELECT count(*) FROM {s}list_user_sessions((SELECT user_id FROM {s}validate_session((SELECT token FROM {s}create_session(gen_random_uuid())))))",
+        "SELECT count(*) FROM {s}list_user_sessions((SELECT user_id "
+        "FROM {s}validate_session((SELECT token FROM {s}create_session(gen_random_uuid())))))",
         [[1]],
     ),
     ("SELECT count(DISTINCT t) FROM (SELECT {s}generate_token() AS t FROM generate_series(1, 100)) x", [[100]]),
     (
-        "SELECT max({s}count_user_sessions('00000000-0000-4000-8000-0000000000aa')) FROM (SELECT ({s}create_session('00000000-0000-4000-8000-0000000000aa')).token FROM generate_series(1, 30) OFFSET 0) c",
+        "SELECT max({s}count_user_sessions('00000000-0000-4000-8000-0000000000aa')) "
+        "FROM (SELECT ({s}create_session('00000000-0000-4000-8000-0000000000aa')).token "
+        "FROM generate_series(1, 30) OFFSET 0) c",
         [[10]],
     ),
     (
-        "SELECT bool_and({s}revoke_session(id)) FROM (SELECT id FROM {s}create_session('00000000-0000-4000-8000-0000000000ab') c, {s}list_user_sessions('00000000-0000-4000-8000-0000000000ab')) x",
+        "SELECT bool_and({s}revoke_session(id)) "
+        "FROM (SELECT id FROM {s}create_session('00000000-0000-4000-8000-0000000000ab') c, "
+        "{s}list_user_sessions('00000000-0000-4000-8000-0000000000ab')) x",
         [[True]],
     ),
 ]
@@ -631,18 +663,33 @@ empty(received, "COPY receives 32 bytes, and no other number")
 # Sorted, hashed, joined, grouped and partitioned as bytea is.
 connection.execute(
     f"""
-    CREATE TABLE hashes AS SELECT sha256(n::text::bytea) AS b, {SCHEMA}hash_token(n::text) AS h FROM generate_series(1, 20000) n;
-    INSERT INTO hashes SELECT b, b::{SCHEMA}token_hash FROM (SELECT decode(lpad(to_hex(n % 300), 64, CASE WHEN n % 2 = 0 THEN '0' ELSE 'f' END), 'hex') AS b FROM generate_series(1, 5000) n) x;
+    CREATE TABLE hashes AS
+    SELECT sha256(n::text::bytea) AS b, {SCHEMA}hash_token(n::text) AS h FROM generate_series(1, 20000) n;
+    INSERT INTO hashes
+    SELECT b, b::{SCHEMA}token_hash
+    FROM (SELECT decode(lpad(to_hex(n % 300), 64, CASE WHEN n % 2 = 0 THEN '0' ELSE 'f' END), 'hex') AS b
+        FROM generate_series(1, 5000) n) x;
     INSERT INTO hashes SELECT NULL, NULL FROM generate_series(1, 3);
     ANALYZE hashes"""
 )
 checks = {
-    "sorted": "SELECT bool_and(b IS NOT DISTINCT FROM h::bytea) FROM (SELECT (SELECT array_agg(b ORDER BY b) FROM hashes) AS bs, (SELECT array_agg(h ORDER BY h) FROM hashes) AS hs) x, unnest(bs, hs) AS u (b, h)",
-    "sorted backward": "SELECT (SELECT array_agg(b ORDER BY b DESC NULLS LAST) FROM hashes) = (SELECT array_agg(h::bytea ORDER BY h DESC NULLS LAST) FROM hashes)",
+    "sorted": """
+        SELECT bool_and(b IS NOT DISTINCT FROM h::bytea)
+        FROM (SELECT (SELECT array_agg(b ORDER BY b) FROM hashes) AS bs,
+            (SELECT array_agg(h ORDER BY h) FROM hashes) AS hs) x, unnest(bs, hs) AS u (b, h)""",
+    "sorted backward": """
+        SELECT (SELECT array_agg(b ORDER BY b DESC NULLS LAST) FROM hashes)
+            = (SELECT array_agg(h::bytea ORDER BY h DESC NULLS LAST) FROM hashes)""",
     "distinct": "SELECT (SELECT count(DISTINCT b) FROM hashes) = (SELECT count(DISTINCT h) FROM hashes)",
-    "grouped": "SELECT (SELECT count(*) FROM (SELECT h FROM hashes GROUP BY h) x) = (SELECT count(*) FROM (SELECT b FROM hashes GROUP BY b) x)",
-    "joined": "SELECT (SELECT count(*) FROM hashes x JOIN hashes y USING (h)) = (SELECT count(*) FROM hashes x JOIN hashes y USING (b))",
-    "in an array": f"SELECT count(*) = 2 FROM hashes WHERE h = ANY (ARRAY[{SCHEMA}hash_token('1'), {SCHEMA}hash_token('2')])",
+    "grouped": """
+        SELECT (SELECT count(*) FROM (SELECT h FROM hashes GROUP BY h) x)
+            = (SELECT count(*) FROM (SELECT b FROM hashes GROUP BY b) x)""",
+    "joined": """
+        SELECT (SELECT count(*) FROM hashes x JOIN hashes y USING (h))
+            = (SELECT count(*) FROM hashes x JOIN hashes y USING (b))""",
+    "in an array": f"""
+        SELECT count(*) = 2 FROM hashes
+        WHERE h = ANY (ARRAY[{SCHEMA}hash_token('1'), {SCHEMA}hash_token('2')])""",
 }
 wrong = []
 for settings in (

@@ -49,8 +49,10 @@ other = connect()
 def connect_quietly():
     """Where nothing is logged and no statement is counted: what is done here may be long, and have literals."""
     return connect(
-        options="-c log_statement=none -c log_min_messages=panic -c log_min_duration_statement=-1 -c log_duration=off -c log_statement_stats=off "
-        "-c auto_explain.log_min_duration=-1 -c pg_stat_statements.track=none -c debug_print_plan=off -c debug_print_parse=off -c debug_print_rewritten=off"
+        options="-c log_statement=none -c log_min_messages=panic -c log_min_duration_statement=-1 "
+        "-c log_duration=off -c log_statement_stats=off "
+        "-c auto_explain.log_min_duration=-1 -c pg_stat_statements.track=none "
+        "-c debug_print_plan=off -c debug_print_parse=off -c debug_print_rewritten=off"
     )
 
 
@@ -508,7 +510,12 @@ def every_call(with_literals):
     where it writes, in a transaction that may not."""
     quiet = connect_quietly()
     quiet.execute(
-        "DO $$ BEGIN CREATE ROLE grantee; CREATE ROLE nobody; GRANT USAGE ON SCHEMA session_service TO nobody; EXCEPTION WHEN duplicate_object THEN END $$"
+        """DO $$ BEGIN
+            CREATE ROLE grantee;
+            CREATE ROLE nobody;
+            GRANT USAGE ON SCHEMA session_service TO nobody;
+        EXCEPTION WHEN duplicate_object THEN
+        END $$"""
     )
     fixture = make_sessions(quiet, uuid.uuid4()) | {
         name: f"canary-{uuid.uuid4().hex}" for name in ("device_key", "new_token", "new_refresh_token")
@@ -602,7 +609,8 @@ else:
 # What the server's views show: of these connections what only they see, while they have prepared statements, and of
 # all. The statistics of the tables hold hashes, for their owner.
 VIEWS = """
-    SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND relname ~ '^pg_(stat|prepared|cursors|locks|settings|shmem|backend|indexes|views|rules)'
+    SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v'
+    AND relname ~ '^pg_(stat|prepared|cursors|locks|settings|shmem|backend|indexes|views|rules)'
     AND relname NOT IN ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs') ORDER BY 1"""
 OWN_VIEWS = ("pg_prepared_statements", "pg_cursors", "pg_backend_memory_contexts")
 texts, statistics = [], []

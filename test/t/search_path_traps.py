@@ -43,13 +43,19 @@ EXCEPTION WHEN OTHERS THEN
     -- a pseudotype that no function of ours may have
 END $$;
 CREATE FUNCTION hostile.name_of(of_type oid) RETURNS text LANGUAGE sql AS $$
-    SELECT format('%I.%I', n.nspname, t.typname) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = of_type
+    SELECT format('%I.%I', n.nspname, t.typname)
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = of_type
 $$;
 CREATE FUNCTION hostile.body(what text, is_set boolean) RETURNS text LANGUAGE sql AS $$
-    SELECT format('BEGIN RAISE WARNING %L; %s END', 'sprung: ' || replace(what, '%', '%%'), CASE WHEN is_set THEN 'RETURN;' ELSE 'RETURN NULL;' END)
+    SELECT format('BEGIN RAISE WARNING %L; %s END', 'sprung: ' || replace(what, '%', '%%'),
+        CASE WHEN is_set THEN 'RETURN;' ELSE 'RETURN NULL;' END)
 $$;
 -- A function that a domain or a view asks.
-CREATE FUNCTION hostile.sprung(what text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'sprung: %', what; RETURN true; END $$;
+CREATE FUNCTION hostile.sprung(what text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE WARNING 'sprung: %', what;
+    RETURN true;
+END $$;
 
 DO $$
 DECLARE
@@ -58,44 +64,76 @@ DECLARE
     what text;
 BEGIN
     -- functions, with the arguments that the server's have
-    FOR f IN SELECT p.oid, p.proname, p.proretset OR p.prorettype = 'void'::regtype AS is_set, p.proretset, p.prorettype,
-                    array(SELECT hostile.name_of(t) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n) AS types
-             FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) LOOP
+    FOR f IN SELECT p.oid, p.proname, p.proretset OR p.prorettype = 'void'::regtype AS is_set,
+                    p.proretset, p.prorettype,
+                    array(SELECT hostile.name_of(t)
+                        FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n) AS types
+             FROM pg_proc p
+             WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f'
+               AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) LOOP
         types := array_to_string(f.types, ', ');
         what := format('%s(%s)', f.proname, types);
-        PERFORM hostile.make('function', what, format('CREATE FUNCTION hostile.%I(%s) RETURNS %s %s LANGUAGE plpgsql AS %L', f.proname, types,
+        PERFORM hostile.make('function', what,
+            format('CREATE FUNCTION hostile.%I(%s) RETURNS %s %s LANGUAGE plpgsql AS %L', f.proname, types,
                 CASE WHEN f.proretset THEN 'SETOF' END, hostile.name_of(f.prorettype), hostile.body(what, f.is_set)),
-            CASE WHEN types !~ 'any' THEN format('SELECT %I(%s)', f.proname, (SELECT string_agg('NULL::' || t, ', ') FROM unnest(f.types) t)) END);
+            CASE WHEN types !~ 'any' THEN format('SELECT %I(%s)', f.proname,
+                (SELECT string_agg('NULL::' || t, ', ') FROM unnest(f.types) t)) END);
     END LOOP;
     -- operators
-    FOR f IN SELECT o.oid, o.oprname, hostile.name_of(o.oprleft) AS l, hostile.name_of(o.oprright) AS r, o.oprresult FROM pg_operator o
+    FOR f IN SELECT o.oid, o.oprname, hostile.name_of(o.oprleft) AS l, hostile.name_of(o.oprright) AS r, o.oprresult
+             FROM pg_operator o
              WHERE o.oprnamespace = 'pg_catalog'::regnamespace
              -- and those that the server does not have, which would fit better than one that it has
-             UNION ALL SELECT 1e6::int + row_number() OVER (), sign, one, other, 'boolean'::regtype FROM unnest('{=,<>,<,<=,>,>=,~,||}'::text[]) sign,
-             (VALUES ('session_service.token_hash', 'session_service.token_hash'), ('session_service.token_hash', 'pg_catalog.bytea'), ('pg_catalog.bytea', 'session_service.token_hash'),
-                     ('session_service.session_status', 'session_service.session_status'), ('pg_catalog.uuid', 'pg_catalog.text'), ('pg_catalog.text', 'pg_catalog.uuid'),
-                     ('pg_catalog.regrole', 'pg_catalog.oid'), ('pg_catalog.oid', 'pg_catalog.regrole'), ('pg_catalog.regrole', 'pg_catalog.regrole'),
-                     ('pg_catalog.text', 'pg_catalog.int4'), ('pg_catalog.timestamptz', 'pg_catalog.text'), ('pg_catalog.anyelement', 'pg_catalog.anyelement')) pairs (one, other) LOOP
+             UNION ALL SELECT 1e6::int + row_number() OVER (), sign, one, other, 'boolean'::regtype
+             FROM unnest('{=,<>,<,<=,>,>=,~,||}'::text[]) sign,
+             (VALUES ('session_service.token_hash', 'session_service.token_hash'),
+                     ('session_service.token_hash', 'pg_catalog.bytea'),
+                     ('pg_catalog.bytea', 'session_service.token_hash'),
+                     ('session_service.session_status', 'session_service.session_status'),
+                     ('pg_catalog.uuid', 'pg_catalog.text'),
+                     ('pg_catalog.text', 'pg_catalog.uuid'),
+                     ('pg_catalog.regrole', 'pg_catalog.oid'),
+                     ('pg_catalog.oid', 'pg_catalog.regrole'),
+                     ('pg_catalog.regrole', 'pg_catalog.regrole'),
+                     ('pg_catalog.text', 'pg_catalog.int4'),
+                     ('pg_catalog.timestamptz', 'pg_catalog.text'),
+                     ('pg_catalog.anyelement', 'pg_catalog.anyelement')) pairs (one, other) LOOP
         what := format('operator %s (%s, %s)', f.oprname, f.l, f.r);
-        PERFORM hostile.make('operator', what, format('CREATE FUNCTION hostile.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L; CREATE OPERATOR hostile.%s (%s RIGHTARG = %s, FUNCTION = hostile.%I)',
-                'op_' || f.oid, concat_ws(', ', f.l, f.r), hostile.name_of(f.oprresult), hostile.body(what, false), f.oprname, 'LEFTARG = ' || f.l || ',', f.r, 'op_' || f.oid),
+        PERFORM hostile.make('operator', what,
+            format('CREATE FUNCTION hostile.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L; ',
+                'op_' || f.oid, concat_ws(', ', f.l, f.r), hostile.name_of(f.oprresult), hostile.body(what, false))
+            || format('CREATE OPERATOR hostile.%s (%s RIGHTARG = %s, FUNCTION = hostile.%I)',
+                f.oprname, 'LEFTARG = ' || f.l || ',', f.r, 'op_' || f.oid),
             CASE WHEN what ~ 'any' THEN NULL ELSE format('SELECT %s %s NULL::%s', 'NULL::' || f.l, f.oprname, f.r) END);
     END LOOP;
     -- aggregates
-    FOR f IN SELECT p.oid, p.proname, p.prorettype, array(SELECT hostile.name_of(t) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n) AS types
+    FOR f IN SELECT p.oid, p.proname, p.prorettype,
+                    array(SELECT hostile.name_of(t)
+                        FROM unnest(p.proargtypes) WITH ORDINALITY u (t, n) ORDER BY n) AS types
              FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'a' LOOP
         types := array_to_string(f.types, ', ');
         what := format('aggregate %s(%s)', f.proname, coalesce(nullif(types, ''), '*'));
         types := replace(types, 'pg_catalog."any"', 'pg_catalog.anyelement');
-        PERFORM hostile.make('aggregate', what, format('CREATE FUNCTION hostile.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L; CREATE AGGREGATE hostile.%I(%s) (SFUNC = hostile.%I, STYPE = %s)',
-                'step_' || f.oid, concat_ws(', ', hostile.name_of(f.prorettype), nullif(types, '')), hostile.name_of(f.prorettype), hostile.body(what, false),
+        PERFORM hostile.make('aggregate', what,
+            format('CREATE FUNCTION hostile.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L; ',
+                'step_' || f.oid, concat_ws(', ', hostile.name_of(f.prorettype), nullif(types, '')),
+                hostile.name_of(f.prorettype), hostile.body(what, false))
+            || format('CREATE AGGREGATE hostile.%I(%s) (SFUNC = hostile.%I, STYPE = %s)',
                 f.proname, coalesce(nullif(types, ''), '*'), 'step_' || f.oid, hostile.name_of(f.prorettype)),
-            CASE WHEN types ~ 'any' THEN NULL WHEN types = '' THEN format('SELECT %I(*)', f.proname) ELSE format('SELECT %I(%s)', f.proname, (SELECT string_agg('NULL::' || t, ', ') FROM unnest(f.types) t)) END);
+            CASE WHEN types ~ 'any' THEN NULL
+                WHEN types = '' THEN format('SELECT %I(*)', f.proname)
+                ELSE format('SELECT %I(%s)', f.proname,
+                    (SELECT string_agg('NULL::' || t, ', ') FROM unnest(f.types) t)) END);
     END LOOP;
     -- types: a value of the type of that name asks
-    FOR f IN SELECT t.typname FROM pg_type t WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm') AND t.typelem = 0
-             UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'session_service'::regnamespace AND typtype IN ('b', 'c', 'e') AND typelem = 0 LOOP
-        PERFORM hostile.make('type', f.typname, format('CREATE DOMAIN hostile.%I AS pg_catalog.text CHECK (hostile.sprung(%L))', f.typname, 'type ' || f.typname), format('SELECT ''x''::%I', f.typname));
+    FOR f IN SELECT t.typname FROM pg_type t
+             WHERE t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype IN ('b', 'r', 'm') AND t.typelem = 0
+             UNION ALL SELECT typname FROM pg_type
+             WHERE typnamespace = 'session_service'::regnamespace AND typtype IN ('b', 'c', 'e') AND typelem = 0 LOOP
+        PERFORM hostile.make('type', f.typname,
+            format('CREATE DOMAIN hostile.%I AS pg_catalog.text CHECK (hostile.sprung(%L))',
+                f.typname, 'type ' || f.typname),
+            format('SELECT ''x''::%I', f.typname));
     END LOOP;
 END $$;
 """
@@ -116,7 +154,8 @@ CASTS = [
 # What a caller's own temporary relations are called, which stand before everything.
 RELATIONS = """
     SELECT relname FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r'
-    UNION SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1"""
+    UNION SELECT relname FROM pg_class
+    WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') ORDER BY 1"""
 
 
 class Listening:
@@ -151,7 +190,8 @@ def call_all(client, owner, functions):
     for function in functions:
         # Since roles by name are found in the caller's path as well.
         owner.execute(
-            "TRUNCATE session_service.sessions, session_service.devices, session_service.users, session_service.events, session_service.imported_tokens, session_service.external_sessions"
+            "TRUNCATE session_service.sessions, session_service.devices, session_service.users, "
+            "session_service.events, session_service.imported_tokens, session_service.external_sessions"
         )
         fixture = make_sessions(owner)
         name = f"{function.name}({', '.join(argument.type for argument in function.arguments)})"
@@ -188,7 +228,8 @@ for source, target in CASTS:
     name = "cast_" + f"{source}_{target}".replace("pg_catalog.", "").replace(SCHEMA, "")
     # The function is the intruder's; only superusers may make casts between types that are not theirs.
     intruder.execute(
-        f"CREATE FUNCTION hostile.{name}({source}) RETURNS {target} LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'sprung: {name}'; RETURN NULL; END $$"
+        f"CREATE FUNCTION hostile.{name}({source}) RETURNS {target} LANGUAGE plpgsql "
+        f"AS $$ BEGIN RAISE WARNING 'sprung: {name}'; RETURN NULL; END $$"
     )
     try:
         owner.execute(f"CREATE CAST ({source} AS {target}) WITH FUNCTION hostile.{name}({source}) AS IMPLICIT")
@@ -272,7 +313,8 @@ for level in LEVELS:
         trapped.execute(f"SET search_path = {TRAPPED_PATH}")
         trapped.execute(f"SELECT v FROM (VALUES ({SCHEMA}hash_token('a')), ({SCHEMA}hash_token('b'))) t (v) ORDER BY v")
         owner.execute(
-            "CREATE TABLE public.received (h session_service.token_hash, EXCLUDE USING btree (h WITH OPERATOR(session_service.=)))"
+            "CREATE TABLE public.received "
+            "(h session_service.token_hash, EXCLUDE USING btree (h WITH OPERATOR(session_service.=)))"
         )
         owner.execute("GRANT INSERT ON public.received TO admin")
         with trapped.connection.cursor() as cursor, cursor.copy(
@@ -294,7 +336,8 @@ empty(superuser.sprung, "CREATE EXTENSION springs no trap")
 # In the worker a warning goes to the log.
 owner.execute(f"SELECT {SCHEMA}revoke_session(session_id) FROM {SCHEMA}create_session(gen_random_uuid())")
 owner.execute(
-    "UPDATE session_service.sessions SET revoked_at = revoked_at - interval '100 days', purge_after = purge_after - interval '100 days'"
+    "UPDATE session_service.sessions "
+    "SET revoked_at = revoked_at - interval '100 days', purge_after = purge_after - interval '100 days'"
 )
 log_before = open(SERVER_LOG).read().count("sprung")
 owner.execute("ALTER SYSTEM SET session_service.maintenance_database = 'trapped'")

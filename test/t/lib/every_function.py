@@ -53,14 +53,16 @@ def literal(text):
 
 def make_sessions(owner, user_id=ALICE):
     """Two sessions, one of them of a trusted device and verified by MFA, and an imported one."""
-    create = f"SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(%s, device_key => %s, scopes => '{{read}}', external_id => 'an identity provider''s')"
+    create = f"""SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(
+        %s, device_key => %s, scopes => '{{read}}', external_id => 'an identity provider''s')"""
     session_id, token, refresh_token, device_id = owner.execute(create, (user_id, "a good key")).fetchone()
     owner.execute(create, (user_id, "another key"))
     owner.execute(
         f"SELECT {SCHEMA}mark_mfa_verified(%s), {SCHEMA}trust_device(%s, %s)", (session_id, user_id, device_id)
     )
     owner.execute(
-        f"SELECT {SCHEMA}import_session({SCHEMA}hash_token('imported'), %s, now() + '1 day', {SCHEMA}hash_token('imported refresh'))",
+        f"SELECT {SCHEMA}import_session({SCHEMA}hash_token('imported'), %s, now() + '1 day', "
+        f"{SCHEMA}hash_token('imported refresh'))",
         (user_id,),
     )
     return {

@@ -236,7 +236,8 @@ class Import(Operation):
         super().__init__(
             "SELECT id, (SELECT device_id FROM session_service.get_session(id)) FROM session_service.import_session("
             f"session_service.hash_token({literal(self.token)}), {literal(user.id)}, now() + '1 day', "
-            f"session_service.hash_token({literal(self.refresh_token)}), refresh_expires_at => now() + '2 days') AS i(id)",
+            f"session_service.hash_token({literal(self.refresh_token)}), "
+            "refresh_expires_at => now() + '2 days') AS i(id)",
             user,
         )
 
@@ -504,7 +505,8 @@ CONTEXT = """SELECT concat_ws('|', current_user, session_user, current_setting('
         WHERE name NOT IN ('statement_timeout', 'lock_timeout')))"""
 LOCKS = """SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
     WHERE l.pid = pg_backend_pid() AND l.mode <> 'SIReadLock'
-        AND (c.relnamespace = 'session_service'::regnamespace OR l.locktype IN ('tuple', 'transactionid', 'advisory'))"""
+        AND (c.relnamespace = 'session_service'::regnamespace
+            OR l.locktype IN ('tuple', 'transactionid', 'advisory'))"""
 
 
 class Client(threading.Thread):
@@ -868,7 +870,8 @@ class Client(threading.Thread):
     def compare_shared(self, connection):
         for ids, condition in ((self.shared_created, "true"), (self.shared_evicted, "revoked_at IS NOT NULL")):
             if ids:
-                query = f"SELECT count(*) FROM session_service.sessions WHERE id = ANY ({array(ids, 'uuid')}) AND {condition}"
+                of_these = f"id = ANY ({array(ids, 'uuid')}) AND {condition}"
+                query = f"SELECT count(*) FROM session_service.sessions WHERE {of_these}"
                 missing = len(set(ids)) - int(connection.value(query))
                 expect(missing == 0, f"{missing} shared sessions are not as answered")
 
@@ -972,7 +975,8 @@ class Load:
         try:
             server = Connection(f"{self.admin} connect_timeout=10 options='-c statement_timeout=10s'")
             activity = server.ask(
-                "SELECT pid, state, concat_ws(' ', wait_event_type, wait_event), pg_blocking_pids(pid) FROM pg_stat_activity "
+                "SELECT pid, state, concat_ws(' ', wait_event_type, wait_event), pg_blocking_pids(pid) "
+                "FROM pg_stat_activity "
                 "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
             )
             lines += [
