@@ -30,8 +30,8 @@ my $sessions = 4000;
 query(
 	qq{
 	CREATE TABLE signed_in AS SELECT n, c.* FROM generate_series(1, $sessions) n,
-		LATERAL session_service.create_session(md5((n / 4)::text)::uuid, 'Device', 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
-			'203.0.113.7', '{read,write}') c;
+		LATERAL session_service.create_session(md5((n / 4)::text)::uuid, 'Device',
+			'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', '203.0.113.7', '{read,write}') c;
 	VACUUM (ANALYZE);
 	CREATE PROCEDURE repeat_call(statement text, times integer) LANGUAGE plpgsql AS \$\$
 	DECLARE call record;
@@ -103,7 +103,8 @@ sub pages_after
 query(
 	q{
 	SET session_service.max_per_user = 5;
-	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000a', device_key => 'k' || i % 5) FROM generate_series(1, 5) i;
+	SELECT session_service.create_session('00000000-0000-4000-8000-00000000000a', device_key => 'k' || i % 5)
+	FROM generate_series(1, 5) i;
 	DO $$ BEGIN
 		FOR i IN 1 .. 3000 LOOP
 			PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k' || i % 5);
@@ -111,7 +112,8 @@ query(
 		END LOOP;
 		SET session_service.max_per_user = 0;
 		FOR i IN 1 .. 3000 LOOP
-			PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000b', device_key => 'k' || i % 5, issue_refresh => false);
+			PERFORM session_service.create_session('00000000-0000-4000-8000-00000000000b',
+				device_key => 'k' || i % 5, issue_refresh => false);
 			COMMIT;
 		END LOOP;
 	END $$;
@@ -136,12 +138,15 @@ for my $call (
 	my @revoke = map { sprintf "session_service.revoke_all_user_sessions(($user))", $_ } 1000, 3000;
 	my ($poisoned, $clean) = map {
 		my $plan = query(
-			"BEGIN; $_ SELECT $revoke[0]; COMMIT; BEGIN; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $revoke[1]; ROLLBACK"
+			qq{BEGIN; $_ SELECT $revoke[0]; COMMIT;
+			BEGIN;
+			EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT $revoke[1];
+			ROLLBACK}
 		);
 		my ($hit) = $plan =~ /shared hit=(\d+)/;
 		$hit
-	  } 'SET LOCAL random_page_cost = 100000; SET LOCAL cpu_index_tuple_cost = 1000; SET LOCAL seq_page_cost = 0; SET LOCAL cpu_tuple_cost = 0;',
-	  '';
+	  } q{SET LOCAL random_page_cost = 100000; SET LOCAL cpu_index_tuple_cost = 1000;
+		SET LOCAL seq_page_cost = 0; SET LOCAL cpu_tuple_cost = 0;}, '';
 	ok($poisoned && $poisoned < 2 * $clean,
 		"the costs that a caller set while a plan was made do not stay in it ($poisoned pages, $clean without)");
 }
@@ -149,7 +154,8 @@ for my $call (
 # Many sign-ins or imports of one user in one transaction: the last costs what the first ones do.
 for my $call (
 	q{create_session(%s, 'device ' || length('%s') %% 3)},
-	q{import_session(session_service.hash_token('token %2$s'), %1$s, clock_timestamp() + interval '1 day', device_name => 'device 1')}
+	q{import_session(session_service.hash_token('token %2$s'), %1$s, clock_timestamp() + interval '1 day',
+		device_name => 'device 1')}
   )
 {
 	my ($name) = $call =~ /(\w+)/;
@@ -188,8 +194,8 @@ sub wal_of
 }
 
 my $validate = q{'SELECT * FROM session_service.validate_session($1)'};
-my $create =
-  q{'SELECT * FROM session_service.create_session(md5($3::text)::uuid, ''Device'', ip_address => ''203.0.113.7'', scopes => ''{read,write}'')'};
+my $create = q{'SELECT * FROM session_service.create_session(md5($3::text)::uuid, ''Device'',
+	ip_address => ''203.0.113.7'', scopes => ''{read,write}'')'};
 my $times = 300;
 
 my $wal = wal_of($validate, $times);
@@ -221,7 +227,8 @@ my $answer = query(
 	SELECT n_tup_ins, n_tup_upd, pg_relation_size(relid) AS size FROM $users \\gset before_
 	CALL repeat_call($sign_in_again, $sessions);
 	SELECT pg_stat_force_next_flush();
-	SELECT n_tup_ins - :before_n_tup_ins, n_tup_upd - :before_n_tup_upd, pg_relation_size(relid) - :before_size FROM $users;
+	SELECT n_tup_ins - :before_n_tup_ins, n_tup_upd - :before_n_tup_upd, pg_relation_size(relid) - :before_size
+	FROM $users;
 });
 is((split /\n/, $answer)[-1], '0|0|0', "sign-ins of known users write no version of the user's row");
 

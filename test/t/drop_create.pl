@@ -14,15 +14,24 @@ use SessionNode;
 
 my $node = SessionNode->new('again');
 $node->init;
-$node->append_conf('postgresql.conf',
-	"session_service.refresh_grace = 1h\nsession_service.event_log = all\nsession_service.touch_interval = 0\ndeadlock_timeout = 100ms"
-);
+$node->append_conf(
+	'postgresql.conf', q{
+session_service.refresh_grace = 1h
+session_service.event_log = all
+session_service.touch_interval = 0
+deadlock_timeout = 100ms
+});
 $node->start;
 
 # A new extension with the sessions of HeldSessions. Tables of the last time stay, with tokens that are no good now.
-my $anew =
-  'DROP EXTENSION IF EXISTS session_service; CREATE EXTENSION session_service; ALTER TABLE IF EXISTS held RENAME TO old_held; DROP TABLE IF EXISTS replaced; DROP FUNCTION IF EXISTS refresh_held; ALTER INDEX IF EXISTS held_pkey RENAME TO old_held_pkey;'
-  . HeldSessions::sign_in();
+my $anew = q{
+	DROP EXTENSION IF EXISTS session_service;
+	CREATE EXTENSION session_service;
+	ALTER TABLE IF EXISTS held RENAME TO old_held;
+	DROP TABLE IF EXISTS replaced;
+	DROP FUNCTION IF EXISTS refresh_held;
+	ALTER INDEX IF EXISTS held_pkey RENAME TO old_held_pkey;
+	} . HeldSessions::sign_in();
 $node->safe_psql('postgres', $anew);
 
 my %states;
@@ -52,7 +61,9 @@ for my $name (@functions)
 {
 	my $call = EveryFunction::call($name, 'plain');
 	$client{procedural}->ask(
-		"CREATE FUNCTION pg_temp.every_$name() RETURNS bigint LANGUAGE plpgsql AS \$f\$ BEGIN RETURN (SELECT count(*) FROM ($call) c); END \$f\$"
+		qq{CREATE FUNCTION pg_temp.every_$name() RETURNS bigint LANGUAGE plpgsql AS \$f\$ BEGIN
+			RETURN (SELECT count(*) FROM ($call) c);
+		END \$f\$}
 	);
 }
 my %statement = (prepared => sub { "EXECUTE every_$_[0]" }, procedural => sub { "SELECT pg_temp.every_$_[0]()" });
@@ -161,7 +172,10 @@ other.execute("DROP EXTENSION session_service")
 answers.append(run())
 other.execute("CREATE EXTENSION session_service")
 answers.append(run())
-other.execute("UPDATE held SET token = c.token FROM (SELECT c.token FROM session_service.create_session(gen_random_uuid()) c) c WHERE name = 'plain'")
+other.execute(
+    "UPDATE held SET token = c.token "
+    "FROM (SELECT c.token FROM session_service.create_session(gen_random_uuid()) c) c WHERE name = 'plain'"
+)
 answers.append(run())
 print(*answers)
 PYTHON
@@ -175,11 +189,17 @@ $node->safe_psql('postgres', $anew);
 # --- cursors, and transactions that hold the tables
 
 $client{cursor}->ask(
-	"BEGIN; DECLARE kept CURSOR WITH HOLD FOR SELECT h.name FROM held h, session_service.validate_session(h.token) ORDER BY 1; COMMIT"
+	q{BEGIN;
+	DECLARE kept CURSOR WITH HOLD FOR
+	SELECT h.name FROM held h, session_service.validate_session(h.token) ORDER BY 1;
+	COMMIT}
 );
 is($client{cursor}->ask('FETCH 1 FROM kept'), 'checked again', 'a cursor that outlives its transaction');
 $client{cursor}->ask(
-	'BEGIN; DECLARE open CURSOR FOR SELECT h.name FROM held h, session_service.get_session(h.session_id) ORDER BY 1; FETCH 1 FROM open'
+	q{BEGIN;
+	DECLARE open CURSOR FOR
+	SELECT h.name FROM held h, session_service.get_session(h.session_id) ORDER BY 1;
+	FETCH 1 FROM open}
 );
 my $dropping = Client->new($node);
 $dropping->ask('\set VERBOSITY sqlstate');
@@ -202,7 +222,15 @@ $node->safe_psql('postgres', $anew);
 my $valid = 'SELECT count(*) FROM held h, session_service.validate_session(h.token)';
 is( outcome(
 		$dropping,
-		"$valid; BEGIN; $valid; DROP EXTENSION session_service; CREATE EXTENSION session_service; $valid; SELECT count(*) FROM session_service.create_session(gen_random_uuid()); ROLLBACK; $valid"
+		qq{$valid;
+		BEGIN;
+		$valid;
+		DROP EXTENSION session_service;
+		CREATE EXTENSION session_service;
+		$valid;
+		SELECT count(*) FROM session_service.create_session(gen_random_uuid());
+		ROLLBACK;
+		$valid}
 	),
 	"11\n11\n0\n1\n11",
 	'dropped, created and rolled back in one transaction');
@@ -241,7 +269,9 @@ my $work = q{
 				IF NOT EXISTS (SELECT FROM session_service.validate_session(next.token)) THEN
 					RAISE 'a token is dead';
 				END IF;
-				PERFORM session_service.list_user_sessions(md5((n % 7)::text)::uuid), session_service.mark_mfa_verified(made.session_id), session_service.touch_sessions(ARRAY[made.session_id]);
+				PERFORM session_service.list_user_sessions(md5((n % 7)::text)::uuid),
+					session_service.mark_mfa_verified(made.session_id),
+					session_service.touch_sessions(ARRAY[made.session_id]);
 				PERFORM session_service.revoke_all_user_sessions(md5((n % 7)::text)::uuid);
 				states := states || 'done'::text;
 			EXCEPTION WHEN OTHERS THEN
@@ -298,7 +328,8 @@ unlike(
 $node->safe_psql('postgres', "CREATE DATABASE $_") for qw(one two);
 my %in = map { $_ => Client->new($node, database => $_) } qw(one two);
 $in{$_}->ask(
-	'CREATE EXTENSION session_service; CREATE TABLE held AS SELECT u AS user_id, c.* FROM gen_random_uuid() u, session_service.create_session(u) c'
+	q{CREATE EXTENSION session_service;
+	CREATE TABLE held AS SELECT u AS user_id, c.* FROM gen_random_uuid() u, session_service.create_session(u) c}
 ) for qw(one two);
 my %token = map { $_ => $in{$_}->ask('SELECT token FROM held') } keys %in;
 is_deeply(
@@ -321,8 +352,8 @@ is($in{one}->ask("SELECT count(*) FROM session_service.validate_session('$token{
 	0, 'where it is created again');
 
 counted(@functions * $rounds * 4
-	  . " prepared calls of every function met DROP and CREATE EXTENSION; $done transactions went well during $times of them, in $deadlocks deadlocks it was told, the others were told what is missing"
-);
+	  . " prepared calls of every function met DROP and CREATE EXTENSION; $done transactions went well during $times "
+	  . "of them, in $deadlocks deadlocks it was told, the others were told what is missing");
 $_->close for values %client, values %in, @workers, $dropping;
 $node->stop;
 done_testing();

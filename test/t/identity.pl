@@ -91,13 +91,11 @@ says('BEGIN; <ada> COMMIT AND CHAIN; ? COMMIT;', 'nobody', 'not into a chained t
 says('BEGIN; <ada> ROLLBACK AND CHAIN; ? COMMIT;', 'nobody', 'nor one after ROLLBACK');
 says("BEGIN; <ada> PREPARE TRANSACTION 'p'; ? COMMIT PREPARED 'p'; ?", 'nobody nobody', 'not past PREPARE TRANSACTION');
 says("BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY; <ada> ? COMMIT; ?", 'ada nobody', 'in a read-only transaction too');
-says(
-	"DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); ASSERT who() = 'ada'; COMMIT; RAISE WARNING '%', who(); END \$\$; ?",
-	'nobody',
-	'to a COMMIT within a procedure');
+my $is_ada = "PERFORM session_service.authenticate('$token{ada}');";
+says("DO \$\$ BEGIN $is_ada ASSERT who() = 'ada'; COMMIT; RAISE WARNING '%', who(); END \$\$; ?",
+	'nobody', 'to a COMMIT within a procedure');
 like(
-	(   run("DO \$\$ BEGIN PERFORM session_service.authenticate('$token{ada}'); COMMIT; RAISE WARNING 'it is %', who(); END \$\$"
-		))[1],
+	(run("DO \$\$ BEGIN $is_ada COMMIT; RAISE WARNING 'it is %', who(); END \$\$"))[1],
 	qr/it is nobody/,
 	'as the procedure itself sees');
 says(
@@ -135,7 +133,8 @@ says(
 	'nobody ada nobody',
 	'and by RESET');
 says(
-	'BEGIN; <ada> SAVEPOINT a; <bob> SAVEPOINT b; <ada> SAVEPOINT c; <bob> ? ROLLBACK TO c; ? RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?',
+	'BEGIN; <ada> SAVEPOINT a; <bob> SAVEPOINT b; <ada> SAVEPOINT c; <bob> ? '
+	  . 'ROLLBACK TO c; ? RELEASE b; ? ROLLBACK TO a; ? COMMIT; ?',
 	'bob ada ada ada nobody',
 	'nested ones');
 says(
@@ -145,7 +144,8 @@ says(
 says('BEGIN; SAVEPOINT a; <ada> SAVEPOINT b; <bob> SELECT 1/0; ROLLBACK TO b; ? ROLLBACK TO a; ? COMMIT;',
 	'ada nobody', 'after an error');
 says(
-	"BEGIN; <ada> DO \$\$ BEGIN PERFORM session_service.authenticate('$token{bob}'); RAISE 'no'; EXCEPTION WHEN others THEN ASSERT who() = 'ada'; END \$\$; ? COMMIT;",
+	"BEGIN; <ada> DO \$\$ BEGIN PERFORM session_service.authenticate('$token{bob}'); RAISE 'no'; "
+	  . "EXCEPTION WHEN others THEN ASSERT who() = 'ada'; END \$\$; ? COMMIT;",
 	'ada',
 	'a block with EXCEPTION');
 
@@ -166,10 +166,10 @@ $node->safe_psql(
 	INSERT INTO known SELECT 'eve', session_id, user_id, '{}', false, '{}', token
 	FROM (SELECT gen_random_uuid() AS user_id OFFSET 0) given, session_service.create_session(user_id)});
 $token{eve} = $node->safe_psql('postgres', q{SELECT token FROM known WHERE name = 'eve'});
-is( (   run("BEGIN; <eve> SELECT session_service.revoke_session(session_service.current_session_id()) \\g /dev/null\n ? SELECT count(*) FROM session_service.validate_session('$token{eve}'); COMMIT; BEGIN; <eve> ? COMMIT;",
-			role => $superuser))[0],
-	'eve 0 nobody',
-	'a revocation ends it at the next authenticate');
+my $sign_out = "SELECT session_service.revoke_session(session_service.current_session_id()) \\g /dev/null\n";
+my $opens = "SELECT count(*) FROM session_service.validate_session('$token{eve}')";
+is((run("BEGIN; <eve> $sign_out ? $opens; COMMIT; BEGIN; <eve> ? COMMIT;", role => $superuser))[0],
+	'eve 0 nobody', 'a revocation ends it at the next authenticate');
 
 # --- nothing else sets it
 
@@ -183,10 +183,9 @@ like(
 	qr/^${session_id}${user_id}[0-9a-f]{32}read write \{"of": "a \{b\} é"\}$/,
 	'SHOW tells ids, times, scopes and metadata');
 unlike($forged, qr/\Q$token{ada}\E|\Q$hash\E/, 'and no secret');
-is( (   run("BEGIN; <ada> SELECT count(*) FROM pg_settings WHERE name LIKE 'session\\_service.identity' OR position('$session_id' IN setting) > 0; COMMIT;"
-		))[0],
-	0,
-	'pg_settings does not show it');
+my $showing = qq{SELECT count(*) FROM pg_settings
+	WHERE name LIKE 'session\\_service.identity' OR position('$session_id' IN setting) > 0};
+is((run("BEGIN; <ada> $showing; COMMIT;"))[0], 0, 'pg_settings does not show it');
 unlike((run('BEGIN; <ada> SHOW ALL; COMMIT;'))[0], qr/session_service\.identity|$session_id/, 'nor does SHOW ALL');
 
 # A connection whose library is loaded already, and one that has the name as a placeholder until then.
@@ -197,7 +196,8 @@ my %ways = (
 	'SET LOCAL' => "BEGIN; SET LOCAL session_service.identity = '$forged'; ? COMMIT;",
 	'SET in a transaction' => "BEGIN; SET session_service.identity = '$forged'; ? COMMIT;",
 	'SET under a savepoint' =>
-	  "BEGIN; SET session_service.identity = '$forged'; SAVEPOINT a; SET LOCAL session_service.identity = 'x'; ? ROLLBACK TO a; ? COMMIT;",
+	  "BEGIN; SET session_service.identity = '$forged'; SAVEPOINT a; SET LOCAL session_service.identity = 'x'; ? "
+	  . 'ROLLBACK TO a; ? COMMIT;',
 	'SET LOCAL under a savepoint' =>
 	  "BEGIN; SET LOCAL session_service.identity = '$forged'; SAVEPOINT a; ? ROLLBACK TO a; ? COMMIT;",
 	'set_config' => "SELECT set_config('session_service.identity', '$forged', false) \\g /dev/null\n",
@@ -237,8 +237,9 @@ like(
 	'a refused SET changes nothing');
 
 # A function made in a transaction that has an identity keeps no more than its text.
-run('BEGIN; <ada> CREATE FUNCTION current() RETURNS text LANGUAGE sql SET session_service.identity FROM CURRENT AS $$ SELECT who() $$; COMMIT;'
-);
+run(q{BEGIN; <ada>
+	CREATE FUNCTION current() RETURNS text LANGUAGE sql SET session_service.identity FROM CURRENT AS $$ SELECT who() $$;
+	COMMIT;});
 my ($answers, $errors) =
   run("SELECT current() \\g /dev/null\n BEGIN; <bob> SAVEPOINT a; SELECT current(); ROLLBACK TO a; ? COMMIT; ?");
 is($answers, 'bob nobody', 'SET FROM CURRENT of a function gives nobody the identity of another time');
@@ -315,35 +316,36 @@ is( (run("$parallel BEGIN; <ada> SELECT count(*), min(owner::text) FROM notes; C
 	[0],
 	'20000|ada00000-0000-4000-8000-000000000001 0',
 	'and let through the rows of its user, and none after COMMIT');
-is( (   run("$parallel BEGIN; <ada> SAVEPOINT a; <bob> SELECT count(*), min(owner::text) FROM notes; ROLLBACK TO a; SELECT count(*), min(owner::text) FROM notes; <bad> SELECT count(*) FROM notes; COMMIT;"
-		))[0],
+my $count = 'SELECT count(*) FROM notes;';
+my $seen = 'SELECT count(*), min(owner::text) FROM notes;';
+is( (run("$parallel BEGIN; <ada> SAVEPOINT a; <bob> $seen ROLLBACK TO a; $seen <bad> $count COMMIT;"))[0],
 	'20000|b0b00000-0000-4000-8000-000000000002 20000|ada00000-0000-4000-8000-000000000001 0',
 	'whose identity it is at that moment');
 
 # All that the functions say, for each row, so that workers ask.
-my $filter =
-  "WHERE (n > 0) = (session_service.current_session_id() = '$session_id' AND session_service.current_scopes() = '{read,write}'"
-  . " AND session_service.has_scope('write') AND NOT session_service.has_scope('admin') AND session_service.is_mfa_verified())";
-$plan = plan_of('ada', "SELECT count(*) FROM notes $filter");
+my $matching = qq{SELECT count(*) FROM notes
+	WHERE (n > 0) = (session_service.current_session_id() = '$session_id'
+		AND session_service.current_scopes() = '{read,write}'
+		AND session_service.has_scope('write') AND NOT session_service.has_scope('admin')
+		AND session_service.is_mfa_verified())};
+$plan = plan_of('ada', $matching);
 like($plan, qr/Workers Launched: [12].*Parallel Seq Scan[^>]*Filter:.*$_/, "workers evaluate $_")
   for qw(current_session_id current_scopes has_scope is_mfa_verified);
-is( (   run("$parallel BEGIN; <ada> SELECT count(*) FROM notes $filter; <bob> SELECT count(*) FROM notes $filter; COMMIT;"
-		))[0],
-	'20000 0',
-	'as their leader would');
+is((run("$parallel BEGIN; <ada> $matching; <bob> $matching; COMMIT;"))[0], '20000 0', 'as their leader would');
 
 # As long as an identity can be.
 $node->safe_psql(
 	'postgres', q{
 	INSERT INTO known SELECT 'max', session_id, user_id, scopes, false, '{}', token
-	FROM (SELECT gen_random_uuid() AS user_id, array_agg(lpad(n::text, 255, 'read')) AS scopes FROM generate_series(1, 100) n) given,
+	FROM (SELECT gen_random_uuid() AS user_id, array_agg(lpad(n::text, 255, 'read')) AS scopes
+	      FROM generate_series(1, 100) n) given,
 	     session_service.create_session(user_id, scopes => scopes);
 	INSERT INTO notes SELECT user_id, 1 FROM known WHERE name = 'max'});
 $token{max} = $node->safe_psql('postgres', q{SELECT token FROM known WHERE name = 'max'});
-is( (   run("$parallel BEGIN; <max> SELECT cardinality(session_service.current_scopes()); SELECT count(*) FROM notes WHERE session_service.current_scopes() = (SELECT scopes FROM known WHERE name = 'max'); COMMIT;"
-		))[0],
-	'100 1',
-	'with a hundred long scopes');
+my $with_all = q{SELECT count(*) FROM notes
+	WHERE session_service.current_scopes() = (SELECT scopes FROM known WHERE name = 'max')};
+is((run("$parallel BEGIN; <max> SELECT cardinality(session_service.current_scopes()); $with_all; COMMIT;"))[0],
+	'100 1', 'with a hundred long scopes');
 
 # authenticate itself is not for workers, also where a function claims that it is.
 $node->safe_psql(

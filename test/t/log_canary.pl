@@ -1,5 +1,5 @@
-# No token, hash, key, challenge or proof in a log: not at the noisiest settings where clients bind their parameters, nor in
-# any message of ours where they write literals. Nor a token in a file of the server's.
+# No token, hash, key, challenge or proof in a log: not at the noisiest settings where clients bind their parameters,
+# nor in any message of ours where they write literals. Nor a token in a file of the server's.
 use strict;
 use warnings;
 
@@ -174,13 +174,15 @@ my $quiet = '-c log_statement=none';
 my $noisy = join ' ',
   map { "-c $_" }
   qw(log_statement=all log_min_duration_statement=0 log_duration=on log_min_messages=debug5
-  log_error_verbosity=verbose log_min_error_statement=debug5 debug_print_parse=on debug_print_rewritten=on debug_print_plan=on
+  log_error_verbosity=verbose log_min_error_statement=debug5
+  debug_print_parse=on debug_print_rewritten=on debug_print_plan=on
   log_parameter_max_length=0 log_parameter_max_length_on_error=0 log_lock_waits=on log_statement_stats=on
   log_replication_commands=on session_service.event_log=all session_service.notify=on);
 $noisy .= join ' ', '',
   map { "-c $_" }
   qw(auto_explain.log_min_duration=0 auto_explain.log_nested_statements=on auto_explain.log_analyze=on
-  auto_explain.log_verbose=on auto_explain.log_buffers=on auto_explain.log_triggers=on auto_explain.log_settings=on auto_explain.log_level=log)
+  auto_explain.log_verbose=on auto_explain.log_buffers=on auto_explain.log_triggers=on
+  auto_explain.log_settings=on auto_explain.log_level=log)
   if $preload =~ /auto_explain/;
 # It logs parameters since 16, with a setting of its own for them.
 $noisy .= ' -c auto_explain.log_parameter_max_length=0' if $preload =~ /auto_explain/ && $node->pg_version >= 16;
@@ -312,7 +314,8 @@ sub without
 my $unsaid = '-c log_parameter_max_length=0 -c log_parameter_max_length_on_error=0';
 my $said = '-c log_parameter_max_length=-1 -c log_parameter_max_length_on_error=-1';
 my $stages =
-  '-c log_statement_stats=off -c log_parser_stats=on -c log_planner_stats=on -c log_executor_stats=on -c log_temp_files=0';
+	'-c log_statement_stats=off -c log_parser_stats=on -c log_planner_stats=on -c log_executor_stats=on '
+  . '-c log_temp_files=0';
 my $everything =
   '-c log_statement=all -c log_min_duration_statement=0 -c log_min_messages=debug1 -c log_min_error_statement=debug5';
 my @other_settings = ([ 'parameters in the log', "$said $everything -c log_error_verbosity=verbose", 1 ]);
@@ -326,7 +329,8 @@ if (extent(0, 1))
 			push @other_settings,
 			  [
 				"$verbosity, $level",
-				"$unsaid -c log_statement=ddl -c log_min_duration_sample=0 -c log_statement_sample_rate=1 -c log_min_messages=$level -c log_min_error_statement=$level -c log_error_verbosity=$verbosity"
+				"$unsaid -c log_statement=ddl -c log_min_duration_sample=0 -c log_statement_sample_rate=1 "
+				  . "-c log_min_messages=$level -c log_min_error_statement=$level -c log_error_verbosity=$verbosity"
 			  ];
 		}
 	}
@@ -338,8 +342,9 @@ if (extent(0, 1))
 	push @other_settings,
 	  [
 		"explained as $_",
-		"$unsaid -c plan_cache_mode=force_generic_plan -c auto_explain.log_min_duration=0 -c auto_explain.log_nested_statements=on -c auto_explain.log_analyze=on "
-		  . "-c auto_explain.log_verbose=on -c auto_explain.log_wal=on -c auto_explain.log_triggers=on -c auto_explain.log_format=$_"
+		"$unsaid -c plan_cache_mode=force_generic_plan -c auto_explain.log_min_duration=0 "
+		  . '-c auto_explain.log_nested_statements=on -c auto_explain.log_analyze=on -c auto_explain.log_verbose=on '
+		  . "-c auto_explain.log_wal=on -c auto_explain.log_triggers=on -c auto_explain.log_format=$_"
 	  ]
 	  for $preload =~ /auto_explain/ ? qw(text json xml yaml) : ();
 }
@@ -416,9 +421,11 @@ my $long = 'n' x 3000;
 # What the calls above do not meet: the statement, its SQLSTATE, and whether it takes a token, so that the statement
 # is hidden as well.
 my @errors = (
-	# Not its first call, for which PostgreSQL 18 tells in debug messages where it looks for the library, and with them the context.
+	# Not its first call, for which PostgreSQL 18 tells in debug messages where it looks for the library,
+	# and with them the context.
 	[
-		"SELECT session_service.revoke_session_by_token(NULL); DO \$\$ BEGIN PERFORM session_service.revoke_session_by_token('$token', '$long'); END \$\$",
+		'SELECT session_service.revoke_session_by_token(NULL); '
+		  . "DO \$\$ BEGIN PERFORM session_service.revoke_session_by_token('$token', '$long'); END \$\$",
 		'22001',
 		1
 	],
@@ -461,7 +468,8 @@ for my $error (sort { !!$a->[3] <=> !!$b->[3] } @errors)
 	my $positions = log_positions();
 	{
 		local $ENV{PGOPTIONS} =
-		  "$quiet -c log_min_messages=debug5 -c log_error_verbosity=verbose -c log_min_error_statement=debug5 -c log_lock_waits=on";
+			"$quiet -c log_min_messages=debug5 -c log_error_verbosity=verbose -c log_min_error_statement=debug5 "
+		  . '-c log_lock_waits=on';
 		$node->psql('postgres', $sql, on_error_stop => 0);
 	}
 	my @entries = map { decode_json($_) } split /\n/, logged_since($positions)->{json};

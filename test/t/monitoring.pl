@@ -185,10 +185,13 @@ sub show_what_happened
 	  $node->psql('app', undef, extra_params => [ '-v', 'ON_ERROR_STOP=1', '-f', "$directory/role.sql" ]);
 	is("$status$stderr", '0', 'role.sql makes the role');
 	is( query(
-			q{SELECT count(*) FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace AND has_function_privilege('session_monitor', oid, 'EXECUTE') AND proname NOT IN ('stats', 'health', 'count_active_sessions')}
+			q{SELECT count(*) FROM pg_proc p WHERE pronamespace = 'session_service'::regnamespace
+			AND has_function_privilege('session_monitor', oid, 'EXECUTE')
+			AND proname NOT IN ('stats', 'health', 'count_active_sessions')}
 		  )
 		  . query(
-			q{SELECT count(*) FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r' AND has_any_column_privilege('session_monitor', oid, 'SELECT')}
+			q{SELECT count(*) FROM pg_class WHERE relnamespace = 'session_service'::regnamespace AND relkind = 'r'
+			AND has_any_column_privilege('session_monitor', oid, 'SELECT')}
 		  ),
 		'00',
 		'which has level monitor and reads no table');
@@ -199,7 +202,8 @@ sub show_what_happened
 		[
 			grep { $asked !~ /\b$_\b/ } grep { !/^sessions_(revoked|evicted)$/ } split /\n/,
 			query(
-				q{SELECT unnest(proargnames) FROM pg_proc WHERE oid IN ('session_service.stats()'::regprocedure, 'session_service.health()'::regprocedure)}
+				q{SELECT unnest(proargnames) FROM pg_proc
+				WHERE oid IN ('session_service.stats()'::regprocedure, 'session_service.health()'::regprocedure)}
 			)
 		],
 		[],
@@ -214,7 +218,8 @@ sub show_what_happened
 
 	query(
 		q{
-		SELECT user_id AS user, c.* FROM gen_random_uuid() user_id, session_service.create_session(user_id, device_key => 'a') c \gset
+		SELECT user_id AS user, c.*
+		FROM gen_random_uuid() user_id, session_service.create_session(user_id, device_key => 'a') c \gset
 		SELECT count(*) FROM generate_series(1, 4) n, session_service.create_session(gen_random_uuid(), 'device ' || n);
 		SELECT count(session_service.validate_user(:'token')) FROM generate_series(1, 7);
 		SELECT count(*) FROM generate_series(1, 3) n, session_service.validate_session('nonsense' || n);
@@ -235,9 +240,12 @@ sub show_what_happened
 	my $after = scrape();
 	is( numbers(
 			$after,
-			qw(sessions_created_total validations_total validations_refused_total refreshes_total refreshes_repeated_total refreshes_reused_total notifications_dropped_total sessions_deleted_total)
-		),
-		'sessions_created_total 9 validations_total 7 validations_refused_total 3 refreshes_total 2 refreshes_repeated_total 1 refreshes_reused_total 1 notifications_dropped_total 0 sessions_deleted_total 4',
+			qw(sessions_created_total validations_total validations_refused_total
+			  refreshes_total refreshes_repeated_total refreshes_reused_total
+			  notifications_dropped_total sessions_deleted_total)),
+		'sessions_created_total 9 validations_total 7 validations_refused_total 3 '
+		  . 'refreshes_total 2 refreshes_repeated_total 1 refreshes_reused_total 1 '
+		  . 'notifications_dropped_total 0 sessions_deleted_total 4',
 		'the counters count what was done');
 	is( join(' ',
 			map { "$_ " . ($after->{qq{session_service_revocations_total cause="$_"}} // 'unknown') }
@@ -245,7 +253,8 @@ sub show_what_happened
 		'user 1 limit 2 reuse 1 admin 0 idle 0',
 		'revocations by what ended the sessions');
 	my %tables = map { $_ => $after->{qq{session_service_tables_$_ datname="app"}} }
-	  qw(sessions sessions_bytes bytes oldest_dead_session_age_seconds oldest_event_age_seconds retention_seconds in_recovery hot_update_ratio dead_row_ratio);
+	  qw(sessions sessions_bytes bytes oldest_dead_session_age_seconds oldest_event_age_seconds retention_seconds
+	  in_recovery hot_update_ratio dead_row_ratio);
 	is( $tables{sessions},
 		query('SELECT count(*) FROM session_service.sessions'),
 		'the number of sessions is as of ANALYZE');

@@ -58,13 +58,16 @@ session_service.max_per_user = 0
 $node->safe_psql(
 	'postgres', qq{
 	CREATE EXTENSION session_service;
-	CREATE FUNCTION fail_allocations(first bigint, how_many bigint, libraries text) RETURNS void LANGUAGE C STRICT AS '$library';
+	CREATE FUNCTION fail_allocations(first bigint, how_many bigint, libraries text) RETURNS void
+		LANGUAGE C STRICT AS '$library';
 	CREATE FUNCTION stop_failing() RETURNS bigint LANGUAGE C STRICT AS '$library';
 	CREATE FUNCTION memory_in_use() RETURNS bigint LANGUAGE C STRICT AS '$library';
 });
 my $with_places = $node->safe_psql(
 	'postgres', q{
-	SELECT i.country FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1') c, session_service.get_session(c.session_id) i}
+	SELECT i.country
+	FROM session_service.create_session(gen_random_uuid(), ip_address => '198.51.100.1') c,
+		session_service.get_session(c.session_id) i}
 ) eq 'SE';
 
 # What our library and those below it allocate; the server's own allocations are another test.
@@ -93,49 +96,58 @@ my @functions = sort keys %calls;
 my $lund = $with_places ? "country = 'SE'" : 'true';
 %calls = (
 	%calls,
-	'refresh_session, retry' =>
-	  'SELECT count(*) FROM session_service.refresh_session(h.refresh_token) r, session_service.refresh_session(h.refresh_token) s WHERE s.token = r.token',
+	'refresh_session, retry' => q{SELECT count(*)
+		FROM session_service.refresh_session(h.refresh_token) r, session_service.refresh_session(h.refresh_token) s
+		WHERE s.token = r.token},
 	'refresh_session, of an imported one' =>
 	  'SELECT count(*) FROM session_service.refresh_session(h.new_refresh_token)',
 	'validate_session, of an imported one' => 'SELECT count(*) FROM session_service.validate_session(h.new_token)',
 	'create_session, at a place' =>
 	  q{SELECT count(*) FROM session_service.create_session(h.user_id, ip_address => '198.51.100.1')},
 	'get_session, with its place' => "SELECT count(*) FROM session_service.get_session(h.session_id) WHERE $lund",
-	'get_session, a file newly opened' =>
-	  "SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '$places', false)) a, session_service.get_session(h.session_id) WHERE $lund",
-	'describe_user_agent, of a phone' =>
-	  q{SELECT count(*) FROM session_service.describe_user_agent('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')}
+	'get_session, a file newly opened' => qq{SELECT count(*)
+		FROM (SELECT set_config('session_service.geoip_database', '$places', false)) a,
+			session_service.get_session(h.session_id)
+		WHERE $lund},
+	'describe_user_agent, of a phone' => q{SELECT count(*) FROM session_service.describe_user_agent(
+		'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) Mobile/15E148')}
 );
 
 # What comes before the call.
 my $another = 'session_service.create_session(h.user_id)';
 my $import =
-  q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day', session_service.hash_token(h.new_refresh_token))};
+  q{SELECT session_service.import_session(session_service.hash_token(h.new_token), h.user_id, now() + '1 day',
+	session_service.hash_token(h.new_refresh_token))};
 my %before = (
 	(   map {
-			$_ =>
-			  'SELECT count(a) FROM session_service.mark_mfa_verified(h.session_id) m, session_service.authenticate(CASE WHEN m THEN h.token END) a'
-		} qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified is_authenticated_within current_metadata list_mfa_verified_sessions)
-	),
+			$_ => q{SELECT count(a)
+			FROM session_service.mark_mfa_verified(h.session_id) m,
+				session_service.authenticate(CASE WHEN m THEN h.token END) a}
+		  } qw(current_session_id current_user_id current_scopes has_scope is_mfa_verified is_authenticated_within
+		  current_metadata list_mfa_verified_sessions)),
 	(   map { $_ => 'SELECT session_service.trust_device(h.user_id, h.device_id)' }
 		  qw(is_trusted_device untrust_all_devices)),
 	(map { $_ => 'SELECT session_service.disable_user(h.user_id)' } qw(enable_user is_user_disabled)),
 	revoke_all_user_sessions_except => "SELECT count(*) FROM $another",
 	(map { $_ => "SELECT session_service.revoke_session(session_id) FROM $another" } qw(user_epoch cleanup_sessions)),
-	'get_session, a file newly opened' =>
-	  q{SELECT count(*) FROM (SELECT set_config('session_service.geoip_database', '', false)) a, session_service.get_session(h.session_id)},
+	'get_session, a file newly opened' => q{SELECT count(*)
+		FROM (SELECT set_config('session_service.geoip_database', '', false)) a,
+			session_service.get_session(h.session_id)},
 	map { $_ => $import } 'refresh_session, of an imported one',
 	'validate_session, of an imported one');
 
 $node->safe_psql(
 	'postgres', q{
 	CREATE ROLE grantee;
-	CREATE TYPE holder AS (token text, refresh_token text, session_id uuid, user_id uuid, device_id uuid, device_key text, role text, new_token text, new_refresh_token text);
+	CREATE TYPE holder AS (token text, refresh_token text, session_id uuid, user_id uuid, device_id uuid,
+		device_key text, role text, new_token text, new_refresh_token text);
 	CREATE FUNCTION sign_in() RETURNS holder LANGUAGE sql AS $$
-		SELECT token, refresh_token, session_id, user_id, device_id, device_key, 'grantee', 'new ' || token, 'new ' || refresh_token
+		SELECT token, refresh_token, session_id, user_id, device_id, device_key,
+			'grantee', 'new ' || token, 'new ' || refresh_token
 		FROM session_service.user_uuid(7) user_id, concat('a key') device_key,
 			session_service.enable_user(user_id) was_disabled, -- by a call before
-			session_service.create_session(CASE WHEN was_disabled IS NOT NULL THEN user_id END, device_key => device_key, ip_address => '198.51.100.1',
+			session_service.create_session(CASE WHEN was_disabled IS NOT NULL THEN user_id END,
+				device_key => device_key, ip_address => '198.51.100.1',
 				scopes => '{read}', external_id => 'an identity provider''s')
 	$$;
 	CREATE TABLE calls (name text, before text, call text);
@@ -171,7 +183,8 @@ $node->safe_psql(
 		RETURN refused;
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM stop_failing();
-		INSERT INTO outcomes VALUES (what.name, first, refused, coalesce(outcome, 'before the call') || ', and the next call fails: ' || SQLERRM);
+		INSERT INTO outcomes VALUES (what.name, first, refused,
+			coalesce(outcome, 'before the call') || ', and the next call fails: ' || SQLERRM);
 		RETURN refused;
 	END $$;
 	-- Each of its allocations in turn
@@ -207,8 +220,8 @@ $node->safe_psql(
 		  quoted($_, map { defined $_ ? s/\bh\.(?=\w)/(\$1)./gr : $_ } $before{$_}, $calls{$_})
 	} sort keys %calls);
 
-my $bad =
-  q{SELECT coalesce(string_agg(DISTINCT format('%s: %s', name, outcome), E'\n'), '') FROM outcomes WHERE outcome NOT IN ('answered', '53200') OR (failed = 0 AND outcome <> 'answered')};
+my $bad = q{SELECT coalesce(string_agg(DISTINCT format('%s: %s', name, outcome), E'\n'), '') FROM outcomes
+	WHERE outcome NOT IN ('answered', '53200') OR (failed = 0 AND outcome <> 'answered')};
 
 sub try_each
 {
@@ -222,7 +235,8 @@ sub try_each
 		SELECT memory_in_use() AS before \\gset
 		CALL try_each($how_many, '$libraries');
 		SELECT memory_in_use() - :before;
-		SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass;
+		SELECT count(*) FROM pg_locks
+		WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass;
 		SELECT sum(failed), count(*) FILTER (WHERE outcome = '53200') FROM outcomes;
 		$bad;
 	});
@@ -259,7 +273,8 @@ sub libcryptos
 	my ($before) = @_;
 	return $node->safe_psql(
 		'postgres', qq{$before
-		SELECT string_agg(DISTINCT name[1], ' ') FROM regexp_matches(pg_read_file('/proc/self/maps'), '/\\S*libcrypto\\S*', 'g') name}
+		SELECT string_agg(DISTINCT name[1], ' ')
+		FROM regexp_matches(pg_read_file('/proc/self/maps'), '/\\S*libcrypto\\S*', 'g') name}
 	);
 }
 my $is_awake = libcryptos('') eq libcryptos(q{LOAD 'session_service';});

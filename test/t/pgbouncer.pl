@@ -26,7 +26,8 @@ is($stdout, $promised, 'and prints what it says');
 is($node->safe_psql('notes', 'SELECT count(*) FROM notes'), 0, 'and leaves no note');
 is( $node->safe_psql(
 		'notes',
-		q{SELECT policyname, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) expression WHERE expression !~ 'SELECT \(?session_service'}
+		q{SELECT policyname, expression FROM pg_policies, unnest(ARRAY[qual, with_check]) expression
+		WHERE expression !~ 'SELECT \(?session_service'}
 	),
 	'',
 	'its policies ask once for a statement, not for each row');
@@ -108,8 +109,10 @@ sub refuses
 my %user = (ada => 'ada00000-0000-4000-8000-000000000001', bob => 'b0b00000-0000-4000-8000-000000000002');
 my $login = connect_as('notes_login');
 my %token = map {
-	$_ => answers($login,
-		qq{SELECT token FROM session_service.create_session('$user{$_}', scopes => '{notes:write}', metadata => '{"tenant": "north"}')}
+	$_ => answers(
+		$login,
+		qq{SELECT token FROM session_service.create_session('$user{$_}',
+			scopes => '{notes:write}', metadata => '{"tenant": "north"}')}
 	)
 } keys %user;
 my %client = map { $_ => connect_as('notes_app') } keys %user;
@@ -165,7 +168,8 @@ says(
 	$client{bob},
 	'BEGIN; '
 	  . $is->('bob')
-	  . "WITH gone AS (UPDATE notes SET body = 'bob was here' WHERE owner = '$user{ada}' RETURNING 1) SELECT count(*) FROM gone; COMMIT;",
+	  . "WITH gone AS (UPDATE notes SET body = 'bob was here' WHERE owner = '$user{ada}' RETURNING 1) "
+	  . 'SELECT count(*) FROM gone; COMMIT;',
 	'0',
 	'or changes what is not theirs');
 says($client{ada}, 'BEGIN; ' . $is->('ada') . "$sees COMMIT;", 'ada 1,ada 2', 'so that it is as it was');
@@ -207,9 +211,9 @@ my $turn = 0;
 sub call { return answers($logins[ $turn++ % 2 ], 'SELECT ' . shift); }
 my $owner = 'ca201000-0000-4000-8000-000000000003';
 my ($id, $token, $refresh_token, $device) =
-  split /\|/,
-  call(
-	"session_id, token, refresh_token, device_id FROM session_service.create_session('$owner', 'Laptop', scopes => '{read}')"
+  split /\|/, call(
+	qq{session_id, token, refresh_token, device_id
+	FROM session_service.create_session('$owner', 'Laptop', scopes => '{read}')}
   );
 is(call("session_id, user_id, scopes FROM session_service.validate_session('$token')"),
 	"$id|$owner|{read}", 'what one client creates another validates');
@@ -232,7 +236,8 @@ is(call("session_service.count_user_sessions('$owner')"), 1, 'what is rolled bac
 call("session_id FROM session_service.create_session('$owner', 'Tablet')");
 is(call("session_service.revoke_all_user_sessions_except('$owner', '$id')"), 1, 'sign out elsewhere');
 is( call(
-		"count(*) FROM session_service.refresh_session('$second_refresh') a, session_service.refresh_session(a.refresh_token) b"
+		qq{count(*)
+		FROM session_service.refresh_session('$second_refresh') a, session_service.refresh_session(a.refresh_token) b}
 	),
 	1,
 	'two refreshes');
@@ -257,19 +262,24 @@ is($node->safe_psql('notes', "SELECT last_activity_at > created_at FROM session_
 
 # --- every function, by turns, and what the connection has afterwards
 
-$node->safe_psql('notes',
-	HeldSessions::sign_in()
-	  . 'CREATE ROLE notes_admin LOGIN; GRANT SELECT ON held TO notes_admin; SELECT session_service.grant_access(\'notes_admin\', \'admin\')'
-);
+$node->safe_psql(
+	'notes',
+	HeldSessions::sign_in() . q{
+	CREATE ROLE notes_admin LOGIN;
+	GRANT SELECT ON held TO notes_admin;
+	SELECT session_service.grant_access('notes_admin', 'admin')});
 my @admins = map { connect_as('notes_admin') } 1 .. 2;
 $server = answers($admins[0], 'SELECT pg_backend_pid()');
 
 # What a transaction might leave in a connection
-my $state =
-  q{SELECT current_user, session_user, (SELECT md5(string_agg(concat_ws(' ', name, setting, source), ',' ORDER BY name)) FROM pg_settings) AS settings,
-	(SELECT count(*) FROM pg_prepared_statements) AS statements, (SELECT count(*) FROM pg_cursors WHERE name <> '') AS cursors,
-	(SELECT count(*) FROM pg_listening_channels()) AS channels, (SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory') AS locks,
-	(SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS tables, session_service.current_user_id() IS NULL AS is_nobody};
+my $state = q{SELECT current_user, session_user,
+	(SELECT md5(string_agg(concat_ws(' ', name, setting, source), ',' ORDER BY name)) FROM pg_settings) AS settings,
+	(SELECT count(*) FROM pg_prepared_statements) AS statements,
+	(SELECT count(*) FROM pg_cursors WHERE name <> '') AS cursors,
+	(SELECT count(*) FROM pg_listening_channels()) AS channels,
+	(SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory') AS locks,
+	(SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS tables,
+	session_service.current_user_id() IS NULL AS is_nobody};
 my $clean = answers($admins[0], $state);
 like($clean, qr/^notes_admin\|notes_admin\|[0-9a-f]{32}\|0\|0\|0\|0\|0\|t$/, 'a connection has nothing at first');
 EveryFunction::read($node, 'notes');

@@ -72,7 +72,8 @@ compare_answers('at first');
 is( outcome(
 		$on_standby,
 		"SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token)"),
-	'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,trusted,with a key',
+	'checked again,imported,imported and refreshed,multi-factor,overlapping,plain,refreshed,refreshed twice,rotated,'
+	  . 'trusted,with a key',
 	'those that are active, and no other');
 like(outcome($on_standby, EveryFunction::call($_, 'plain')), qr/^plain\|.+/, "$_ answers")
   for EveryFunction::names('own');
@@ -102,8 +103,10 @@ compare_answers('after all that was refused');
 
 # --- activity that the standby saw
 
-my $seen = $standby->safe_psql('postgres',
-	q{SELECT array_agg(v.session_id) FROM held h, session_service.validate_session(h.token) v WHERE h.name IN ('plain', 'rotated', 'imported')}
+my $seen = $standby->safe_psql(
+	'postgres',
+	q{SELECT array_agg(v.session_id) FROM held h, session_service.validate_session(h.token) v
+	WHERE h.name IN ('plain', 'rotated', 'imported')}
 );
 $primary->safe_psql('postgres',
 	q{UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '1 hour'});
@@ -112,7 +115,8 @@ is($primary->safe_psql('postgres', "SELECT session_service.touch_sessions('$seen
 caught_up();
 is( $standby->safe_psql(
 		'postgres',
-		q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token) v WHERE v.last_activity_at > now() - interval '30 minutes'}
+		q{SELECT string_agg(h.name, ',' ORDER BY h.name) FROM held h, session_service.validate_session(h.token) v
+		WHERE v.last_activity_at > now() - interval '30 minutes'}
 	),
 	'imported,plain,rotated',
 	'and the standby shows it');
@@ -158,12 +162,15 @@ sub end_with
 	$primary->safe_psql(
 		'postgres', q{
 		DROP TABLE IF EXISTS signed_in;
-		CREATE TABLE signed_in AS SELECT user_id, c.*, c.refresh_token AS spent FROM gen_random_uuid() user_id, session_service.create_session(user_id) c;
+		CREATE TABLE signed_in AS
+		SELECT user_id, c.*, c.refresh_token AS spent
+		FROM gen_random_uuid() user_id, session_service.create_session(user_id) c;
 		SELECT session_service.set_user_session_limit(user_id, 1) FROM signed_in;
 		CREATE TEMP TABLE renewed AS SELECT r.* FROM signed_in, session_service.refresh_session(signed_in.refresh_token) r;
 		INSERT INTO renewed SELECT r.* FROM renewed, session_service.refresh_session(renewed.refresh_token) r;
 		UPDATE signed_in SET token = renewed.token FROM renewed, session_service.validate_session(renewed.token);
-		UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '2 days' WHERE id IN (SELECT session_id FROM signed_in)}
+		UPDATE session_service.sessions SET last_activity_at = last_activity_at - interval '2 days'
+		WHERE id IN (SELECT session_id FROM signed_in)}
 	);
 	caught_up();
 	my $opens = 'SELECT count(*) FROM signed_in s, session_service.validate_session(s.token)';
@@ -215,8 +222,10 @@ $primary->reload;
 # --- the extension dropped and created again: a backend of the standby that knew the old tables
 
 $primary->safe_psql('postgres', 'CREATE DATABASE again');
-$primary->safe_psql('again',
-	'CREATE EXTENSION session_service; CREATE TABLE made AS SELECT * FROM session_service.create_session(gen_random_uuid())'
+$primary->safe_psql(
+	'again',
+	q{CREATE EXTENSION session_service;
+	CREATE TABLE made AS SELECT * FROM session_service.create_session(gen_random_uuid())}
 );
 caught_up();
 my $known = Client->new($standby, database => 'again');
@@ -249,7 +258,8 @@ $standby->promote;
 is($on_standby->ask($contents), $before, 'every table is as it was');
 is($on_standby->ask($_->[1]), $_->[2], "after the promotion: $_->[0]") for HeldSessions::go_on();
 is( $on_standby->ask(
-		q{SELECT count(*) > 0 FROM held h JOIN session_service.sessions s ON s.id = h.session_id WHERE h.name = 'multi-factor' AND s.last_activity_at > now() - interval '30 minutes'}
+		q{SELECT count(*) > 0 FROM held h JOIN session_service.sessions s ON s.id = h.session_id
+		WHERE h.name = 'multi-factor' AND s.last_activity_at > now() - interval '30 minutes'}
 	),
 	't',
 	'activity is recorded there now');
