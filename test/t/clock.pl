@@ -139,7 +139,8 @@ sub seen
 	my $seen = ask(
 		qq{BEGIN READ ONLY;
 		SELECT (SELECT count(*) FROM session_service.validate_session('$session->{token}')),
-			(SELECT count(*) FROM session_service.validate_session_hash('$session->{id}', session_service.hash_token('$session->{token}'))),
+			(SELECT count(*) FROM session_service.validate_session_hash('$session->{id}',
+				session_service.hash_token('$session->{token}'))),
 			(SELECT count(*) FROM session_service.validate_sessions(ARRAY['$session->{token}'])),
 			(SELECT count(*) FROM session_service.authenticate('$session->{token}')),
 			session_service.introspect_token('$session->{token}') -> 'active',
@@ -654,7 +655,8 @@ is( wait_meanwhile(
 		$start + HOUR),
 	'',
 	'a rotation of a session that expired while it waited is none');
-is( ask("SELECT token_hash::text = session_service.hash_token('$session->{token}')::text FROM session_service.sessions WHERE id = '$session->{id}'"
+is( ask(qq{SELECT token_hash::text = session_service.hash_token('$session->{token}')::text
+		FROM session_service.sessions WHERE id = '$session->{id}'}
 	),
 	't',
 	'and the token stays');

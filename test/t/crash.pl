@@ -123,7 +123,8 @@ for my $way (sort keys %callers)
 		  (run("SELECT session_id, token, refresh_token, device_id FROM session_service.create_session('$other')"))[1];
 		if ($name =~ /reuse/)
 		{
-			run("SELECT count(*) FROM session_service.refresh_session('$session[2]') r, session_service.refresh_session(r.refresh_token) s"
+			run(qq{SELECT count(*) FROM session_service.refresh_session('$session[2]') r,
+				session_service.refresh_session(r.refresh_token) s}
 			);
 		}
 		my ($done) = run($callers{$way}->('SELECT ' . $revocations{$name}->(@session, $other)));
@@ -169,7 +170,9 @@ is($flushed, 't', 'a transaction that wrote something of its own waits as ever')
 ($flushed) = run("SELECT count(*) FROM session_service.validate_session('$token')");
 is($flushed, 'f', 'the next activity does not');
 ($flushed) = run(
-	"SELECT count(*) FROM session_service.validate_session('$token');\nSHOW synchronous_commit;\nINSERT INTO control VALUES (4)"
+	qq{SELECT count(*) FROM session_service.validate_session('$token');
+	SHOW synchronous_commit;
+	INSERT INTO control VALUES (4)}
 );
 is($flushed, 't', 'and what follows it in the same connection does');
 

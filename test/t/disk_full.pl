@@ -51,7 +51,8 @@ sub validate_on_full_disk
 	return;
 }
 
-# The log has room until its next file is needed, which those that are there put off: no more than its disk has room for.
+# The log has room until its next file is needed, which those that are there put off:
+# no more than its disk has room for.
 sub use_up_log
 {
 	my ($node, $load, $name) = @_;
@@ -141,7 +142,6 @@ for my $class ('FullDisk::Preloaded', 'FullDisk::Mounted')
 		full_disk($class);
 	}
 }
-counted(
-	"$acknowledged operations acknowledged, $refused refused for want of room, $in_doubt in doubt, $stops stops of the server"
-);
+counted("$acknowledged operations acknowledged, $refused refused for want of room, $in_doubt in doubt, "
+	  . "$stops stops of the server");
 done_testing();

@@ -1,4 +1,5 @@
-# Tables that Citus manages are refused. Its registry is all that is looked at, so that one of that name stands in for it.
+# Tables that Citus manages are refused. Its registry is all that is looked at,
+# so that one of that name stands in for it.
 use strict;
 use warnings;
 
@@ -11,9 +12,10 @@ $node->init;
 my $stage = $node->stage_copy or plan(skip_all => 'needs a server with extension_destdir');
 my %files = (
 	'citus.control' => "default_version = '1'\n",
-	'citus--1.sql' =>
-	  "SET LOCAL allow_system_table_mods = on;\nCREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\");\n"
-);
+	'citus--1.sql' => <<~'SQL');
+		SET LOCAL allow_system_table_mods = on;
+		CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char");
+		SQL
 
 while (my ($name, $text) = each %files)
 {
@@ -32,8 +34,11 @@ my $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->query($create);
 for my $table (qw(users sessions devices))
 {
-	$node->safe_psql('postgres',
-		"INSERT INTO pg_dist_partition VALUES ('session_service.$table', 'h'); COMMENT ON TABLE session_service.$table IS 'which tells of a change, as Citus does'; ALTER TABLE session_service.$table SET (fillfactor = 75)"
+	$node->safe_psql(
+		'postgres',
+		qq{INSERT INTO pg_dist_partition VALUES ('session_service.$table', 'h');
+		COMMENT ON TABLE session_service.$table IS 'which tells of a change, as Citus does';
+		ALTER TABLE session_service.$table SET (fillfactor = 75)}
 	);
 	my ($status, $stdout, $stderr) = $node->psql('postgres', "\\set VERBOSITY verbose\n$create");
 	like(

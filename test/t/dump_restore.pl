@@ -26,15 +26,18 @@ query('postgres', <<"SQL");
 SELECT session_service.grant_access('application', 'application');
 SELECT session_service.grant_access('validator', 'validate');
 -- Texts that a dump has to quote, and more rows than one of each kind
-SELECT session_service.revoke_session(session_id, E'a\\\\b\\tc\\nd') FROM generate_series(1, $users) n, session_service.create_session(
-	md5('user ' || n % 1000)::uuid, E'\\\\. "device" ' || n, 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
+SELECT session_service.revoke_session(session_id, E'a\\\\b\\tc\\nd')
+FROM generate_series(1, $users) n, session_service.create_session(md5('user ' || n % 1000)::uuid,
+	E'\\\\. "device" ' || n, 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0',
 	'192.0.2.7', '{read}', NULL, jsonb_build_object('a', E'\\\\"},\\t\\n')) WHERE n % 2 = 0;
 SQL
 
 # Who may do what with which object of the extension
 my $privileges = q{
-	SELECT count(*), md5(string_agg(format('%s %s %s %s', name, grantee::regrole, privilege_type, is_grantable), E'\n' ORDER BY name, grantee, privilege_type))
-	FROM (SELECT oid::regprocedure::text, proacl FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace UNION ALL
+	SELECT count(*), md5(string_agg(format('%s %s %s %s', name, grantee::regrole, privilege_type, is_grantable),
+		E'\n' ORDER BY name, grantee, privilege_type))
+	FROM (
+		SELECT oid::regprocedure::text, proacl FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace UNION ALL
 		SELECT oid::regclass::text, relacl FROM pg_class WHERE relnamespace = 'session_service'::regnamespace UNION ALL
 		SELECT oid::regtype::text, typacl FROM pg_type WHERE typnamespace = 'session_service'::regnamespace UNION ALL
 		SELECT nspname, nspacl FROM pg_namespace WHERE nspname = 'session_service') object (name, acl), aclexplode(acl)};
@@ -77,8 +80,8 @@ if (extent(0, 1))
 	];
 }
 
-my $who_may =
-  q{SELECT string_agg(role || ' ' || has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
+my $who_may = q{SELECT string_agg(role || ' ' ||
+	has_function_privilege(role, 'session_service.validate_session(text, inet)', 'execute') || ' ' ||
 	has_function_privilege(role, 'session_service.revoke_session(uuid, text)', 'execute'), ', ')
 	FROM unnest(ARRAY['application', 'validator', 'nobody']) role};
 
@@ -122,7 +125,10 @@ is(query('structure', 'SELECT sum(rows) FROM (' . HeldSessions::contents() . ') 
 is(query('structure', $privileges), $granted, '--schema-only: has every privilege');
 is( query(
 		'structure',
-		'SELECT count(*) FROM session_service.create_session(gen_random_uuid(), device_key => \'a\') c, session_service.refresh_session(c.refresh_token) r, session_service.validate_session(r.token)'
+		q{SELECT count(*)
+		FROM session_service.create_session(gen_random_uuid(), device_key => 'a') c,
+			session_service.refresh_session(c.refresh_token) r,
+			session_service.validate_session(r.token)}
 	),
 	1,
 	'--schema-only: sign-ins start anew');

@@ -291,7 +291,8 @@ for my $with ('', 'INSERT INTO plain VALUES (4)')
 {
 	my $bound = fresh();
 	$preparing->ask(
-		"UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '\\x00' WHERE id = $bound->{session_id}"
+		qq{UPDATE session_service.sessions SET binding = 1, bound_key = '{}', challenge_key = '\\x00'
+		WHERE id = $bound->{session_id}}
 	);
 	my $rejected = $watching->ask($rejections);
 	my $refused = "SELECT 1 / (1 - count(*)) FROM session_service.refresh_session($bound->{refresh_token})";

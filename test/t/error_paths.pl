@@ -26,8 +26,11 @@ $node->safe_psql(
 	CREATE EXTENSION session_service;
 	CREATE ROLE nobody_in_particular;
 	GRANT USAGE ON SCHEMA session_service TO nobody_in_particular;
-	CREATE TABLE held AS SELECT c.*, user_id, 'a key' AS device_key, 'nobody_in_particular' AS role, 'a new token' AS new_token, 'a new refresh token' AS new_refresh_token
-	FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', device_key => 'a key') c, session_service.get_session(session_id);
+	CREATE TABLE held AS
+	SELECT c.*, user_id, 'a key' AS device_key, 'nobody_in_particular' AS role,
+		'a new token' AS new_token, 'a new refresh token' AS new_refresh_token
+	FROM session_service.create_session('00000000-0000-4000-8000-00000000000a', device_key => 'a key') c,
+		session_service.get_session(session_id);
 	CREATE TABLE paths (number serial, state text, call text);
 });
 
@@ -150,7 +153,8 @@ is($client->ask(q{SELECT count(*) FROM held, session_service.validate_session(to
 is($client->ask(q{SELECT count(*) FROM held, session_service.refresh_session(refresh_token)}),
 	1, 'and can be refreshed');
 is( $client->ask(
-		q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass}
+		q{SELECT count(*) FROM pg_locks
+		WHERE pid = pg_backend_pid() AND locktype <> 'virtualxid' AND relation <> 'pg_locks'::regclass}
 	),
 	0,
 	'nothing is locked');

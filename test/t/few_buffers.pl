@@ -47,7 +47,8 @@ SELECT 1 / (count(*) = count(v) AND bool_and(v.session_id = h.session_id))::inte
 	'validate_many@3' => q{
 \set first random(1, 2900)
 SELECT 1 / (count(*) = count(v) AND bool_and(v.session_id = h.session_id))::integer
-	FROM (SELECT array_agg(token ORDER BY n) AS tokens, array_agg(session_id ORDER BY n) AS ids FROM held WHERE n BETWEEN :first AND :first + 99) a
+	FROM (SELECT array_agg(token ORDER BY n) AS tokens, array_agg(session_id ORDER BY n) AS ids
+		FROM held WHERE n BETWEEN :first AND :first + 99) a
 	CROSS JOIN unnest(ids) WITH ORDINALITY AS h(session_id, position)
 	LEFT JOIN session_service.validate_sessions(tokens) v ON v.token_index = h.position;
 },

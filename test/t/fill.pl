@@ -40,8 +40,9 @@ is(scalar @tickets, $count, 'and their tokens written');
 for my $ticket (sort { $a->[2] cmp $b->[2] } @tickets)
 {
 	my (undef, undef, undef, $user, $key, $name, $agent, $address) = @$ticket;
-	of('made',
-		"SELECT session_id FROM session_service.create_session('$user', '$name', '$agent', '$address', '{read,write}', '$key')"
+	of( 'made',
+		qq{SELECT session_id
+		FROM session_service.create_session('$user', '$name', '$agent', '$address', '{read,write}', '$key')}
 	);
 }
 
@@ -82,8 +83,10 @@ for (@same)
 }
 
 my $purge_rule = q{
-	SELECT count(*) FILTER (WHERE s.purge_after <> date_trunc('day', least(s.idle_expires_at, greatest(s.expires_at, s.refresh_expires_at)))),
-		count(*) FILTER (WHERE d.purge_after <> date_trunc('day', d.last_seen_at, 'UTC')), count(*) FILTER (WHERE e.at <> s.created_at)
+	SELECT count(*) FILTER (WHERE s.purge_after <>
+			date_trunc('day', least(s.idle_expires_at, greatest(s.expires_at, s.refresh_expires_at)))),
+		count(*) FILTER (WHERE d.purge_after <> date_trunc('day', d.last_seen_at, 'UTC')),
+		count(*) FILTER (WHERE e.at <> s.created_at)
 	FROM session_service.sessions s JOIN session_service.devices d ON d.id = s.device_id
 	JOIN session_service.events e ON e.session_id = s.id AND e.device_id = d.id};
 is(of('filled', $purge_rule), '0|0|0', 'the filled rows follow the rule of purge_after');

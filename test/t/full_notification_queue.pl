@@ -115,7 +115,8 @@ sub counted_since
 	return join ', ', map { "$_ " . ($now->{$_} - $before->{$_}) } grep { $now->{$_} != $before->{$_} } sort keys %$now;
 }
 
-# Each that notifies: the call, with a session's user, id and so on; what it answers; how its revocations count; settings.
+# Each that notifies: the call, with a session's user, id and so on; what it answers;
+# how its revocations count; settings.
 my @calls = (
 	[ 'revoke_session', q{SELECT session_service.revoke_session('%{id}')}, 't', 'user' ],
 	[ 'revoke_user_session', q{SELECT session_service.revoke_user_session('%{user}', '%{id}')}, 't', 'user' ],
@@ -137,13 +138,15 @@ my @calls = (
 	],
 	[
 		'a sign-in that replaces',
-		q{SELECT cardinality(evicted_session_ids) FROM session_service.create_session('%{user}', 'a device', replace_device_sessions => true)},
+		q{SELECT cardinality(evicted_session_ids)
+		FROM session_service.create_session('%{user}', 'a device', replace_device_sessions => true)},
 		1,
 		'limit'
 	],
 	[
 		'an import at the limit',
-		q{SELECT session_service.import_session(session_service.hash_token('%{token}'), '%{user}', now() + '1 day') IS NOT NULL},
+		q{SELECT session_service.import_session(
+			session_service.hash_token('%{token}'), '%{user}', now() + '1 day') IS NOT NULL},
 		't',
 		'limit',
 		'session_service.max_per_user=1'

@@ -83,7 +83,9 @@ my %networks = (
 my $database = write_database('city.mmdb', \%networks);
 
 query(
-	"CREATE EXTENSION session_service; LOAD 'session_service'; ALTER SYSTEM SET session_service.geoip_database = '$database'"
+	qq{CREATE EXTENSION session_service;
+	LOAD 'session_service';
+	ALTER SYSTEM SET session_service.geoip_database = '$database'}
 );
 query('SELECT pg_reload_conf()');
 
@@ -112,14 +114,15 @@ query(
 	CREATE TABLE held AS SELECT n, c.* FROM (VALUES }
 	  . join(', ',
 		map { sprintf '(%d, %s::inet)', $_, $addresses[$_][0] ? "'$addresses[$_][0]'" : 'NULL' } 0 .. $#addresses)
-	  . q{) a (n, ip), session_service.create_session(a_user(), 'device ' || n, ip_address => ip, device_key => 'key ' || n) c;
+	  . q{) a (n, ip),
+		session_service.create_session(a_user(), 'device ' || n, ip_address => ip, device_key => 'key ' || n) c;
 	SELECT session_service.mark_mfa_verified(session_id) FROM held});
 
 # Places of the sessions by their number, from rows of session_info or of a device.
 sub places
 {
-	return
-	  "SELECT string_agg(concat_ws(',', n, coalesce(i.country, '-'), coalesce(i.city, '-')), ' ' ORDER BY n) FROM held JOIN $_[0]";
+	return qq{SELECT string_agg(concat_ws(',', n, coalesce(i.country, '-'), coalesce(i.city, '-')), ' ' ORDER BY n)
+	FROM held JOIN $_[0]};
 }
 my $all = places('session_service.list_user_sessions(a_user()) i ON i.id = session_id');
 
@@ -183,7 +186,10 @@ SKIP:
 	query("CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
 	($output, $trouble) = script(
 		q{CREATE EXTENSION session_service;
-		CREATE TABLE held AS SELECT n, c.session_id FROM (VALUES (1, '198.51.100.7'), (2, '198.51.100.200')) a (n, ip), session_service.create_session(md5(ip)::uuid, ip_address => ip::inet) c;
+		CREATE TABLE held AS
+		SELECT n, c.session_id
+		FROM (VALUES (1, '198.51.100.7'), (2, '198.51.100.200')) a (n, ip),
+			session_service.create_session(md5(ip)::uuid, ip_address => ip::inet) c;
 		} . places('LATERAL session_service.get_session(session_id) i ON true'), 'latin1');
 	is($output, '1,SE,- 2,GB,London', 'in a database that is not UTF-8, names that are not ASCII are NULL');
 
@@ -257,8 +263,11 @@ SKIP:
 
 	query('CREATE ROLE application LOGIN');
 	query("SELECT session_service.grant_access('application', 'application')");
-	my ($status, $stdout, $stderr) = $node->psql('postgres',
-		"SET ROLE application; SELECT count(country) FROM session_service.list_user_sessions(md5('somebody')::uuid); SET session_service.geoip_database = '$other'"
+	my ($status, $stdout, $stderr) = $node->psql(
+		'postgres',
+		qq{SET ROLE application;
+		SELECT count(country) FROM session_service.list_user_sessions(md5('somebody')::uuid);
+		SET session_service.geoip_database = '$other'}
 	);
 	is($stdout, 6, 'an application sees the places');
 	like($stderr, qr/permission denied to set parameter/, 'and cannot change the setting');
@@ -319,8 +328,8 @@ SKIP:
 		open my $file, '>:raw', "$files/corrupt $variant" or die $!;
 		print $file $bytes;
 		close $file or die $!;
-		$sql .=
-		  "SET session_service.geoip_database = '$files/corrupt $variant'; SELECT md5(convert_from(convert_to(q, 'UTF8'), 'UTF8')) FROM ($all) s (q);\n";
+		$sql .= qq{SET session_service.geoip_database = '$files/corrupt $variant';
+			SELECT md5(convert_from(convert_to(q, 'UTF8'), 'UTF8')) FROM ($all) s (q);\n};
 	}
 	($output, $trouble) = script("SELECT pg_backend_pid() AS pid \\gset\n" . $sql . 'SELECT pg_backend_pid() = :pid;');
 	my @answers = split /\n/, $output;

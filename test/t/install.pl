@@ -65,12 +65,16 @@ is($node->safe_psql('postgres', q{SELECT has_table_privilege('Report "all"', 're
 is( $node->safe_psql(
 		'postgres', q{
 		SELECT object, grantee::regrole, privilege_type
-		FROM (SELECT oid::regprocedure::text, proowner, proacl FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace UNION ALL
-		      SELECT oid::regclass::text, relowner, relacl FROM pg_class WHERE relnamespace = 'session_service'::regnamespace UNION ALL
+		FROM (SELECT oid::regprocedure::text, proowner, proacl
+		      FROM pg_proc WHERE pronamespace = 'session_service'::regnamespace UNION ALL
+		      SELECT oid::regclass::text, relowner, relacl
+		      FROM pg_class WHERE relnamespace = 'session_service'::regnamespace UNION ALL
 		      -- (sql/access.sql says why the rows of the tables are left out)
-		      SELECT oid::regtype::text, typowner, typacl FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0
+		      SELECT oid::regtype::text, typowner, typacl
+		      FROM pg_type t WHERE typnamespace = 'session_service'::regnamespace AND typelem = 0
 		        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'r') UNION ALL
-		      SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl)
+		      SELECT nspname, nspowner, nspacl
+		      FROM pg_namespace WHERE nspname = 'session_service') object (object, owner, acl), aclexplode(acl)
 		WHERE grantee <> owner ORDER BY 1, 2, 3}),
 	'',
 	'but not what the extension is made of');

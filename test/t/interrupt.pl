@@ -43,7 +43,8 @@ for my $round (1 .. $rounds)
 tables_are_consistent($node, 'tables and indexes agree');
 is( $node->safe_psql(
 		'postgres',
-		q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE application_name = 'load' AND l.mode <> 'SIReadLock'}
+		q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE application_name = 'load' AND l.mode <> 'SIReadLock'}
 	),
 	0,
 	'no lock is left');
@@ -66,8 +67,8 @@ my @trouble = grep { /deadlock detected|PANIC|TRAP|terminated by signal|WARNING:
 is_deeply(\@trouble, [], 'and of no trouble');
 
 counted("$told->{acknowledged} operations acknowledged among $counts->{'error 57014'} statements cancelled, "
-	  . "$counts->{'error 55P03'} waits given up, $counts->{'connections lost'} connections lost, $counts->{'in doubt'} operations in doubt"
-);
+	  . "$counts->{'error 55P03'} waits given up, $counts->{'connections lost'} connections lost, "
+	  . "$counts->{'in doubt'} operations in doubt");
 
 $node->stop;
 done_testing();

@@ -15,9 +15,10 @@ $node->init;
 my $stage = $node->stage_copy or plan skip_all => 'this server has one library directory for all';
 $node->append_conf('postgresql.conf', 'session_service.touch_interval = 0');
 $node->start;
-$node->safe_psql('postgres',
-	'CREATE EXTENSION session_service; CREATE TABLE held (n serial, user_id uuid, session_id uuid, token text, refresh_token text)'
-);
+$node->safe_psql(
+	'postgres', q{
+	CREATE EXTENSION session_service;
+	CREATE TABLE held (n serial, user_id uuid, session_id uuid, token text, refresh_token text)});
 
 sub make_install { return system("make -s install DESTDIR='$stage->{root}' >>'" . $node->logfile . "' 2>&1") == 0; }
 
@@ -42,13 +43,22 @@ sub life
 	my $turn = 0;
 	my @answers = map { $clients[ $turn++ % @clients ]->ask($_) } (
 		'TRUNCATE held',
-		q{INSERT INTO held (user_id, session_id, token, refresh_token) SELECT u, session_id, token, refresh_token FROM gen_random_uuid() u, session_service.create_session(u, device_key => 'key')},
+		q{INSERT INTO held (user_id, session_id, token, refresh_token)
+		SELECT u, session_id, token, refresh_token
+		FROM gen_random_uuid() u, session_service.create_session(u, device_key => 'key')},
 		'SELECT count(*) FROM held h, session_service.validate_session(h.token)',
-		'BEGIN; SELECT count(*) FROM held h, session_service.authenticate(h.token) a WHERE a.user_id = session_service.current_user_id(); COMMIT',
-		'INSERT INTO held (user_id, session_id, token, refresh_token) SELECT h.user_id, h.session_id, r.token, r.refresh_token FROM held h, session_service.refresh_session(h.refresh_token) r',
+		q{BEGIN;
+		SELECT count(*) FROM held h, session_service.authenticate(h.token) a
+		WHERE a.user_id = session_service.current_user_id();
+		COMMIT},
+		q{INSERT INTO held (user_id, session_id, token, refresh_token)
+		SELECT h.user_id, h.session_id, r.token, r.refresh_token
+		FROM held h, session_service.refresh_session(h.refresh_token) r},
 		'SELECT string_agg(h.n::text, \',\') = max(h.n)::text FROM held h, session_service.validate_session(h.token)',
-		'SELECT r.repeated FROM held h, session_service.refresh_session(h.refresh_token) r WHERE n = (SELECT min(n) FROM held)',
-		'SELECT session_service.trust_device(h.user_id, d.id) FROM held h, session_service.list_user_devices(h.user_id) d LIMIT 1',
+		q{SELECT r.repeated FROM held h, session_service.refresh_session(h.refresh_token) r
+		WHERE n = (SELECT min(n) FROM held)},
+		q{SELECT session_service.trust_device(h.user_id, d.id)
+		FROM held h, session_service.list_user_devices(h.user_id) d LIMIT 1},
 		'SELECT session_service.mark_mfa_verified(session_id) FROM held LIMIT 1',
 		'SELECT (session_service.introspect_token(token) ->> \'active\')::boolean FROM held ORDER BY n DESC LIMIT 1',
 		'SELECT count(*) FROM held h, session_service.rotate_session_token(h.token)',
@@ -86,7 +96,9 @@ is_deeply([ map { mapped($_) } $first, $third ], [ "$first_inode gone", inode() 
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 is( $node->safe_psql(
 		'other',
-		'CREATE EXTENSION session_service; SELECT count(*) FROM session_service.create_session(gen_random_uuid()) c, session_service.validate_session(c.token)'
+		q{CREATE EXTENSION session_service;
+		SELECT count(*)
+		FROM session_service.create_session(gen_random_uuid()) c, session_service.validate_session(c.token)}
 	),
 	1,
 	'CREATE EXTENSION with the new file');

@@ -184,7 +184,8 @@ add_dead_sessions('by_hand', 3);
 is($node->safe_psql('by_hand', 'SELECT session_service.cleanup_sessions()'), 3, 'who cleans it himself');
 is( health(
 		'by_hand',
-		"last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_rows, last_cleanup_duration BETWEEN '0' AND clock_timestamp() - '$before'"
+		qq{last_cleanup_at BETWEEN '$before' AND clock_timestamp(), last_cleanup_rows,
+		last_cleanup_duration BETWEEN '0' AND clock_timestamp() - '$before'}
 	),
 	't|15|t',
 	'finds when that was, how much of all was deleted, and how long it took');

@@ -107,10 +107,13 @@ sub tables_are_consistent
 	my $script = '';
 	for my $table (sort keys %indexes)
 	{
-		$script .=
-		  "SET enable_seqscan = on; SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;\n"
-		  . "SELECT 'table $table ' || count(*) FROM session_service.$table;\n"
-		  . "SET enable_seqscan = off; SET enable_indexscan = on; SET enable_indexonlyscan = on; SET enable_sort = off;\n";
+		$script .= <<~"SQL";
+			SET enable_seqscan = on; SET enable_indexscan = off;
+			SET enable_indexonlyscan = off; SET enable_bitmapscan = off;
+			SELECT 'table $table ' || count(*) FROM session_service.$table;
+			SET enable_seqscan = off; SET enable_indexscan = on;
+			SET enable_indexonlyscan = on; SET enable_sort = off;
+			SQL
 		for my $index (sort keys %{ $indexes{$table} })
 		{
 			my $rows = "(SELECT FROM session_service.$table ORDER BY $indexes{$table}{$index} OFFSET 0) r";

@@ -3,8 +3,8 @@
 #
 #   HeldSessions::sign_in        SQL that signs them in, and table `held` with their tokens
 #   HeldSessions::contents       SQL that tells what each table of the extension holds
-#   HeldSessions::go_on          [ what, SQL, answer ]..., in this order; each answer is of the moment after the one
-#                                before
+#   HeldSessions::go_on          [ what, SQL, answer ]..., in this order;
+#                                each answer is of the moment after the one before
 #
 # The server should have refresh_grace = 1h, for the retries of refreshes that were made before.
 package HeldSessions;

@@ -89,12 +89,14 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset)
 
 ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset)
 {
-    return is_refused(file, offset + (off_t)bytes_of(parts, count), 0) ? REFUSE() : REAL(pwritev)(file, parts, count, offset);
+    off_t end = offset + (off_t)bytes_of(parts, count);
+    return is_refused(file, end, 0) ? REFUSE() : REAL(pwritev)(file, parts, count, offset);
 }
 
 ssize_t pwritev64(int file, const struct iovec *parts, int count, off64_t offset)
 {
-    return is_refused(file, offset + (off_t)bytes_of(parts, count), 0) ? REFUSE() : REAL(pwritev64)(file, parts, count, offset);
+    off64_t end = offset + (off_t)bytes_of(parts, count);
+    return is_refused(file, end, 0) ? REFUSE() : REAL(pwritev64)(file, parts, count, offset);
 }
 
 int posix_fallocate(int file, off_t offset, off_t length)
