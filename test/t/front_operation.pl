@@ -7,6 +7,7 @@ use IPC::Run;
 use Test::More;
 
 use Front;
+use PgBouncer;
 use SessionNode;
 
 Front::need();
@@ -53,49 +54,19 @@ $node{standby}->start;
 
 # --- PgBouncer before the shards, with a name for each range, and before the front
 
-$ENV{PATH} .= ':/usr/sbin';
-my @pgbouncers;
-
-END
-{
-	local $?;
-	$_->kill_kill for @pgbouncers;
-}
-
-# Starts one in transaction mode, with these databases; gives its connection.
+# Starts one with these databases.
 sub pgbouncer
 {
 	my %databases = @_;
-	my $directory = PostgreSQL::Test::Utils::tempdir_short();
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", qq{"$user" ""\n"proxy" ""\n"client" ""\n});
-	PostgreSQL::Test::Utils::append_to_file(
-		"$directory/pgbouncer.ini",
-		join('', "[databases]\n", map { "$_ = $databases{$_}\n" } sort keys %databases) . qq{
-[pgbouncer]
-listen_addr =
-listen_port = $port
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users.txt
-pool_mode = transaction
-default_pool_size = 2
-server_reset_query =
-});
-	push @pgbouncers, IPC::Run::start([ 'pgbouncer', '-q', "$directory/pgbouncer.ini" ], '>', '/dev/null', '2>&1');
-	for (1 .. 100)
-	{
-		last if -S "$directory/.s.PGSQL.$port";
-		select undef, undef, undef, 0.1;
-	}
-	return "host=$directory port=$port";
+	my $lines = join '', map { "$_ = $databases{$_}\n" } sort keys %databases;
+	return PgBouncer->start($lines, [ $user, qw(proxy client) ], default_pool_size => 2);
 }
 
 my %at = map { $_ => 'host=' . $node{$_}->host . ' port=' . $node{$_}->port } keys %node;
 my $before_shards = pgbouncer(
 	primary => "$at{primary} dbname=postgres",
 	other => "$at{other} dbname=postgres",
-	map { my $name = $_ < 8 ? 'primary' : 'other'; ("range_$_" => "$at{$name} dbname=postgres") } 0 .. 15);
+	map { my $name = $_ < 8 ? 'primary' : 'other'; ("range_$_" => "$at{$name} dbname=postgres") } 0 .. 15)->connstr;
 
 my %shard_of = map { $_ => $_ < 8 ? 'primary' : 'other' } 0 .. 15;
 Front::make($node{front}, 'pooled', { map { $_ => "$before_shards dbname=$_ user=proxy" } qw(primary other) },
@@ -133,8 +104,8 @@ SQL
 my ($stdout, $stderr) = ('', '');
 IPC::Run::run(
 	[
-		'pgbench', '-n', '-M', 'extended', '-c', 8, '-j', 8, '-t', 20, '-f', $script,
-		split(/ /, "$before_front user=client" =~ s/host=(\S+) port=(\S+) user=(\S+)/-h $1 -p $2 -U $3/r), 'pooled'
+		'pgbench', '-n', '-M', 'extended', '-c', 8, '-j', 8, '-t', 20, '-f', $script, '-h', $before_front->{directory},
+		'-p', $before_front->{port}, '-U', 'client', 'pooled'
 	],
 	'>',
 	\$stdout,

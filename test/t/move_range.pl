@@ -10,6 +10,7 @@ use Client;
 use Crash;
 use Extent;
 use Load;
+use PgBouncer;
 use PythonTest;
 use SessionNode;
 
@@ -72,54 +73,19 @@ $second->safe_psql(
 	} $first,
 	$second);
 
-# Debian's is where not every user's PATH leads.
-$ENV{PATH} .= ':/usr/sbin';
-my $directory = PostgreSQL::Test::Utils::tempdir_short();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $admin = getpwuid $<;
-my $ini = "$directory/pgbouncer.ini";
-PostgreSQL::Test::Utils::append_to_file("$directory/users.txt", join '',
-	map { qq{"$_" ""\n} } qw(load load_with_setting), $admin);
-PostgreSQL::Test::Utils::append_to_file(
-	$ini,
-	"[databases]\n"
-	  . 'staying = host='
-	  . $first->host
-	  . ' port='
-	  . $first->port
-	  . " dbname=postgres\n"
-	  . '  moving  =  host='
-	  . $first->host
-	  . " port='"
-	  . $first->port
-	  . "' dbname=postgres pool_size=10\n" . qq{
-[pgbouncer]
-listen_addr =
-listen_port = $port
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users.txt
-admin_users = $admin
-pool_mode = transaction
-default_pool_size = 10
-server_reset_query =
-ignore_startup_parameters = options
-});
-my $bouncer = "host=$directory port=$port";
-my $console = "$bouncer dbname=pgbouncer user=$admin";
-my $log = '';
-my $pgbouncer = IPC::Run::start([ 'pgbouncer', '-q', $ini ], '>', \$log, '2>&1');
-for (1 .. 100)
-{
-	last if -S "$directory/.s.PGSQL.$port";
-	select undef, undef, undef, 0.1;
-}
-
-END
-{
-	local $?;
-	$pgbouncer->kill_kill if $pgbouncer;
-}
+my $at_first = 'host=' . $first->host;
+my $first_port = $first->port;
+my $pgbouncer = PgBouncer->start(
+	qq{
+staying = $at_first port=$first_port dbname=postgres
+  moving  =  $at_first port='$first_port' dbname=postgres pool_size=10
+},
+	[ qw(load load_with_setting), $admin ],
+	admin_users => $admin,
+	default_pool_size => 10,
+	ignore_startup_parameters => 'options');
+my $console = $pgbouncer->connstr . " dbname=pgbouncer user=$admin";
 
 # --- the script
 
@@ -476,7 +442,7 @@ refuses('no front', [ from($first), '--front', $second->connstr('postgres') ], q
 refuses('no alias', [ from($first), '--pgbouncer', $console, '--alias', 'nobody' ], qr/does not know the alias nobody/);
 refuses(
 	'another file',
-	[ from($first), @with_bouncer, '--pgbouncer-ini', "$directory/users.txt" ],
+	[ from($first), @with_bouncer, '--pgbouncer-ini', "$pgbouncer->{directory}/users.txt" ],
 	qr/does not have one line of the alias/);
 $plain->stop;
 
@@ -706,7 +672,7 @@ for my $way ('PgBouncer pauses', 'clients ask again')
 		program => 'moving_load.py',
 		range => $range,
 		servers => [ map { $_->connstr('postgres') } $first, $second ],
-		$is_paused ? (bouncer => $bouncer) : ());
+		$is_paused ? (bouncer => $pgbouncer->connstr) : ());
 	$load->start;
 	$load->wait($operations);
 	for my $move (1 .. $moves)
@@ -737,8 +703,6 @@ for my $way ('PgBouncer pauses', 'clients ask again')
 
 unlike($all_output, qr/ss[tr]_|[0-9a-f]{64}/, 'it never prints a token or a hash');
 
-$pgbouncer->signal('TERM');
-$pgbouncer->finish;
-$pgbouncer = undef;
+$pgbouncer->stop;
 $_->stop for values %standby, $first, $second;
 done_testing();

@@ -9,6 +9,7 @@ use Test::More;
 use EveryFunction;
 use Extent;
 use HeldSessions;
+use PgBouncer;
 use SessionNode;
 
 my $node = SessionNode->new('pooled');
@@ -34,43 +35,13 @@ is( $node->safe_psql(
 
 # --- PgBouncer, with one connection to the server for each role
 
-# Debian's is where not every user's PATH leads.
-$ENV{PATH} .= ':/usr/sbin';
-my ($version) = `pgbouncer --version` =~ /PgBouncer (\d+\.\d+)/;
+my $version = PgBouncer::version();
 my $prepares = $version =~ /^1\.(\d+)/ && $1 >= 21;
-my $directory = PostgreSQL::Test::Utils::tempdir_short();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-PostgreSQL::Test::Utils::append_to_file("$directory/users.txt",
-	qq{"notes_login" ""\n"notes_app" ""\n"notes_admin" ""\n});
-PostgreSQL::Test::Utils::append_to_file(
-	"$directory/pgbouncer.ini",
-	"[databases]\nnotes = host="
-	  . $node->host
-	  . ' port='
-	  . $node->port . "\n" . qq{
-[pgbouncer]
-listen_addr =
-listen_port = $port
-unix_socket_dir = $directory
-auth_type = trust
-auth_file = $directory/users.txt
-pool_mode = transaction
-default_pool_size = 1
-server_reset_query =
-} . ($prepares ? "max_prepared_statements = 10\n" : ''));
-my $log = '';
-my $pgbouncer = IPC::Run::start([ 'pgbouncer', '-q', "$directory/pgbouncer.ini" ], '>', \$log, '2>&1');
-for (1 .. 100)
-{
-	last if -S "$directory/.s.PGSQL.$port";
-	select undef, undef, undef, 0.1;
-}
-
-END
-{
-	local $?;
-	$pgbouncer->kill_kill if $pgbouncer;
-}
+my $pgbouncer = PgBouncer->start(
+	'notes = host=' . $node->host . ' port=' . $node->port,
+	[qw(notes_login notes_app notes_admin)],
+	default_pool_size => 1,
+	$prepares ? (max_prepared_statements => 10) : ());
 
 sub connect_as
 {
@@ -78,7 +49,7 @@ sub connect_as
 	return $node->background_psql(
 		'notes',
 		on_error_stop => 0,
-		extra_params => [ '-d', "host=$directory port=$port dbname=notes user=$role", '-v', 'VERBOSITY=verbose' ]);
+		extra_params => [ '-d', $pgbouncer->connstr . " dbname=notes user=$role", '-v', 'VERBOSITY=verbose' ]);
 }
 
 # What a script prints in a client's connection.
@@ -336,7 +307,7 @@ $_->quit for @logins, @admins, values %client;
 sub run_clients
 {
 	my ($protocol, $name) = @_;
-	my $script = "$directory/$protocol.sql";
+	my $script = "$pgbouncer->{directory}/$protocol.sql";
 	PostgreSQL::Test::Utils::append_to_file($script,
 			"SELECT 1 / count(*) FROM session_service.validate_session('$token');\n"
 		  . "BEGIN;\nSELECT 1 / count(*) FROM session_service.authenticate('$token{ada}');\n"
@@ -346,8 +317,8 @@ sub run_clients
 	# A thread for each client: pgbench prepares synchronously, and the one connection may be another client's.
 	IPC::Run::run(
 		[
-			'pgbench', '-n', '-M', $protocol, '-c', 8, '-j', 8, '-t', 50, '-f', $script, '-h', $directory, '-p', $port,
-			'-U', 'notes_app', 'notes'
+			'pgbench', '-n', '-M', $protocol, '-c', 8, '-j', 8, '-t', 50, '-f', $script, '-h', $pgbouncer->{directory},
+			'-p', $pgbouncer->{port}, '-U', 'notes_app', 'notes'
 		],
 		'>',
 		\$output,
@@ -365,8 +336,6 @@ SKIP:
 	run_clients('prepared', 'with prepared statements');
 }
 
-$pgbouncer->signal('TERM');
-$pgbouncer->finish;
-$pgbouncer = undef;
+$pgbouncer->stop;
 $node->stop;
 done_testing();
