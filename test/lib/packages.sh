@@ -187,6 +187,7 @@ install_missing() {
         exit 2
     fi
     update_package_lists
+    mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
     echo "Installing (apt-get): ${missing_packages[*]}"
     as_root bash "$(dirname "${BASH_SOURCE[0]}")/install_packages.sh" "${missing_packages[@]}"
     missing_packages=()

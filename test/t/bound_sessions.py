@@ -1946,8 +1946,9 @@ def where_nothing_is_written(where, on, is_standby):
     ok(refresh(dbsc, proof_of_now) and bind(session, proof), f"a challenge of {where} is answered on the primary")
 
 
+# What no commit flushed, such as what a look at a page tidied up, may not get there for long.
 def catch_up(standby):
-    wanted = value("SELECT pg_current_wal_insert_lsn()::text")
+    wanted = value("SELECT pg_current_wal_flush_lsn()::text")
     while not value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", wanted, on=standby):
         time.sleep(0.01)
 
