@@ -1620,12 +1620,14 @@ def thousands_of_refused_proofs_leave_nothing():
     refresh(session, None)
     prove(request, None)
     first = versions()
+    changed = stored() != rows_before
     written = {now.relname: now[1] - then[1] for then, now in zip(before[0], first[0]) if now != then}
     ok(written == {"events": 2}, "the first refused proof of each session leaves an event", written)
     many = extent(2000, 100_000)
     main.execute("CHECKPOINT")
+    # Since PostgreSQL 16 it may freeze rows, and then forgets who had locked them.
     main.execute("VACUUM session_service.events, session_service.sessions")
-    first, wal_before = versions(), wal()
+    first, rows_before, wal_before = versions(), stored(), wal()
     for number in range(many // 4):
         refresh(session, bad[number % 3])
         refresh(session, bad[number % 3], spent)
