@@ -26,17 +26,21 @@ clean_up() {
 trap 'clean_up; rm -rf "$directory"' EXIT
 
 number=0
+status=0
 
 # result STATUS NAME [FILE]: one line of TAP, and what FILE says of a failure.
 result() {
     number=$((number + 1))
     echo "$1 $number - $2"
-    [ "$1" = ok ] || sed 's/^/# /' "${3:-/dev/null}"
+    [ "$1" = ok ] || {
+        status=1
+        sed 's/^/# /' "${3:-/dev/null}"
+    }
 }
 
 # Runs the examples of the document $1, which leave their database behind.
 run_document() {
-    local document=$1 work line name last status=0
+    local document=$1 work line name last ended=0
     work=$(mktemp -d "$directory/XXXXXX")
     clean_up
     psql -X -q -d "$database_of_caller" -c "CREATE DATABASE $database"
@@ -50,7 +54,7 @@ run_document() {
         inside
     ' "$top/$document" >"$work/examples.sql"
     psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$database" -f "$work/examples.sql" \
-        >"$work/output" 2>"$work/errors" || status=$?
+        >"$work/output" 2>"$work/errors" || ended=$?
     awk -v directory="$work" '
         /^@@example/ { file = directory "/" $2 ".actual"; printf "" > file; next }
         NF { print > file }
@@ -61,7 +65,7 @@ run_document() {
         name="$document, example at line $line"
         if [ ! -e "$work/$line.actual" ]; then
             result 'not ok' "$name: not reached"
-        elif [ "$status" -ne 0 ] && [ "$line" = "$last" ]; then
+        elif [ "$ended" -ne 0 ] && [ "$line" = "$last" ]; then
             result 'not ok' "$name" "$work/errors"
         elif [ -e "$work/$line.expected" ] && ! diff "$work/$line.expected" "$work/$line.actual" >"$work/diff"; then
             result 'not ok' "$name" "$work/diff"
@@ -111,3 +115,4 @@ policies_ask_once docs/row-level-security.md
 run_document docs/examples.md
 every_function_is_used
 echo "1..$number"
+exit "$status"

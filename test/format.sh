@@ -2,9 +2,10 @@
 # The form of all that is not C++: `bash test/format.sh [--write]`. Prints TAP; --write puts right what a program can.
 #
 # A formatter for each language, with its settings at the top of the tree, where editors find them: shfmt
-# (.editorconfig), perltidy (.perltidyrc), black (pyproject.toml), prettier with plugins (.prettierrc), rubocop, and
-# gofmt and rustfmt where there are Go and Rust. Another version than Debian 12's has other opinions, and is skipped;
-# prettier is the one that format/package-lock.json names. Besides shellcheck, and no line of more than 120 columns.
+# (.editorconfig), perltidy (.perltidyrc), black (pyproject.toml), prettier (.prettierrc; with plugins, which stand
+# below), rubocop (.rubocop.yml), and gofmt and rustfmt where there are Go and Rust. Another version than Debian 12's
+# has other opinions, and is skipped; prettier is the one that format/package-lock.json names. Besides shellcheck, and
+# no line of code of more than 120 columns.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -71,7 +72,7 @@ perl_is_formatted() {
     return "$status"
 }
 
-prettier_has_nothing() {
+prettier_is_content() {
     local modules=test/format/node_modules options=(--check)
     [ $write = no ] || options=(--write)
     npm --prefix test/format ci --ignore-scripts --no-audit --no-fund &&
@@ -80,9 +81,8 @@ prettier_has_nothing() {
             --plugin "$modules/@prettier/plugin-php/src/index.mjs" "${options[@]}"
 }
 
-# Its departments of layout alone: what it thinks of style is another's.
 ruby_is_formatted() {
-    local options=(--only Layout --cache false --format simple)
+    local options=(--cache false --format simple)
     [ $write = no ] || options+=(--autocorrect)
     files '*.rb' | xargs -0 rubocop "${options[@]}"
 }
@@ -101,7 +101,7 @@ rust_is_formatted() {
 
 no_line_is_wide() {
     files '*.sql' '*.spec' '*.cpp' '*.hpp' '*.c' '*.sh' run '*.py' '*.pl' '*.pm' '*.js' '*.mjs' '*.mk' Makefile \
-        '*.go' '*.rs' '*.java' '*.php' '*.rb' |
+        '*.go' '*.rs' '*.java' '*.php' '*.rb' '*.css' '*.yaml' '*.toml' Dockerfile APKBUILD |
         LC_ALL=C.UTF-8 xargs -0 perl -CSD -ne '
             chomp;
             print "$ARGV:$.: $_\n" and $wrong = 1 if length > 120;
@@ -113,7 +113,7 @@ test_with shfmt '3.6' 'shell has the form of shfmt' shell_is_formatted
 test_with shellcheck '0.9.' 'shellcheck finds nothing in shell' shell_is_sound
 test_with perltidy 'v20220613' 'Perl has the form of perltidy' perl_is_formatted
 test_with black '23.' 'Python has the form of black' python_is_formatted
-test_with npm '' 'JavaScript, CSS, Java and PHP have the form of prettier' prettier_has_nothing
+test_with npm '' 'JavaScript, CSS, Java and PHP have the form of prettier' prettier_is_content
 test_with rubocop '1.39' 'Ruby has the form of rubocop' ruby_is_formatted
 test_with gofmt '' 'Go has the form of gofmt' go_is_formatted
 test_with rustfmt '' 'Rust has the form of rustfmt' rust_is_formatted

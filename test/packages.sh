@@ -7,7 +7,7 @@
 #                  built, looked at by lintian, installed, and tested by autopkgtest. In bookworm built a second
 #                  time, in another directory, which gives the same packages to the last byte. In the others, whose
 #                  languages are not too old for today's clients, a newcomer's way goes on to a first session with
-#                  each of docs/clients.md
+#                  each of docs/clients.md, for which npm, Go and cargo fetch from their registries
 #   rpm            the RPM package, in a system of bookworm with Debian's server in place of PGDG's
 #   text           what is only looked at here: the Dockerfile by hadolint, the APKBUILD by the shell and shellcheck
 #

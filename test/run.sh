@@ -149,15 +149,20 @@ recorded() {
     return "$status"
 }
 
+# check_with PROGRAM NAME COMMAND...: the same, skipped where the program is not that of LLVM 14.
+check_with() {
+    if "$1" --version | grep -q 'version 14\.'; then
+        check "${@:2}"
+    else
+        echo "skip $2: another $1" >&3
+    fi
+}
+
 stage_lint() {
     local status=0
     # Another version has other opinions, and more of them.
-    if clang-format --version | grep -q 'version 14\.' && clang-tidy --version | grep -q 'version 14\.'; then
-        check format limited make -s format
-        check clang-tidy limited make -s lint
-    else
-        printf 'skip %s\n' 'format, which wants clang-format 14' 'clang-tidy, which wants clang-tidy 14' >&3
-    fi
+    check_with clang-format format limited make -s format
+    check_with clang-tidy clang-tidy limited make -s lint
     recorded results_from_tap bash test/format.sh || status=$?
     recorded results_from_tap perl test/check_links.pl || status=$?
     recorded results_from_tap perl test/check_snippets.pl || status=$?

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # In a system of test/packages.sh, as its root, once the packages of Debian are installed there: goes the way of a
 # newcomer, by the pages that the package brought, to the first sessions. The SQL examples of the pages, and then each
-# program of clients.md, which a user of the system installs and runs by its section's commands.
+# program of clients.md, which a user of the system installs and runs by its section's commands. What the package was
+# built with is there already, and what a section before installed.
 #
 # Prints a line for each program, and fails where one does.
 set -euo pipefail
+
+log=/var/log/walk.log
 
 pages=/usr/share/doc/postgresql-session-service-doc/docs
 home=/home/newcomer
@@ -12,15 +15,22 @@ home=/home/newcomer
 # Where the programs are: a directory for each section, with its commands and its code.
 programs=$home/programs
 
+# Ends the script, having shown what was written last.
+give_up() {
+    tail -n 60 "$log"
+    echo "failed: $1"
+    exit 1
+}
+
 prepare() {
     local major
-    apt-get -q -y install sudo ca-certificates postgresql-client-common >/var/log/walk.log 2>&1
-    # Some registries are behind authorities that only this machine's administrator trusts.
-    update-ca-certificates >>/var/log/walk.log 2>&1
+    apt-get -q -y install sudo ca-certificates postgresql-client-common >"$log" 2>&1 || give_up "what a walk needs"
+    # Those of the machine that made the system, if it has any of its own.
+    update-ca-certificates >>"$log" 2>&1
     echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/91newcomer
     major=$(/usr/share/postgresql-common/supported-versions | head -n 1)
     pg_dropcluster --stop "$major" main 2>/dev/null || true
-    pg_createcluster "$major" main --start >>/var/log/walk.log
+    pg_createcluster "$major" main --start >>"$log" 2>&1 || give_up "a cluster"
     userdel --remove newcomer 2>/dev/null || true
     useradd --create-home --shell /bin/bash newcomer
     # Which sudo looks up.
@@ -36,11 +46,12 @@ write_programs() {
         my ($directory, $number) = ($ENV{programs}, 0);
         for my $section (split /^(?=## )/m)
         {
-            my ($commands) = $section =~ /^```sh\n(.*?)^```$/ms or next;
+            my ($title) = $section =~ /^## (.*)/ or next;
+            my ($commands) = $section =~ /^```sh\n(.*?)^```$/ms or die "$title: no commands\n";
             my ($code) = $section =~ /^```(?!sh$)\w+\n(.*?)^```$/ms;
             if (!defined $code) { put("$directory/before.sh", $commands); next }
-            my ($client) = $section =~ /^## .*: (.*)/;
-            my ($file) = $commands =~ m{([\w/]+\.(?:py|mjs|go|java|rs|php|rb|pl|cpp))\b};
+            my ($client) = $title =~ /: (.*)/;
+            my ($file) = $commands =~ m{([\w/]+\.(?:py|mjs|go|java|rs|php|rb|pl|cpp))\b} or die "$title: no file\n";
             my $own = sprintf "%s/%02d %s", $directory, ++$number, $client;
             mkdir $own or die "$own: $!";
             if ($file =~ m{(.*)/}) { mkdir "$own/$1" or die "$!" }
@@ -76,11 +87,9 @@ if [ "${1:-}" = --as-newcomer ]; then
 fi
 prepare
 diff -r /source/docs $pages
+diff /source/README.md "${pages%/*}/README.md"
 # As the server's owner.
-runuser -u postgres -- bash /source/test/doc_examples.sh >/var/log/walk.log || {
-    cat /var/log/walk.log
-    exit 1
-}
-echo "the pages: $(grep -c '^ok' /var/log/walk.log) examples"
+runuser -u postgres -- bash /source/test/doc_examples.sh >"$log" || give_up "the examples of the pages"
+echo "the pages: $(grep -c '^ok' "$log") examples"
 cd $home
 runuser -u newcomer -- env HOME=$home bash /source/test/lib/walk.sh --as-newcomer
