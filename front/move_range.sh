@@ -605,10 +605,11 @@ subscribe() {
         CREATE SUBSCRIPTION $name CONNECTION :'source' PUBLICATION $name, $imported"
 }
 
-# Errors of the subscription's workers so far
+# Errors of the subscription's workers so far, of each kind that this version of PostgreSQL counts.
 worker_errors() {
-    ask "$target" <<<"SELECT coalesce(sum(apply_error_count + sync_error_count), 0)
-        FROM pg_stat_subscription_stats WHERE subname = '$name'"
+    ask "$target" <<<"SELECT coalesce(sum(value::bigint), 0)
+        FROM pg_stat_subscription_stats s, jsonb_each_text(to_jsonb(s))
+        WHERE subname = '$name' AND key LIKE '%\\_error\\_count'"
 }
 
 # Imported tokens whose sessions were deleted meanwhile: their own deletion does not arrive, and a token that is
