@@ -8,23 +8,18 @@ use warnings;
 use File::Basename qw(dirname);
 use File::Find     ();
 
-chdir dirname($0) . '/..' or die "$!";
+use lib dirname($0) . '/lib';
+use Snippets;
 
-sub text_of
-{
-	my ($name) = @_;
-	open my $file, '<:encoding(UTF-8)', $name or die "$name: $!";
-	local $/;
-	return scalar <$file>;
-}
+chdir dirname($0) . '/..' or die "$!";
 
 # By the file to which a section links.
 my %shown;
-for my $section (split /^(?=## )/m, text_of('docs/clients.md'))
+for my $section (Snippets::sections('docs/clients.md'))
 {
-	my ($code) = $section =~ /^```(?!sh$)\w+\n(.*?)^```$/ms or next;
-	my ($file) = $section =~ m{\]\(\.\./(test/drivers/[^)]+)\)};
-	$file //= 'no file, under "' . ($section =~ /^## (.*)/)[0] . '"';
+	my $code = $section->{code} // next;
+	my ($file) = $section->{text} =~ m{\]\(\.\./(test/drivers/[^)]+)\)};
+	$file //= qq{no file, under "$section->{title}"};
 	# Which stands before any comment.
 	$shown{$file} = $code =~ s/\A<\?php\n//r;
 }
@@ -36,7 +31,8 @@ File::Find::find(
 		wanted => sub {
 			$File::Find::prune = 1 if /\/(?:node_modules|target)$/;
 			return if !-f;
-			my @regions = text_of($_) =~ m{^\s*(?:\#|//) snippet\n(.*?)^\s*(?:\#|//) end of snippet\n}msg or return;
+			my @regions = Snippets::text_of($_) =~ m{^\s*(?:\#|//) snippet\n(.*?)^\s*(?:\#|//) end of snippet\n}msg
+			  or return;
 			$tested{$_} = join('', @regions) =~ s/\A\n+|\n+(?=\n\z)//gr;
 		}
 	},

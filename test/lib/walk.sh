@@ -41,14 +41,13 @@ prepare() {
 # before.sh, and for each further section that has commands and code a directory, named by its place and its client.
 write_programs() {
     # shellcheck disable=SC2016
-    perl -Mstrict -Mwarnings -0777 -ne '
-        sub put { open my $file, ">", $_[0] or die "$_[0]: $!"; print $file $_[1]; close $file or die "$!" }
+    perl -I "$(dirname "${BASH_SOURCE[0]}")" -Mstrict -Mwarnings -MSnippets -e '
+        sub put { open my $file, ">:utf8", $_[0] or die "$_[0]: $!"; print $file $_[1]; close $file or die "$!" }
         my ($directory, $number) = ($ENV{programs}, 0);
-        for my $section (split /^(?=## )/m)
+        for my $section (Snippets::sections(@ARGV))
         {
-            my ($title) = $section =~ /^## (.*)/ or next;
-            my ($commands) = $section =~ /^```sh\n(.*?)^```$/ms or die "$title: no commands\n";
-            my ($code) = $section =~ /^```(?!sh$)\w+\n(.*?)^```$/ms;
+            my ($title, $commands, $code) = @$section{qw(title commands code)};
+            die "$title: no commands\n" if !defined $commands;
             if (!defined $code) { put("$directory/before.sh", $commands); next }
             my ($client) = $title =~ /: (.*)/;
             my ($file) = $commands =~ m{([\w/]+\.(?:py|mjs|go|java|rs|php|rb|pl|cpp))\b} or die "$title: no file\n";
