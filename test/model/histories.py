@@ -144,7 +144,7 @@ class Checker:
             proofs = [argument for argument in moment.call.arguments if isinstance(argument, Proof)]
             for benefit in (
                 (True, False)
-                if any(after.is_in_doubt(proof) or after.was_in_doubt(proof) for proof in proofs)
+                if any(after.is_in_doubt(proof, after.now) or after.was_in_doubt(proof) for proof in proofs)
                 else (True,)
             ):
                 given = after.copy()

@@ -862,11 +862,10 @@ class Model:
         self.challenges[text] = given
         return text
 
-    def is_in_doubt(self, proof: Proof, at: int | None = None) -> bool:
-        """Whether nobody can tell if the challenge that it answers is good still."""
-        now = self.now if at is None else at
+    def is_in_doubt(self, proof: Proof, at: int) -> bool:
+        """Whether nobody can tell if the challenge that it answers is good still, at this time."""
         known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
-        return known is not None and not known.is_spent(now, lifetime) and not known.is_fresh(now, lifetime)
+        return known is not None and not known.is_spent(at, lifetime) and not known.is_fresh(at, lifetime)
 
     def was_in_doubt(self, proof: Proof) -> bool:
         """The same of a time by which a proof that comes again is judged."""
@@ -878,16 +877,15 @@ class Model:
             if at is not None
         )
 
-    def _answers(self, proof: Proof, purpose: tuple, at: int | None = None) -> bool:
-        now = self.now if at is None else at
+    def _answers(self, proof: Proof, purpose: tuple, at: int) -> bool:
         known, lifetime = self.challenges.get(proof.challenge), self.settings["challenge_expiry"]
-        if known is None or known.purpose != purpose or known.is_spent(now, lifetime):
+        if known is None or known.purpose != purpose or known.is_spent(at, lifetime):
             return False
-        return known.is_fresh(now, lifetime) or self.has_benefit_of_doubt
+        return known.is_fresh(at, lifetime) or self.has_benefit_of_doubt
 
-    def _is_for(self, proof: Proof, http_method: str | None, http_uri: str | None, at: int | None = None) -> bool:
+    def _is_for(self, proof: Proof, http_method: str | None, http_uri: str | None, at: int) -> bool:
         """Whether a proof of DPoP is for this request, at this time."""
-        is_of_now = abs((self.now if at is None else at) - proof.issued_at) <= self.settings["proof_max_age"]
+        is_of_now = abs(at - proof.issued_at) <= self.settings["proof_max_age"]
         is_same = http_method is not None and proof.method == http_method
         return is_of_now and is_same and URIS[http_uri] is not None and URIS[proof.uri] == URIS[http_uri]
 
@@ -946,9 +944,9 @@ class Model:
         if session is None or session.needs_proof_for != "request":
             return []
         is_good = proof is not None and proof.protocol == "dpop" and proof.is_by(session.thumbprint)
-        is_good = is_good and self._is_for(proof, http_method, http_uri) and proof.token == token
+        is_good = is_good and self._is_for(proof, http_method, http_uri, self.now) and proof.token == token
         if is_good and self.settings["proof_nonce"]:
-            is_good = self._answers(proof, self._request(session, token))
+            is_good = self._answers(proof, self._request(session, token), self.now)
         if not is_good:
             self._reject(session, ip_address)
             return []

@@ -171,7 +171,7 @@ class Run:
                 return proof
             earlier.append(proof)
         # Where nobody can tell if its challenge is good still, the clock goes on until that can be told.
-        if self.is_alone and self.model.is_in_doubt(proof):
+        if self.is_alone and self.model.is_in_doubt(proof, self.model.now):
             given = self.model.challenges[proof.challenge]
             self.set_clock(given.first_given_at + self.model.settings["challenge_expiry"])
         return proof
