@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The regression and isolation tests and the drivers' on a server with assertions, and again under valgrind, which
-# sees what the sanitizers do not: reads past what palloc gave, and bytes that nobody set.
-# `bash test/valgrind.sh [TEST...]`. Optional: only test/soak.sh calls it. An hour or so, and 1 GB while it runs.
+# All tests that have a server on one with assertions, and the regression and isolation tests and the drivers' again
+# under valgrind, which sees what the sanitizers do not: reads past what palloc gave, and bytes that nobody set.
+# `bash test/valgrind.sh [TEST...]`. Optional: only test/soak.sh calls it. Two hours or so, and 1 GB while it runs.
 #
 # The server is built from the source package of Debian's server, whose binaries have neither assertions nor
 # what tells valgrind of palloc. Arguments are regression tests, instead of everything.
@@ -53,6 +53,7 @@ build_server() (
             --without-readline CFLAGS="-g -Og -fno-omit-frame-pointer" CPPFLAGS=-DUSE_VALGRIND PROVE=/usr/bin/prove
         make -s -j"$(nproc)" install
         make -s -C contrib/pg_stat_statements install
+        make -s -C contrib/amcheck install
         make -s -C src/test/regress all install
         make -s -C src/test/isolation all install
     } >"$1/build.log" 2>&1 || {
@@ -167,10 +168,12 @@ export PG_CONFIG=$server/server/bin/pg_config
 
 echo "--- with assertions"
 status=0
-# Nothing is installed for it.
-stages=(regress isolation)
+stages=(regress isolation tap)
+# What the drivers need is not installed for this.
 [ -n "$missing_drivers" ] || stages+=(drivers)
-[ $# -gt 0 ] || [ -n "${PARTS:-}" ] || bash "$top/test/run.sh" "${stages[@]}" || status=1
+# Without optimization, and with each list looked over at each step, TAP takes longer than a stage may.
+[ $# -gt 0 ] || [ -n "${PARTS:-}" ] ||
+    EXTENT=quick STAGE_SECONDS=${STAGE_SECONDS:-4000} bash "$top/test/run.sh" "${stages[@]}" || status=1
 [ $# -eq 0 ] || PARTS=regress
 export PARTS=${PARTS-regress isolation drivers}
 [ -n "$PARTS" ] || exit "$status"
