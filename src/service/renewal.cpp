@@ -53,7 +53,7 @@ struct FoundSession {
 // What the token alone tells.
 Standing standing_of(const Presented& presented, const SessionRow& session, Micros began) {
     const Micros now = pg::now();
-    if (!session.is_usable(now)) {
+    if (!session.is_revocable(now)) {
         return Standing::none;
     }
     if (session.matches(sessions::refresh_hash, presented.hash)) {

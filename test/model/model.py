@@ -1062,8 +1062,8 @@ class Model:
         """The session that presenting this token would end."""
         for session in self.sessions.values():
             is_spent = refresh_token in session.spent and refresh_token != session.refresh_token
-            is_unbound = session.binding is None and session.is_usable(self.now)
-            if is_spent and is_unbound and not self._is_retry(session, refresh_token):
+            can_be_ended = session.binding is None and session.can_be_revoked(self.now)
+            if is_spent and can_be_ended and not self._is_retry(session, refresh_token):
                 return session
         return None
 

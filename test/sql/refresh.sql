@@ -202,6 +202,22 @@ CALL pg_temp.time_passes('11 minutes');
 SELECT count(*) FROM refresh_session(:'refresh_token');
 SELECT pg_temp.state(:'session_id');
 RESET session_service.refresh_token_expiry;
+-- reuse ends what a revocation ends: an idle session, and not one that is past both expiries
+SELECT * FROM create_session(:'alice', inactivity_timeout => '10 minutes') \gset
+SELECT * FROM refresh_session(:'refresh_token') \gset next_
+SELECT count(*) FROM refresh_session(:'next_refresh_token');
+CALL pg_temp.time_passes('11 minutes');
+SELECT count(*) AS replaced_last FROM refresh_session(:'next_refresh_token');
+SELECT pg_temp.state(:'session_id');
+SELECT count(*) AS spent FROM refresh_session(:'refresh_token');
+SELECT pg_temp.state(:'session_id'), (SELECT count(*) FROM events WHERE session_id = :'session_id'
+    AND kind = 'session.reuse_detected') AS events;
+SELECT * FROM create_session(:'alice', session_expiry => '5 minutes', refresh_expiry => '10 minutes') \gset
+SELECT * FROM refresh_session(:'refresh_token') \gset next_
+SELECT count(*) FROM refresh_session(:'next_refresh_token');
+CALL pg_temp.time_passes('11 minutes');
+SELECT count(*) AS spent FROM refresh_session(:'refresh_token');
+SELECT pg_temp.state(:'session_id');
 -- a pair is handed out only if its hashes are the stored ones
 SELECT * FROM create_session(:'alice') \gset
 SELECT * FROM refresh_session(:'refresh_token') \gset next_
