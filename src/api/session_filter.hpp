@@ -12,7 +12,7 @@ namespace session_service::api {
 inline store::SessionFilter session_filter(const pg::Arguments& arguments) {
     const auto inactive_for = arguments.duration(4, "inactive_for");
     return {.user_ids = arguments.optional(0),
-            .network = arguments.optional(1),
+            .network = arguments.network(1),
             .created_after = arguments.optional_time(2, "created_after"),
             .created_before = arguments.optional_time(3, "created_before"),
             .inactive_since =

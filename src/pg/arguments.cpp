@@ -212,18 +212,26 @@ Value Arguments::display_name(int number, const char* name) const {
     return normal;
 }
 
+Value Arguments::network(int number) const {
+    if (is_null(number)) {
+        return null_value;
+    }
+    const inet* given = DatumGetInetPP(datum(number));
+    return ip_family(given) == PGSQL_AF_INET ? optional(number)
+                                             : inet_value(core::unmapped(to_address(given)));
+}
+
 Value Arguments::address(int number) const {
     using settings::StoreAddresses;
     const StoreAddresses storing = settings::store_addresses();
     if (is_null(number) || storing == StoreAddresses::none) {
         return null_value;
     }
-    const inet* given = DatumGetInetPP(datum(number));
-    if (storing == StoreAddresses::full && ip_family(given) == PGSQL_AF_INET) {
-        return optional(number);
+    if (storing == StoreAddresses::full) {
+        return network(number);
     }
-    const core::Address address = core::unmapped(to_address(given));
-    return inet_value(storing == StoreAddresses::network ? core::network_of(address) : address);
+    const inet* given = DatumGetInetPP(datum(number));
+    return inet_value(core::network_of(core::unmapped(to_address(given))));
 }
 
 Value Arguments::text_or(int number, const char* name, int limit,

@@ -87,8 +87,11 @@ class Arguments {
     /// normalization form C where the database is in UTF-8; NULL where nothing is left.
     Value display_name(int number, const char* name) const;
 
-    /// A client's address as it may be stored: IPv4 even where it came mapped into IPv6, and as
-    /// much of it as session_service.store_addresses allows.
+    /// An address or a network, or NULL: IPv4 even where it came mapped into IPv6.
+    Value network(int number) const;
+
+    /// A client's address as it may be stored: the same, and as much of it as
+    /// session_service.store_addresses allows.
     Value address(int number) const;
 
     /// Required scopes (22004 where NULL), or none where `otherwise_empty`: at most 100 of at most

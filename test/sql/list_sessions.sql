@@ -33,7 +33,8 @@ SELECT pg_temp.names(format('user_ids => ARRAY[%L, %L]::uuid[]', :'alice', :'car
     pg_temp.names('user_ids => ''{}''') AS no_users,
        pg_temp.names('user_ids => ''{NULL}''') AS users_lost;
 SELECT pg_temp.names('network => ''192.0.2.0/24''') AS network, pg_temp.names('network => ''192.0.2.77''') AS address,
-    pg_temp.names('network => ''2001:db8::/32''') AS v6;
+    pg_temp.names('network => ''2001:db8::/32''') AS v6,
+    pg_temp.names('network => ''::ffff:192.0.2.0/120''') AS mapped;
 SELECT pg_temp.names('created_after => now() - interval ''1 hour''') AS lately,
     pg_temp.names('created_before => now() - interval ''1 hour''') AS before,
        pg_temp.names('created_after => now() - interval ''4 hours'', created_before => now() - interval ''2 hours''') AS
