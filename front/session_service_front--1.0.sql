@@ -207,7 +207,7 @@ VALUES
         'SELECT * FROM {remote} r ORDER BY r.last_activity_at DESC, r.id DESC'),
     ('list_sessions', '', '', '', 'CLUSTER ''session_service_shards''; RUN ON ALL; TARGET {member};', 'sql', $body$
 SELECT r.*
-FROM (SELECT a.* FROM {remote} a WHERE user_ids IS NULL
+FROM (SELECT a.* FROM {remote} a WHERE coalesce(cardinality(user_ids), 0) = 0
       UNION ALL
       SELECT b.* FROM session_service_front.remote_list_sessions_of_users(ARRAY(SELECT unnest(user_ids)), {rest}) b) r
 ORDER BY r.id LIMIT greatest(coalesce(max_rows, 100), 1)
@@ -228,7 +228,7 @@ DECLARE
     ended integer;
 BEGIN
     FOR place IN 0 .. {last} LOOP
-        IF users IS NOT NULL THEN
+        IF cardinality(users) > 0 THEN
             user_ids := ARRAY(SELECT u FROM unnest(users) u WHERE place_of[session_service.user_range(u) + 1] = place);
             CONTINUE WHEN cardinality(user_ids) = 0;
         END IF;

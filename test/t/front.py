@@ -565,6 +565,12 @@ ok(
     [value(front, REVOKE) for _ in range(5)] == [7, 7, 7, 3, 0],
     "sessions are revoked over all shards, so many in a call and no more",
 )
+NO_ROWS = "user_ids => '{}', max_rows => 0"
+ok(
+    [outcome(front, f"{SCHEMA}{function}({NO_ROWS})") for function in ("list_sessions", "revoke_sessions")]
+    == ["22023"] * 2,
+    "arguments are looked at also where there is no user to ask for",
+)
 for name in SHARDS:
     user_id = user_of(name)
     row(front, f"SELECT FROM {SCHEMA}create_session(%s, external_id => 'another')", user_id)

@@ -110,7 +110,9 @@ def without_chance(value):
     if isinstance(value, (bytes, bytearray)):
         return f"{len(value)} bytes"
     if isinstance(value, (list, tuple)):
-        return [without_chance(part) for part in value]
+        parts = [without_chance(part) for part in value]
+        # Objects of JSON come in the order of their ids.
+        return sorted(parts, key=repr) if parts and all(isinstance(part, dict) for part in parts) else parts
     if isinstance(value, dict):
         return {key: without_chance(part) for key, part in value.items()}
     if isinstance(value, bool):
