@@ -65,17 +65,13 @@ static void live(pqxx::nontransaction& db) {
         throw std::runtime_error("expiry");
     passed("sign_in");
 
-    auto session = validate(made["token"].c_str())[0];
+    auto valid = validate(made["token"].c_str());
+    auto session = valid[0]; // of a result that stays
     const std::string id = session["session_id"].c_str();
     same("session", id, made["session_id"].c_str());
     same("user", session["user_id"].c_str(), user);
-    std::string scopes;
-    auto array = session["scopes"].as_array();
-    for (auto next = array.get_next(); next.first != pqxx::array_parser::done;
-         next = array.get_next())
-        if (next.first == pqxx::array_parser::string_value)
-            scopes += next.second + ' ';
-    same("scopes", scopes, "read write ");
+    // As text: what reads arrays is another class in each of libpqxx 6, 7 and 8.
+    same("scopes", session["scopes"].c_str(), "{read,write}");
     same("metadata", session["metadata"].c_str(), R"({"plan": "free"})");
     same("boolean", session["mfa_verified"].as<bool>() ? "true" : "false", "false");
     passed("validate");
@@ -117,13 +113,13 @@ static void live(pqxx::nontransaction& db) {
     try {
         db.exec_params("SELECT * FROM session_service.create_session($1, $2)", nullptr, token);
     } catch (const pqxx::sql_error& error) {
-        same("SQLSTATE", error.sqlstate(), "22004");
+        same("SQLSTATE", std::string{error.sqlstate()}, "22004");
         if (std::string{error.what()}.find(token) != std::string::npos)
             throw std::runtime_error("a token in an error");
         passed("error");
     }
 
     while (listener.heard.find(id) == std::string::npos)
-        listening.await_notification();
+        listening.await_notification(1, 0);
     passed("listen");
 }
