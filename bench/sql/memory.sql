@@ -34,6 +34,10 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('token_bucket', 'ASSERT session_service.token_bucket(t.token) >= 0'),
 ('session_bucket', 'ASSERT session_service.session_bucket(t.session_id) >= 0'),
 ('user_bucket', 'ASSERT session_service.user_bucket(t.user_id) >= 0'),
+('token_range', 'ASSERT session_service.token_range(t.token) >= 0'),
+('session_range', 'ASSERT session_service.session_range(t.session_id) >= 0'),
+('user_range', 'ASSERT session_service.user_range(t.user_id) >= 0'),
+('holds_bucket', 'ASSERT session_service.holds_bucket(session_service.user_bucket(t.user_id))'),
 ('create_session', :'sign_in'),
 ('create_session, known device',
     'SELECT * INTO STRICT c FROM session_service.create_session(u, t.device_name, t.user_agent, t.address,
@@ -99,7 +103,11 @@ INSERT INTO memory.probes (name, statement) VALUES
 ('authenticate, and who is authenticated', 'SELECT * INTO STRICT c FROM session_service.authenticate(t.token);
     ASSERT session_service.current_session_id() = t.session_id AND session_service.current_user_id() = t.user_id
         AND session_service.current_scopes() IS NOT NULL AND session_service.has_scope(''read'')
-        AND session_service.is_mfa_verified() IS NOT NULL'),
+        AND session_service.current_metadata() IS NOT NULL AND session_service.is_mfa_verified() IS NOT NULL
+        AND session_service.is_authenticated_within(''100 years'')'),
+('bind_identity',
+    'PERFORM session_service.bind_identity(t.session_id, t.user_id, ''{read}'', ''{"a": 1}'', NULL, now());
+    ASSERT session_service.current_session_id() = t.session_id'),
 ('set_user_session_limit', 'PERFORM session_service.set_user_session_limit(t.user_id, 100)'),
 ('user_epoch', 'ASSERT session_service.user_epoch(t.user_id) > 0'),
 ('delete_user', :'sign_in' || 'ASSERT session_service.delete_user(u) >= 1'),

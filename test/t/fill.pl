@@ -1,5 +1,6 @@
 # The benchmark's sessions are what create_session would have made: its client fills one database, the
-# function another from the same users and devices, and the rows are compared.
+# function another from the same users and devices, and the rows are compared. And what it calls for the memory
+# that calls leave behind is each function, and does what it says.
 use strict;
 use warnings;
 
@@ -128,5 +129,35 @@ for my $ticket (@tickets)
 		'Refresh token reuse',
 		'and known as issued: reuse');
 }
+
+# --- the probes of the row of memory
+
+my $columns = 'token, refresh_token, session_id, user_id, device_key, device_name, user_agent, address, peer_token, '
+  . 'peer_refresh_token';
+$node->safe_psql('postgres', 'ALTER DATABASE bulk SET session_service.max_per_user = 0');
+$node->safe_psql('postgres', 'CREATE ROLE session_service_memory_probe');
+my ($status, undef, $unprobed) =
+  $node->psql('bulk', PostgreSQL::Test::Utils::slurp_file('bench/sql/memory.sql'), on_error_stop => 1);
+is($status, 0, 'each function has a probe') or diag($unprobed);
+of( 'bulk', qq{
+	COPY memory.tickets ($columns) FROM '$tokens';
+	UPDATE memory.tickets t SET device_id = s.device_id FROM session_service.sessions s WHERE s.id = t.session_id});
+$node->safe_psql('postgres', 'CREATE DATABASE few TEMPLATE bulk');
+
+# A first call, and some that find what it left.
+my @failing;
+my $probes = q{SELECT n, CASE WHEN few THEN 'few' ELSE 'bulk' END, name FROM memory.probes ORDER BY n};
+for (split /\n/, of('bulk', $probes))
+{
+	my ($probe, $database, $name) = split /\|/;
+	my $calls = qq{
+		SELECT setup FROM memory.probes WHERE n = $probe AND setup IS NOT NULL \\gexec
+		SET memory.calls = 0;
+		SELECT memory.calls($probe, 16, 60) \\gexec
+		SELECT current_setting('memory.calls')};
+	my ($failure, $made, $message) = $node->psql($database, $calls, on_error_stop => 1);
+	push @failing, "$name: $message" if $failure || $made ne '16';
+}
+is_deeply(\@failing, [], 'each probe does what it says, 16 times');
 
 done_testing();
