@@ -39,4 +39,12 @@ is(found_in('Makefile', qr/^EXTVERSION = (.*)/m), $catalog, 'the Makefile agrees
 is(found_in('debian/changelog', qr/\A\S+ \((.*)-/), $meta->{version}, 'Debian\'s package has the same version');
 is(found_in('docs/packages/session_service.spec', qr/^Version: *(.*)/m), $meta->{version}, 'the RPM package, too');
 is(found_in('docs/packages/APKBUILD', qr/^pkgver=(.*)/m), $meta->{version}, 'and Alpine\'s');
+
+# A version is released everywhere, or nowhere.
+my ($latest, $when) = found_in('CHANGELOG.md', qr/^## (.*)/m) =~ /^(\S+) \((unreleased|\d{4}-\d\d-\d\d)\)$/;
+is($latest, $meta->{version}, 'CHANGELOG.md begins with it, and says when it was released');
+my $is_released = ($when // '') ne 'unreleased';
+is($meta->{release_status}, $is_released ? 'stable' : 'testing', 'META.json says whether it is released');
+my $distribution = found_in('debian/changelog', qr/\A\S+ \S+ (\w+);/);
+is($distribution, $is_released ? 'unstable' : 'UNRELEASED', 'so does Debian\'s package');
 done_testing();
