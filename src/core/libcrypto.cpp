@@ -109,7 +109,7 @@ void throw_if_out_of_memory() {
     }
 }
 
-void drop_report() noexcept {
+ReportGuard::~ReportGuard() {
     ERR_clear_error();
 }
 

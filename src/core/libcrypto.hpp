@@ -37,8 +37,15 @@ OSSL_LIB_CTX* library_context();
 /// The same for a call that fails for other reasons as well: throws std::bad_alloc alone.
 void throw_if_out_of_memory();
 
-/// Takes the report of what libcrypto got over away.
-void drop_report() noexcept;
+/// Takes away, as its scope ends in whatever way, the reports of what libcrypto got over: it does
+/// without some things for which there is no memory.
+class ReportGuard {
+  public:
+    ReportGuard() = default;
+    ~ReportGuard();
+    ReportGuard(const ReportGuard&) = delete;
+    ReportGuard& operator=(const ReportGuard&) = delete;
+};
 
 template <auto release>
 struct Releaser {

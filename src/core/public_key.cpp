@@ -186,14 +186,12 @@ bool verify_with(EVP_PKEY* key, std::string_view algorithm, Bytes input, Bytes s
                                 nullptr, key, nullptr) != 1) {
         libcrypto::throw_failure("a signature cannot be verified");
     }
-    if (EVP_DigestVerify(context.get(), signature.data(), signature.size(), input.data(),
-                         input.size()) != 1) {
+    const bool is_good = EVP_DigestVerify(context.get(), signature.data(), signature.size(),
+                                          input.data(), input.size()) == 1;
+    if (!is_good) {
         libcrypto::throw_if_out_of_memory();
-        return false;
     }
-    // It may have been short of memory for something that it does without.
-    libcrypto::drop_report();
-    return true;
+    return is_good;
 }
 
 } // namespace
@@ -264,6 +262,7 @@ bool PublicKey::verify(Bytes input, Bytes signature) const {
     if (signature.size() != size) {
         return false;
     }
+    const libcrypto::ReportGuard guard;
     errno = 0;
     OwnedKey key;
     if (algorithm_ == es256) {
