@@ -44,7 +44,9 @@ class ReportGuard {
     ReportGuard() = default;
     ~ReportGuard();
     ReportGuard(const ReportGuard&) = delete;
+    ReportGuard(ReportGuard&&) = delete;
     ReportGuard& operator=(const ReportGuard&) = delete;
+    ReportGuard& operator=(ReportGuard&&) = delete;
 };
 
 template <auto release>

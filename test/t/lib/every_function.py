@@ -53,8 +53,8 @@ def literal(text):
 
 
 def make_sessions(owner, user_id=ALICE):
-    """Two sessions, one of them of a trusted device and verified by MFA, and an imported one. They are made in different
-    milliseconds, since ids of the same one come in any order."""
+    """Two sessions, one of them of a trusted device and verified by MFA, and an imported one. They are made in
+    different milliseconds, since ids of the same one come in any order."""
     create = f"""SELECT session_id, token, refresh_token, device_id FROM {SCHEMA}create_session(
         %s, device_key => %s, scopes => '{{read}}', external_id => 'an identity provider''s')"""
     session_id, token, refresh_token, device_id = owner.execute(create, (user_id, "a good key")).fetchone()
