@@ -777,7 +777,7 @@ describe_setup() {
         echo "redis	$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')"
         echo "processors	$(nproc) x $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
         echo "memory	$(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)"
-        echo "kernel	$(uname -sr)"
+        echo "kernel	$(uname -sr | cut -d . -f 1,2)"
         echo "shared_buffers	${shared_buffers}MB"
         echo "huge_pages	$(are_pages_huge)"
         echo "awake	${processors:+yes}"
