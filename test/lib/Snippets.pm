@@ -4,7 +4,7 @@ package Snippets;
 use strict;
 use warnings;
 
-# All of a file
+# All of a file.
 sub text_of
 {
 	my ($name) = @_;
