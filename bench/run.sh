@@ -699,16 +699,10 @@ measure_cleanup() {
 
 # make_memory_database NAME SESSIONS: one in which the functions are called, see sql/memory.sql.
 make_memory_database() {
-    local columns
     make_database "$1" "$2" --bulk 1
     draw_tokens "$1" "$2"
     set_for_all "$1" max_per_user 0
-    # In a variable, since \copy is one line.
-    columns='token, refresh_token, session_id, user_id, device_key, device_name, '
-    columns+='user_agent, address, peer_token, peer_refresh_token'
-    sql "$1" -f bench/sql/memory.sql -c "\copy memory.tickets ($columns) FROM pstdin" \
-        -c 'UPDATE memory.tickets t SET device_id = s.device_id
-            FROM session_service.sessions s WHERE s.id = t.session_id' \
+    sql "$1" -f bench/sql/memory.sql -c '\copy memory.lines FROM pstdin' -c 'CALL memory.take_lines()' \
         -c 'VACUUM (FREEZE, ANALYZE)' <"$WORKSPACE/run/$1.tokens"
 }
 

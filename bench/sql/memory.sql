@@ -3,11 +3,18 @@
 -- for what it requires. run.sh runs each probe in a backend of its own: memory_probe.sql.
 CREATE SCHEMA memory;
 
--- The sessions that are called with: a line of the file that the client writes, and its place in it.
-CREATE TABLE memory.tickets (
+-- The sessions that are called with. A line of the file that the client writes is copied into `lines`; the call then
+-- takes them over, each with its place in the file.
+CREATE TABLE memory.lines (
     token text, refresh_token text, session_id uuid, user_id uuid, device_key text, device_name text,
-    user_agent text, address inet, peer_token text, peer_refresh_token text,
-    n integer GENERATED ALWAYS AS IDENTITY (START 0 MINVALUE 0) PRIMARY KEY, device_id uuid);
+    user_agent text, address inet, peer_token text, peer_refresh_token text);
+CREATE TABLE memory.tickets (
+    LIKE memory.lines, n integer GENERATED ALWAYS AS IDENTITY (START 0 MINVALUE 0) PRIMARY KEY, device_id uuid);
+CREATE PROCEDURE memory.take_lines() LANGUAGE sql AS $$
+    INSERT INTO memory.tickets SELECT l.* FROM memory.lines l;
+    TRUNCATE memory.lines;
+    UPDATE memory.tickets t SET device_id = s.device_id FROM session_service.sessions s WHERE s.id = t.session_id;
+$$;
 
 -- `statement` is PL/pgSQL, which is run for one ticket `t` after another, each in a transaction; `u` is a user
 -- of the probe's own, for what ends sessions. `outcome`: 'success' and 'refusal' raise nothing, 'error' always does,

@@ -132,16 +132,12 @@ for my $ticket (@tickets)
 
 # --- the probes of the row of memory
 
-my $columns = 'token, refresh_token, session_id, user_id, device_key, device_name, user_agent, address, peer_token, '
-  . 'peer_refresh_token';
 $node->safe_psql('postgres', 'ALTER DATABASE bulk SET session_service.max_per_user = 0');
 $node->safe_psql('postgres', 'CREATE ROLE session_service_memory_probe');
 my ($status, undef, $unprobed) =
   $node->psql('bulk', PostgreSQL::Test::Utils::slurp_file('bench/sql/memory.sql'), on_error_stop => 1);
 is($status, 0, 'each function has a probe') or diag($unprobed);
-of( 'bulk', qq{
-	COPY memory.tickets ($columns) FROM '$tokens';
-	UPDATE memory.tickets t SET device_id = s.device_id FROM session_service.sessions s WHERE s.id = t.session_id});
+of('bulk', "COPY memory.lines FROM '$tokens'; CALL memory.take_lines()");
 $node->safe_psql('postgres', 'CREATE DATABASE few TEMPLATE bulk');
 
 # A first call, and some that find what it left.
