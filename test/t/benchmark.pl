@@ -9,7 +9,7 @@ use Test::More;
 use PostgreSQL::Test::Utils ();
 use SessionNode;
 
-my $node = SessionNode->new('fill');
+my $node = SessionNode->new('benchmark');
 $node->init;
 $node->start;
 
